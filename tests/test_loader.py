@@ -1,0 +1,72 @@
+"""The loader: batches depend on (seed, step) alone, documents stay whole and apart, weights are kept."""
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from unisono.core.errors import UserError
+from unisono.data.loader import PAD, Loader, LoaderConfig
+from unisono.data.shard import Shard, ShardWriter
+
+CONFIG = LoaderConfig(batch_size=2, row_length=64, block_ids=2000)
+
+
+@pytest.fixture(scope="module")
+def shard(tmp_path_factory) -> Shard:
+    """Document n consists of the ids n, n, n, ... so that its pieces are known wherever they turn up."""
+    folder: Path = tmp_path_factory.mktemp("shard")
+    rng = np.random.default_rng(0)
+    writer = ShardWriter(folder, 1000)
+    for number in range(200):
+        length = int(rng.integers(3, 40))
+        writer.add(np.full(length, number), np.arange(length) >= 2, "even" if number % 2 == 0 else "odd")
+    writer.add(np.full(100, 999), np.ones(100), "odd")
+    writer.close()
+    return Shard(folder)
+
+
+def test_a_batch_is_a_function_of_seed_and_step(shard: Shard) -> None:
+    first, second = Loader(shard, CONFIG), Loader(shard, CONFIG)
+    for step in (50, 3, 0):
+        a, b = first.batch(step), second.batch(step)
+        assert all(torch.equal(a[key], b[key]) for key in a)
+    assert not torch.equal(first.batch(0)["ids"], first.batch(1)["ids"])
+
+
+def test_documents_are_whole_and_do_not_touch(shard: Shard) -> None:
+    loader = Loader(shard, CONFIG)
+    assert loader.num_too_long == 1
+    for step in range(20):
+        batch = loader.batch(step)
+        for ids, labels, positions, documents in zip(*(batch[k] for k in ("ids", "labels", "positions", "documents"))):
+            for number in documents[documents >= 0].unique():
+                where = documents == number
+                true, learn = shard.document(int(ids[where][0]))
+                assert torch.equal(ids[where], torch.from_numpy(true))
+                assert torch.equal(positions[where], torch.arange(len(true)))
+                expected = [int(i) if on else PAD for i, on in zip(true[1:], learn[1:])] + [PAD]
+                assert labels[where].tolist() == expected
+
+
+def test_every_document_is_seen_before_any_is_seen_three_times(shard: Shard) -> None:
+    loader = Loader(shard, CONFIG, {"odd": 0.0})
+    seen: Counter[int] = Counter()
+    for block in range(3):
+        seen.update(int(shard.document(d)[0][0]) for row in loader.block(block) for d in row)
+    assert all(number % 2 == 0 for number in seen)
+    assert len(seen) == 100 and max(seen.values()) - min(seen.values()) <= 1
+
+
+def test_weights_move_the_mixture(shard: Shard) -> None:
+    def share(weights: dict[str, float]) -> float:
+        loader = Loader(shard, CONFIG, weights)
+        odd = [int(shard.document(d)[0][0]) % 2 for row in loader.block(0) for d in row]
+        return sum(odd) / len(odd)
+    assert share({"odd": 3.0}) > share({}) + 0.15
+
+
+def test_nothing_left_is_an_error(shard: Shard) -> None:
+    with pytest.raises(UserError, match="weight above 0"):
+        Loader(shard, CONFIG, {"odd": 0.0, "even": 0.0})

@@ -1,0 +1,45 @@
+"""Shards: what is written comes back; anything cut short is refused."""
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unisono.core.errors import UserError
+from unisono.data.shard import Shard, ShardWriter
+
+
+def write(folder: Path, lengths: list[int], tasks: list[str]) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    documents = [rng.integers(500, size=n) for n in lengths]
+    writer = ShardWriter(folder, 512)
+    for document, task in zip(documents, tasks):
+        writer.add(document, document % 2, task)
+    writer.close(note="test")
+    return documents
+
+
+def test_documents_come_back(tmp_path: Path) -> None:
+    documents = write(tmp_path, [5, 1, 30], ["a", "b", "a"])
+    shard = Shard(tmp_path)
+    assert shard.manifest["note"] == "test" and shard.task_names == ["a", "b"] and list(shard.tasks) == [0, 1, 0]
+    for number, document in enumerate(documents):
+        ids, learn = shard.document(number)
+        assert (ids == document).all() and (learn == document % 2).all()
+
+
+def test_a_shard_without_manifest_or_cut_short_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, [5, 7], ["a", "a"])
+    ids = (tmp_path / "ids.u16").read_bytes()
+    (tmp_path / "ids.u16").write_bytes(ids[:-4])
+    with pytest.raises(UserError, match="cut short"):
+        Shard(tmp_path)
+    (tmp_path / "manifest.json").unlink()
+    with pytest.raises(UserError, match="unisono data network"):
+        Shard(tmp_path)
+
+
+def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="65536"):
+        ShardWriter(tmp_path, 70000)
+    with pytest.raises(ValueError, match="mask"):
+        ShardWriter(tmp_path, 100).add(np.arange(3), np.arange(2), "a")

@@ -1,0 +1,48 @@
+"""A codec on disk: config.json beside model.safetensors in half precision."""
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from unisono.core.errors import UserError
+from unisono.core.home import atomic_write
+
+Codec = TypeVar("Codec", bound=nn.Module)
+
+
+def save_codec(codec: nn.Module, config: dict[str, Any], folder: str | Path) -> None:
+    """Writes both files so that each is either whole or absent."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: value.detach().half().contiguous() for name, value in codec.state_dict().items()}
+    atomic_write(folder / "model.safetensors", lambda path: save_file(tensors, path))
+    atomic_write(folder / "config.json", lambda path: Path(path).write_text(json.dumps(config, indent=1) + "\n"))
+
+
+def load_codec(kind: type[Codec], config_kind: type, folder: str | Path) -> Codec:
+    """Builds `kind(config)` from a folder that `save_codec` wrote, in evaluation mode and float32."""
+    folder = Path(folder)
+    try:
+        stored = json.loads((folder / "config.json").read_text())
+        known = {field.name for field in fields(config_kind)}
+        if not isinstance(stored, dict) or set(stored) - known:
+            raise UserError(f"{folder / 'config.json'} does not describe a {kind.__name__}: "
+                            f"expected only the keys {sorted(known)}")
+        config = config_kind(**{key: tuple(value) if isinstance(value, list) else value
+                                for key, value in stored.items()})
+        codec = kind(config)
+        tensors = load_file(folder / "model.safetensors")
+        codec.load_state_dict({name: value.to(torch.float32) for name, value in tensors.items()})
+    except FileNotFoundError as error:
+        raise UserError(f"no {kind.__name__} in {folder}: {Path(error.filename).name} is missing; "
+                        "expected config.json and model.safetensors") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
+        raise UserError(f"the {kind.__name__} in {folder} is damaged ({error}); fetch or train it again") from None
+    except RuntimeError as error:
+        raise UserError(f"the weights in {folder} do not fit its config.json: {error}") from None
+    return codec.eval()

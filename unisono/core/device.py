@@ -1,0 +1,53 @@
+"""Device, number format, seeds, memory: what the machine is."""
+import contextlib
+import os
+import platform
+import random
+import resource
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import torch
+
+from unisono.core.errors import UserError
+
+
+def pick_device(name: str | None = None) -> torch.device:
+    """The named device, or CUDA where there is one, else the CPU."""
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except RuntimeError:
+        raise UserError(f"unknown device {name!r}; expected cpu, cuda or cuda:N") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UserError("no CUDA device here; use --device cpu")
+    return device
+
+
+def autocast(device: torch.device, enabled: bool = True) -> AbstractContextManager[Any]:
+    """bfloat16 where it is safe, float32 elsewhere."""
+    return torch.autocast(device.type, torch.bfloat16) if enabled else contextlib.nullcontext()
+
+
+def seed_all(seed: int) -> None:
+    """Seeds Python, numpy and torch."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def resident_mb() -> float:
+    """Memory of this process now, in MB."""
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def peak_mb() -> float:
+    """The most memory this process has held, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def hardware() -> dict[str, Any]:
+    """What a record says of the machine."""
+    name = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
+    return {"name": name, "cpus": os.cpu_count(), "threads": torch.get_num_threads()}

@@ -1,0 +1,31 @@
+"""Where things lie: the user's folder, the weights inside the package, and how a file is written whole or not at all."""
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from unisono.core.errors import UserError
+
+
+def home() -> Path:
+    """The folder for data, runs and caches: $UNISONO_HOME, or ~/.cache/unisono."""
+    return Path(os.environ.get("UNISONO_HOME") or Path.home() / ".cache" / "unisono")
+
+
+def shipped() -> Path:
+    """The folder of weights inside the package."""
+    return Path(__file__).resolve().parent.parent / "weights"
+
+
+def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
+    """Lets `write` fill a temporary file beside `path`, syncs it and renames it. On a full disk nothing is left behind."""
+    path = Path(path)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        write(part)
+        with open(part, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        raise UserError(f"could not write {path}: {error.strerror or error}; free some space or choose another folder") from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,114 @@
+"""Documents -> packed rows of fixed length, weighted by task, each batch a pure function of (seed, step).
+
+The stream is cut into blocks of about `block_ids` ids. A block draws documents task by task (each task
+walks through its own endless permutation), shuffles them and packs them greedily into rows. Documents in a
+row do not see each other: positions restart and the attention mask is block-diagonal.
+
+Shapes: B rows, T ids per row.
+"""
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unisono.core.errors import UserError
+from unisono.data.shard import Shard
+
+PAD = -100
+
+
+@dataclass(frozen=True)
+class LoaderConfig:
+    """Rows per batch, ids per row, and how often each task is drawn."""
+
+    batch_size: int = 4
+    row_length: int = 1024
+    block_ids: int = 1_000_000
+    seed: int = 1
+
+
+class Loader:
+    """Batches from a shard. Tasks without a weight get weight 1; weight 0 leaves a task out."""
+
+    def __init__(self, shard: Shard, config: LoaderConfig, weights: dict[str, float] | None = None) -> None:
+        self.shard, self.config = shard, config
+        lengths = shard.ends - shard.starts
+        fits = lengths <= config.row_length
+        self.num_too_long = int((~fits).sum())
+        self.pools, shares = [], []
+        for number, name in enumerate(shard.task_names):
+            pool = np.flatnonzero((shard.tasks == number) & fits)
+            weight = (weights or {}).get(name, 1.0)
+            if len(pool) and weight > 0:
+                self.pools.append(pool)
+                shares.append(weight * float(lengths[pool].sum()))
+        if not self.pools:
+            raise UserError(f"no document of at most {config.row_length} ids with a weight above 0 in this shard")
+        total = sum(shares)
+        means = [float(lengths[pool].mean()) for pool in self.pools]
+        self.counts = [max(1, round(config.block_ids * share / total / mean)) for share, mean in zip(shares, means)]
+        self.lengths = lengths
+        self.block = lru_cache(maxsize=2)(self._block)
+        self.rows_per_block = self._rows_per_block()
+
+    def _documents(self, block: int) -> np.ndarray:
+        """Numbers of the documents of a block, shuffled."""
+        chosen = [_walk(pool, block * count, count, (self.config.seed, task))
+                  for task, (pool, count) in enumerate(zip(self.pools, self.counts))]
+        return np.random.default_rng((self.config.seed, 7, block)).permutation(np.concatenate(chosen))
+
+    def _rows_per_block(self) -> int:
+        """The same for every block, so that a step can find its block without packing the ones before."""
+        mean = sum(self.lengths[pool].mean() * count for pool, count in zip(self.pools, self.counts))
+        return max(self.config.batch_size, int(mean * 0.97 / self.config.row_length))
+
+    def _block(self, block: int) -> list[list[int]]:
+        """Rows of the block as lists of document numbers: first row with room among the 40 youngest."""
+        rows: list[list[int]] = []
+        room: list[int] = []
+        for document in self._documents(block):
+            length = int(self.lengths[document])
+            for number in range(max(0, len(rows) - 40), len(rows)):
+                if room[number] >= length:
+                    break
+            else:
+                number = len(rows)
+                rows.append([])
+                room.append(self.config.row_length)
+            rows[number].append(int(document))
+            room[number] -= length
+        return rows
+
+    def batch(self, step: int) -> dict[str, Tensor]:
+        """-> ids (B, T), labels (B, T) shifted by one, positions (B, T), document numbers within rows (B, T)."""
+        first = step * self.config.batch_size
+        rows = []
+        for number in range(first, first + self.config.batch_size):
+            packed = self.block(number // self.rows_per_block)
+            rows.append(self._row(packed[number % self.rows_per_block % len(packed)]))
+        return {key: torch.from_numpy(np.stack([row[key] for row in rows])) for key in rows[0]}
+
+    def _row(self, documents: list[int]) -> dict[str, np.ndarray]:
+        size = self.config.row_length
+        row = {"ids": np.zeros(size, np.int64), "labels": np.full(size, PAD, np.int64),
+               "positions": np.zeros(size, np.int64), "documents": np.full(size, -1, np.int64)}
+        at = 0
+        for number, document in enumerate(documents):
+            ids, learn = self.shard.document(document)
+            end = at + len(ids)
+            row["ids"][at:end], row["documents"][at:end] = ids, number
+            row["positions"][at:end] = np.arange(len(ids))
+            row["labels"][at:end - 1] = np.where(learn[1:] == 1, ids[1:], PAD)
+            at = end
+        return row
+
+
+def _walk(pool: np.ndarray, start: int, count: int, seed: tuple[int, ...]) -> np.ndarray:
+    """Entries start .. start + count of the endless sequence of permutations of `pool`."""
+    rounds = range(start // len(pool), (start + count - 1) // len(pool) + 1)
+    sequence = np.concatenate([np.random.default_rng((*seed, number)).permutation(pool) for number in rounds])
+    offset = start - rounds.start * len(pool)
+    return sequence[offset:offset + count]
+

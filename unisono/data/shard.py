@@ -1,0 +1,69 @@
+"""Token shards: prepared conversations as flat arrays on disk, whole when their manifest exists.
+
+Folder: ids.u16, learn.bits (one bit per id: is it learned?), ends.i64 (end of each document), tasks.u8
+(number of its task), manifest.json (task names, counts, vocabulary size; written last).
+"""
+import json
+from pathlib import Path
+
+import numpy as np
+
+from unisono.core.errors import UserError
+from unisono.core.home import atomic_write
+
+
+class ShardWriter:
+    """Collects documents in memory (a nano corpus is some tens of MB) and writes them at `close`."""
+
+    def __init__(self, folder: Path, vocab_size: int) -> None:
+        if vocab_size > 65536:
+            raise ValueError(f"16-bit shards hold at most 65536 different ids, the vocabulary has {vocab_size}")
+        self.folder, self.vocab_size = Path(folder), vocab_size
+        self.ids: list[np.ndarray] = []
+        self.learn: list[np.ndarray] = []
+        self.tasks: list[str] = []
+
+    def add(self, ids: np.ndarray, loss_mask: np.ndarray, task: str) -> None:
+        """(L,) ids and (L,) 0/1 of one document."""
+        if len(ids) != len(loss_mask) or not len(ids):
+            raise ValueError(f"expected as many mask entries as ids and at least one, got {len(loss_mask)} and {len(ids)}")
+        self.ids.append(ids.astype("<u2"))
+        self.learn.append(loss_mask.astype(np.uint8))
+        self.tasks.append(task)
+
+    def close(self, **facts: object) -> None:
+        """Writes everything; `facts` go into the manifest."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        names = sorted(set(self.tasks))
+        arrays = {"ids.u16": np.concatenate(self.ids), "learn.bits": np.packbits(np.concatenate(self.learn)),
+                  "ends.i64": np.cumsum([len(ids) for ids in self.ids]).astype("<i8"),
+                  "tasks.u8": np.array([names.index(task) for task in self.tasks], np.uint8)}
+        for name, array in arrays.items():
+            atomic_write(self.folder / name, lambda path, array=array: array.tofile(path))
+        manifest = {"vocab_size": self.vocab_size, "tasks": names, "num_documents": len(self.ids),
+                    "num_ids": int(len(arrays["ids.u16"])), **facts}
+        atomic_write(self.folder / "manifest.json", lambda path: Path(path).write_text(json.dumps(manifest, indent=1) + "\n"))
+
+
+class Shard:
+    """A written shard, memory-mapped."""
+
+    def __init__(self, folder: Path) -> None:
+        folder = Path(folder)
+        try:
+            self.manifest = json.loads((folder / "manifest.json").read_text())
+        except FileNotFoundError:
+            raise UserError(f"no prepared data in {folder}: manifest.json is missing; run `unisono data network`") from None
+        self.ids = np.memmap(folder / "ids.u16", "<u2", "r")
+        self.ends = np.fromfile(folder / "ends.i64", "<i8")
+        self.starts = np.concatenate([[0], self.ends[:-1]])
+        self.learn = np.unpackbits(np.fromfile(folder / "learn.bits", np.uint8), count=len(self.ids))
+        self.tasks = np.fromfile(folder / "tasks.u8", np.uint8)
+        self.task_names: list[str] = self.manifest["tasks"]
+        if len(self.ids) != self.manifest["num_ids"] or len(self.ends) != self.manifest["num_documents"]:
+            raise UserError(f"the prepared data in {folder} is cut short; prepare it again")
+
+    def document(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """-> ids (L,) int64, learn (L,) uint8 of one document."""
+        where = slice(self.starts[number], self.ends[number])
+        return self.ids[where].astype(np.int64), self.learn[where]

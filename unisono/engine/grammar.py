@@ -1,0 +1,169 @@
+"""Which ids may follow, so that every reply can be decoded: a small state machine over the spans of the vocabulary.
+
+A reply is text, with stretches of sound and pictures in between, up to <|end|>. Sound follows the text that it
+speaks; a picture is exactly as many codes as the picture codec makes.
+"""
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unisono.core.errors import UserError
+from unisono.tokens.vocab import Vocabulary
+
+OUTPUTS = frozenset({"text", "audio", "image"})
+OPENS = {"<|begin_audio|>": "audio", "<|begin_image|>": "image", "<|begin_call|>": "call"}
+CLOSES = {"audio": "<|end_audio|>", "image": "<|end_image|>", "call": "<|end_call|>"}
+END = "<|end|>"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What a reply may and must contain."""
+
+    outputs: frozenset[str] = frozenset({"text"})
+    force_audio: bool = False               # everything written is spoken before the reply may end
+    force_image: bool = False               # the reply cannot end without a picture
+    max_audio_frames: int | None = None     # per sentence
+    max_text_ids: int | None = None         # per reply
+    max_images: int = 1
+    ids_per_image: int = 64
+    calls: bool = False                     # tools may be called
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "outputs", frozenset(self.outputs))
+        if not self.outputs or self.outputs - OUTPUTS:
+            raise UserError(f"outputs must be some of {', '.join(sorted(OUTPUTS))}; got {sorted(self.outputs)}")
+        for kind in ("audio", "image"):
+            if getattr(self, f"force_{kind}") and kind not in self.outputs:
+                raise UserError(f"force_{kind} needs {kind!r} among the outputs")
+        for name in ("max_audio_frames", "max_text_ids", "max_images", "ids_per_image"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+
+@lru_cache(maxsize=256)
+def piece_mask(vocab: Vocabulary, pieces: frozenset[str]) -> NDArray[np.bool_]:
+    """(vocab size,) True for the ids of the named spans (text, audio, image) and single ids (<|end|>, ...)."""
+    mask = np.zeros(vocab.size, np.bool_)
+    for piece in pieces:
+        if piece in OUTPUTS:
+            span = vocab.span(piece)
+            mask[span.start:span.start + span.size] = True
+        else:
+            mask[vocab.id(piece)] = True
+    mask.flags.writeable = False
+    return mask
+
+
+class Grammar:
+    """The state of one reply. `mask()` says what may follow, `advance(id)` follows."""
+
+    def __init__(self, vocab: Vocabulary, rules: Rules | None = None) -> None:
+        self.vocab, self.rules = vocab, rules or Rules()
+        self.mode = "text"          # text | audio | image | call
+        self.num_codes = 0          # in the open stretch of sound or picture
+        self.num_text_ids = 0
+        self.num_spoken = 0         # stretches of sound
+        self.num_images = 0
+        self.is_unspoken = False    # text since the last sound
+        self.done = False
+
+    @property
+    def modality(self) -> str:
+        """Whose sampling settings govern the next id: text, audio or image."""
+        return "text" if self.mode == "call" else self.mode
+
+    def mask(self) -> NDArray[np.bool_]:
+        """(vocab size,) True for every id that may follow; read-only. All False once the reply has ended."""
+        return piece_mask(self.vocab, self.allowed())
+
+    def allowed(self) -> frozenset[str]:
+        """Names of the spans and single ids that may follow."""
+        rules = self.rules
+        if self.done:
+            return frozenset()
+        if self.mode == "text":
+            return frozenset(self._text_level())
+        if self.mode == "image":
+            return frozenset({"image"} if self.num_codes < rules.ids_per_image else {CLOSES["image"]})
+        if self.mode == "call":
+            return frozenset({"text", CLOSES["call"]})
+        is_full = rules.max_audio_frames is not None and self.num_codes >= rules.max_audio_frames
+        return frozenset(({CLOSES["audio"]} if self.num_codes else set()) | (set() if is_full else {"audio"}))
+
+    def _text_level(self) -> set[str]:
+        rules = self.rules
+        pieces = set()
+        if "text" in rules.outputs and (rules.max_text_ids is None or self.num_text_ids < rules.max_text_ids):
+            pieces.add("text")
+        speaks_without_text = "text" not in rules.outputs and not self.num_spoken
+        if "audio" in rules.outputs and (self.is_unspoken or speaks_without_text):
+            pieces.add("<|begin_audio|>")
+        if "image" in rules.outputs and self.num_images < rules.max_images:
+            pieces.add("<|begin_image|>")
+        if rules.calls:
+            pieces.add("<|begin_call|>")
+        lacks_image = rules.force_image and not self.num_images
+        lacks_audio = rules.force_audio and (self.is_unspoken or not self.num_spoken)
+        # Nothing is left to say: a text that may not go on must be able to end, spoken or not.
+        if not (lacks_image or lacks_audio) or not pieces:
+            pieces.add(END)
+        return pieces
+
+    def advance(self, id: int) -> None:
+        """Takes the next id. ValueError if it may not follow here."""
+        if not (0 <= id < self.vocab.size and self.mask()[id]):
+            raise ValueError(f"{self.vocab.name(id) if 0 <= id < self.vocab.size else id} may not follow here; "
+                             f"expected {' or '.join(sorted(self.allowed())) or 'nothing, the reply has ended'}")
+        self._follow(id)
+
+    def replay(self, ids: Iterable[int]) -> "Grammar":
+        """Takes ids that were given, not generated, such as the sentence that is to be spoken; returns itself.
+
+        They need not be among the outputs, only well-formed.
+        """
+        for id in ids:
+            self._follow(id)
+        return self
+
+    def _follow(self, id: int) -> None:
+        name = self.vocab.name(id)
+        if self.mode == "text" and name in OPENS:
+            self.mode, self.num_codes = OPENS[name], 0
+        elif name == CLOSES.get(self.mode):
+            self._close()
+        elif name == END:
+            self.done = True
+        elif self.mode == "text":
+            self.num_text_ids += 1
+            self.is_unspoken = True
+        else:
+            self.num_codes += 1
+
+    def _close(self) -> None:
+        if self.mode == "audio":
+            self.num_spoken += 1
+            self.is_unspoken = False
+        elif self.mode == "image":
+            self.num_images += 1
+        self.mode, self.num_codes = "text", 0
+
+    def closing(self) -> list[int]:
+        """The ids that end an interrupted reply here so that it can be decoded.
+
+        ValueError inside a picture, whose codes cannot be cut short: rewind to before it.
+        """
+        if self.done:
+            return []
+        if self.mode == "image":
+            raise ValueError("a picture cannot be cut short; rewind to before its <|begin_image|>")
+        names = ([CLOSES[self.mode]] if self.mode in CLOSES else []) + [END]
+        return [self.vocab.id(name) for name in names]
+
+    def copy(self) -> "Grammar":
+        """An independent state at the same place."""
+        return copy.copy(self)

@@ -1,0 +1,29 @@
+"""Which engine serves a folder: the fast one where it is installed, the reference elsewhere."""
+import importlib.util
+from pathlib import Path
+
+import torch
+
+from unisono.core.device import pick_device
+from unisono.core.errors import UserError
+from unisono.engine.engine import Engine
+from unisono.engine.torch_engine import TorchEngine
+from unisono.model.hf import load_pretrained
+
+KINDS = ("auto", "onnx", "torch")
+
+
+def load_engine(folder: str | Path, *, kind: str = "auto", precision: str = "int8", device: str | None = None,
+                threads: int | None = None, max_length: int | None = None) -> Engine:
+    """auto: torch on a GPU in bfloat16, else ONNX Runtime, else torch. `precision` and `threads` are for onnx only."""
+    if kind not in KINDS:
+        raise UserError(f"unknown engine {kind!r}; choose one of {', '.join(KINDS)}")
+    place = pick_device(device)
+    has_onnx = all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime"))
+    if kind == "onnx" and not has_onnx:
+        raise UserError("the onnx engine needs two packages; run: pip install onnx onnxruntime")
+    if kind == "onnx" or (kind == "auto" and has_onnx and place.type == "cpu"):
+        from unisono.engine.onnx_engine import OnnxEngine   # here, because the packages are optional
+        return OnnxEngine.from_folder(folder, precision=precision, threads=threads, max_length=max_length)
+    dtype = torch.float32 if place.type == "cpu" else torch.bfloat16
+    return TorchEngine(load_pretrained(folder, dtype=dtype, device=place), max_length)

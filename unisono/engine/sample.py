@@ -1,0 +1,100 @@
+"""Which id is chosen: temperature, top-k, top-p and no-repeat, set apart for each modality. numpy only.
+
+Shapes: V vocab_size, A allowed ids.
+"""
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unisono.core.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """Settings of one modality. Temperature 0 takes the likeliest id; top_k 0 and top_p 1 cut nothing off."""
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    no_repeat: int = 0      # n: no n ids in a row occur twice in a reply; 0 = may repeat
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature <= 10:
+            raise UserError(f"temperature must lie between 0 and 10, got {self.temperature}")
+        if not 0 < self.top_p <= 1:
+            raise UserError(f"top_p must be above 0 and at most 1, got {self.top_p}")
+        if self.top_k < 0 or self.no_repeat < 0:
+            raise UserError(f"top_k and no_repeat must be 0 or more, got {self.top_k} and {self.no_repeat}")
+
+
+GREEDY = Sampling(temperature=0)
+# Text close to the likeliest, sound and pictures with the spread that they were learned with.
+DEFAULTS = {"text": Sampling(temperature=0.7, top_p=0.95), "audio": Sampling(temperature=0.8, top_k=100),
+            "image": Sampling(temperature=0.9, top_k=200)}
+
+
+def probabilities(logits_A: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float64]:
+    """Softmax in double precision."""
+    scaled = (logits_A.astype(np.float64) - logits_A.max()) / temperature
+    weights = np.exp(scaled)
+    return weights / weights.sum()
+
+
+def choose(logits_A: NDArray[np.float32], sampling: Sampling, uniform: float) -> int:
+    """Place of the chosen id; `uniform` is a random number in [0, 1)."""
+    if sampling.temperature == 0:
+        return int(logits_A.argmax())
+    order: NDArray[np.int64] | None = None
+    if 0 < sampling.top_k < len(logits_A):
+        order = np.argpartition(-logits_A, sampling.top_k - 1)[:sampling.top_k]
+        logits_A = logits_A[order]
+    weights = probabilities(logits_A, sampling.temperature)
+    if sampling.top_p < 1:
+        descending = np.argsort(-weights, kind="stable")
+        # Kept: the smallest set of likeliest ids whose sum reaches top_p, the likeliest always.
+        num_kept = int(np.searchsorted(np.cumsum(weights[descending]), sampling.top_p)) + 1
+        kept = descending[:num_kept]
+        weights = weights[kept]
+        order = kept if order is None else order[kept]
+    total = np.cumsum(weights)
+    place = min(int(np.searchsorted(total, uniform * total[-1], side="right")), len(weights) - 1)
+    return place if order is None else int(order[place])
+
+
+@dataclass
+class Sampler:
+    """Chooses the ids of one reply. The same seed, settings and logits give the same ids."""
+
+    settings: dict[str, Sampling] = field(default_factory=lambda: dict(DEFAULTS))
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        unknown = set(self.settings) - set(DEFAULTS)
+        if unknown:
+            raise UserError(f"sampling can be set for {', '.join(DEFAULTS)}, not for {', '.join(sorted(unknown))}")
+        self.settings = {**DEFAULTS, **self.settings}
+        self.random = np.random.default_rng(self.seed)
+        self.ids: list[int] = []
+        self.followers: dict[tuple[int, ...], set[int]] = defaultdict(set)
+
+    def choose(self, logits: NDArray[np.float32], mask: NDArray[np.bool_], modality: str) -> int:
+        """(V,) logits, (V,) True where an id may follow -> the id."""
+        sampling = self.settings[modality]
+        allowed = np.flatnonzero(mask)
+        if sampling.no_repeat:
+            allowed = self._without_repeats(allowed, sampling.no_repeat)
+        found = int(allowed[choose(logits[allowed], sampling, self.random.random())])
+        self.ids.append(found)
+        if sampling.no_repeat and len(self.ids) >= sampling.no_repeat:
+            *before, last = self.ids[-sampling.no_repeat:]
+            self.followers[tuple(before)].add(last)
+        return found
+
+    def _without_repeats(self, allowed: NDArray[np.int64], num_ids: int) -> NDArray[np.int64]:
+        """Allowed ids without those that would complete a run already used; all of them if none is left."""
+        before = tuple(self.ids[len(self.ids) - num_ids + 1:]) if num_ids > 1 else ()
+        used = self.followers.get(before)
+        left = allowed[~np.isin(allowed, list(used))] if used else allowed
+        return left if len(left) else allowed

@@ -1,0 +1,190 @@
+"""The live state of one conversation over an engine: append, generate, interrupt, rewind to what was heard, fork.
+
+Ids are fed as late as possible and all at once. `Reply.step` generates for one conversation; `step_all` takes one
+batched step for many, which is what a server's scheduler calls.
+
+Shapes: V vocab_size.
+"""
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unisono.engine.cache import too_long
+from unisono.engine.engine import Engine
+from unisono.engine.grammar import Grammar
+from unisono.engine.sample import Sampler, probabilities
+
+
+class Session:
+    """One conversation. Closed by `close` or at the end of a `with` block."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.handle = engine.open()
+        self.ids: list[int] = []
+        self.num_fed = 0
+        self._logits: NDArray[np.float32] | None = None     # of the id after ids[:num_fed]
+
+    @property
+    def length(self) -> int:
+        """Ids in the conversation, fed or not."""
+        return len(self.ids)
+
+    @property
+    def room(self) -> int:
+        """Ids that still fit."""
+        return self.engine.max_length - len(self.ids)
+
+    @property
+    def pending(self) -> list[int]:
+        """Ids that the engine has not seen yet."""
+        return self.ids[self.num_fed:]
+
+    def append(self, ids: Sequence[int]) -> None:
+        """Adds what was said. UserError, and nothing added, if it does not fit."""
+        if len(ids) > self.room:
+            raise too_long(len(ids), self.room, self.engine.max_length)
+        self.ids.extend(int(id) for id in ids)
+
+    def accept(self, logits: NDArray[np.float32]) -> None:
+        """Takes the (V,) logits that the engine gave for `pending`."""
+        self.num_fed, self._logits = len(self.ids), logits
+
+    def logits(self) -> NDArray[np.float32]:
+        """(V,) logits of the next id; feeds what is pending."""
+        if self.pending:
+            self.accept(self.engine.feed([(self.handle, self.pending)])[0])
+        if self._logits is None:
+            raise ValueError("an empty conversation has no next id; append something first")
+        return self._logits
+
+    def probability_of(self, id: int) -> float:
+        """How probable it is that `id` comes next; of <|end_audio|> while the user speaks: that the turn is over."""
+        return float(probabilities(self.logits())[id])
+
+    def rewind(self, length: int) -> None:
+        """Forgets everything after the first `length` ids."""
+        if not 0 <= length <= len(self.ids):
+            raise ValueError(f"can rewind to 0 .. {len(self.ids)} ids, not to {length}")
+        if length == len(self.ids):
+            return
+        del self.ids[length:]
+        if length <= self.num_fed:
+            # The last id is fed again: its logits are not kept.
+            self.num_fed, self._logits = max(length - 1, 0), None
+            self.engine.rewind(self.handle, self.num_fed)
+
+    def replace(self, ids: Sequence[int]) -> int:
+        """Makes `ids` the whole conversation and keeps what the two have in common -> how many ids that is.
+
+        A client that sends the full history with each request thus pays only for what is new.
+        """
+        if len(ids) > self.engine.max_length:
+            raise too_long(len(ids), self.engine.max_length, self.engine.max_length)
+        num_common = next((n for n, (old, new) in enumerate(zip(self.ids, ids)) if old != new),
+                          min(len(self.ids), len(ids)))
+        self.rewind(num_common)
+        self.append(ids[num_common:])
+        return num_common
+
+    def fork(self) -> "Session":
+        """An independent conversation with the same past."""
+        other = object.__new__(Session)
+        other.engine, other.handle = self.engine, self.engine.fork(self.handle)
+        other.ids, other.num_fed, other._logits = list(self.ids), self.num_fed, self._logits
+        return other
+
+    def generate(self, grammar: Grammar, sampler: Sampler | None = None, max_ids: int | None = None) -> Iterator[int]:
+        """Yields the ids of a reply one by one, <|end|> included; all of them are part of the conversation then."""
+        reply = Reply(self, grammar, sampler or Sampler(), max_ids)
+        while not reply.done:
+            yield reply.step()
+
+    def close(self) -> None:
+        """Frees the engine's memory."""
+        self.engine.drop(self.handle)
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@dataclass
+class Reply:
+    """A reply being generated. finish_reason: stop (ended itself), length (no room or max_ids), interrupted."""
+
+    session: Session
+    grammar: Grammar
+    sampler: Sampler = field(default_factory=Sampler)
+    max_ids: int | None = None
+    finish_reason: str | None = None
+    num_ids: int = 0
+
+    def __post_init__(self) -> None:
+        self.start = self.session.length    # where to rewind to for another try
+        self._check()
+
+    @property
+    def done(self) -> bool:
+        return self.finish_reason is not None
+
+    def step(self) -> int:
+        """The next id, feeding whatever is pending before."""
+        self.session.logits()
+        return self.pick()
+
+    def pick(self) -> int:
+        """The next id, from logits that the session already has."""
+        if self.done:
+            raise ValueError(f"this reply is over ({self.finish_reason})")
+        id = self.sampler.choose(self.session.logits(), self.grammar.mask(), self.grammar.modality)
+        self.grammar.advance(id)
+        self.session.append([id])
+        self.num_ids += 1
+        self._check()
+        return id
+
+    def _check(self) -> None:
+        if self.grammar.done:
+            self.finish_reason = "stop"
+        elif self.session.room < 1 or (self.max_ids is not None and self.num_ids >= self.max_ids):
+            self.finish_reason = "length"
+
+    def interrupt(self, length: int | None = None) -> None:
+        """Ends the reply now; `length`: the conversation is first rewound to so many ids, what was heard of it.
+
+        The reply is closed so that the history can be decoded: an unfinished picture is taken out of it.
+        """
+        session, start = self.session, self.start
+        self.finish_reason = "interrupted"
+        if length is not None:
+            session.rewind(max(length, start))
+        self.close()
+
+    def close(self) -> None:
+        """Writes the ids that end an unfinished reply, as far as they fit."""
+        session, start = self.session, self.start
+        grammar = self._grammar_at_start().replay(session.ids[start:])
+        if grammar.mode == "image":
+            session.rewind(session.length - grammar.num_codes - 1)
+            grammar = self._grammar_at_start().replay(session.ids[start:])
+        closing = grammar.closing()
+        session.rewind(min(session.length, session.engine.max_length - len(closing)))
+        session.append(closing)
+
+    def _grammar_at_start(self) -> Grammar:
+        return Grammar(self.grammar.vocab, self.grammar.rules)
+
+
+def step_all(replies: Sequence[Reply]) -> list[int]:
+    """One id for each unfinished reply, from one batched step of their common engine."""
+    waiting = [reply.session for reply in replies if reply.session.pending]
+    if waiting:
+        logits = waiting[0].engine.feed([(session.handle, session.pending) for session in waiting])
+        for session, row in zip(waiting, logits):
+            session.accept(row)
+    return [reply.pick() for reply in replies]

@@ -1,0 +1,62 @@
+"""What shape a language model has: Hugging Face Qwen3 field names and nothing else, and one preset per size.
+
+`model_type` is "qwen3", or "llama" for the same network without QK-norm, so that Llama checkpoints can be a start.
+"""
+from dataclasses import dataclass
+from typing import Any
+
+from unisono.core.errors import UserError
+
+MODEL_TYPES = ("qwen3", "llama")
+
+# One dial. Width, depth and heads per size; the vocabulary comes from the tokenizer.
+SIZES: dict[str, dict[str, Any]] = {
+    "tiny": dict(hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
+                 num_key_value_heads=2, head_dim=16, max_position_embeddings=512),
+    "nano": dict(hidden_size=256, intermediate_size=1024, num_hidden_layers=6, num_attention_heads=4,
+                 num_key_value_heads=2, head_dim=64, max_position_embeddings=4096),
+    "small": dict(hidden_size=640, intermediate_size=1792, num_hidden_layers=12, num_attention_heads=10,
+                  num_key_value_heads=5, head_dim=64, max_position_embeddings=8192),
+    "base": dict(hidden_size=1536, intermediate_size=5120, num_hidden_layers=32, num_attention_heads=12,
+                 num_key_value_heads=4, head_dim=128, max_position_embeddings=16384),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Qwen3Config:
+    """The fields of a Hugging Face Qwen3 config.json that change what the network computes."""
+
+    vocab_size: int
+    hidden_size: int
+    intermediate_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    head_dim: int
+    max_position_embeddings: int = 4096
+    rms_norm_eps: float = 1e-6
+    rope_theta: float = 1e6
+    tie_word_embeddings: bool = True
+    attention_bias: bool = False
+    initializer_range: float = 0.02
+    model_type: str = "qwen3"
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+                     "num_key_value_heads", "head_dim", "max_position_embeddings"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.num_attention_heads % self.num_key_value_heads:
+            raise UserError(f"num_attention_heads ({self.num_attention_heads}) must be a multiple of "
+                            f"num_key_value_heads ({self.num_key_value_heads})")
+        if self.head_dim % 2:
+            raise UserError(f"head_dim must be even for rotary positions, got {self.head_dim}")
+        if self.model_type not in MODEL_TYPES:
+            raise UserError(f"model_type must be one of {', '.join(MODEL_TYPES)}, got {self.model_type!r}")
+
+
+def preset(size: str, vocab_size: int, **changes: Any) -> Qwen3Config:
+    """The config of a named size; `changes` override single fields."""
+    if size not in SIZES:
+        raise UserError(f"unknown size {size!r}; choose one of {', '.join(SIZES)}")
+    return Qwen3Config(vocab_size=vocab_size, **{**SIZES[size], **changes})

@@ -1,0 +1,77 @@
+"""What a model of a given shape costs: parameters, floating-point operations, cache bytes, roofline. Formulas only.
+
+A multiply and an add count as two operations. The embedding look-up costs no operations; the head does.
+"""
+from dataclasses import dataclass
+
+from unisono.model.config import Qwen3Config
+
+
+def block_parameters(config: Qwen3Config) -> int:
+    """Weights of one transformer block, norms and biases included."""
+    C, D = config.hidden_size, config.head_dim
+    q, kv = config.num_attention_heads * D, config.num_key_value_heads * D
+    attention = C * q + 2 * C * kv + q * C
+    bias = (q + 2 * kv + C) if config.attention_bias else 0
+    qk_norm = 2 * D if config.model_type == "qwen3" else 0
+    return attention + bias + qk_norm + 3 * C * config.intermediate_size + 2 * C
+
+
+def parameters(config: Qwen3Config) -> int:
+    """All weights; a tied head counts once."""
+    embeddings = config.vocab_size * config.hidden_size * (1 if config.tie_word_embeddings else 2)
+    return embeddings + config.num_hidden_layers * block_parameters(config) + config.hidden_size
+
+
+def matmul_parameters(config: Qwen3Config) -> int:
+    """Weights that every id is multiplied with: the blocks' matrices and the head, tied or not."""
+    C, D = config.hidden_size, config.head_dim
+    attention = 2 * C * D * (config.num_attention_heads + config.num_key_value_heads)
+    return (config.num_hidden_layers * (attention + 3 * C * config.intermediate_size)
+            + config.vocab_size * C)
+
+
+def forward_flops_per_id(config: Qwen3Config, context: int) -> int:
+    """Operations for one id that attends to `context` ids (itself included)."""
+    attended = 4 * config.num_hidden_layers * config.num_attention_heads * config.head_dim * context
+    return 2 * matmul_parameters(config) + attended
+
+
+def train_flops_per_id(config: Qwen3Config, sequence_length: int) -> int:
+    """Forward and backward, averaged over a causal sequence (mean context = (length + 1) / 2)."""
+    attended = 4 * config.num_hidden_layers * config.num_attention_heads * config.head_dim * (sequence_length + 1) // 2
+    return 3 * (2 * matmul_parameters(config) + attended)
+
+
+def kv_bytes_per_id(config: Qwen3Config, bytes_per_number: float = 4) -> int:
+    """Cache for one id of one sequence."""
+    return int(2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * bytes_per_number)
+
+
+def mfu(config: Qwen3Config, sequence_length: int, ids_per_s: float, peak_flops: float) -> float:
+    """Share of the device's peak (operations per second) that training uses."""
+    return train_flops_per_id(config, sequence_length) * ids_per_s / peak_flops
+
+
+@dataclass(frozen=True)
+class DecodeRoofline:
+    """The most ids/s that one decode step after another can reach, and which limit binds."""
+
+    memory_ids_per_s: float
+    compute_ids_per_s: float
+
+    @property
+    def ids_per_s(self) -> float:
+        return min(self.memory_ids_per_s, self.compute_ids_per_s)
+
+
+def decode_roofline(config: Qwen3Config, *, context: int, batch: int, bytes_per_weight: float,
+                    bandwidth: float, peak_flops: float, kv_bytes_per_number: float = 4) -> DecodeRoofline:
+    """Limits for `batch` sequences of `context` ids each; bandwidth in bytes/s, peak_flops in operations/s.
+
+    Each step reads every weight once and each sequence's cache once.
+    """
+    step_bytes = (matmul_parameters(config) * bytes_per_weight
+                  + batch * context * kv_bytes_per_id(config, kv_bytes_per_number))
+    return DecodeRoofline(memory_ids_per_s=batch * bandwidth / step_bytes,
+                          compute_ids_per_s=peak_flops / forward_flops_per_id(config, context))

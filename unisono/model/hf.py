@@ -1,0 +1,186 @@
+"""A model on disk: a Hugging Face folder, so that transformers, vLLM, SGLang or llama.cpp load it unchanged.
+
+config.json plus model.safetensors (read also when sharded). Our attribute names are theirs behind `model.`.
+`transformers` itself is never imported.
+"""
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from unisono.core.errors import UserError
+from unisono.core.home import atomic_write
+from unisono.model.config import MODEL_TYPES, Qwen3Config
+from unisono.model.transformer import Qwen3, inverse_frequencies
+
+PREFIX = "model."
+HEAD = "lm_head.weight"
+ARCHITECTURES = {"qwen3": "Qwen3ForCausalLM", "llama": "LlamaForCausalLM"}
+SIZE_FIELDS = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
+PLAIN_FIELDS = ("max_position_embeddings", "rms_norm_eps", "attention_bias", "initializer_range", "model_type")
+
+
+def config_to_hf(config: Qwen3Config, dtype: torch.dtype = torch.float32) -> dict[str, Any]:
+    """What config.json says, in the spelling of both old and new readers."""
+    dtype_name = str(dtype).removeprefix("torch.")
+    return {
+        "architectures": [ARCHITECTURES[config.model_type]],
+        "model_type": config.model_type,
+        **{name: getattr(config, name) for name in SIZE_FIELDS},
+        "num_key_value_heads": config.num_key_value_heads,
+        "head_dim": config.head_dim,
+        "hidden_act": "silu",
+        "max_position_embeddings": config.max_position_embeddings,
+        "rms_norm_eps": config.rms_norm_eps,
+        # Older engines read rope_theta, transformers 5 reads rope_parameters.
+        "rope_theta": config.rope_theta,
+        "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_theta},
+        "tie_word_embeddings": config.tie_word_embeddings,
+        "attention_bias": config.attention_bias,
+        "attention_dropout": 0.0,
+        "mlp_bias": False,
+        "use_sliding_window": False,
+        "initializer_range": config.initializer_range,
+        "use_cache": True,
+        "torch_dtype": dtype_name,
+        "dtype": dtype_name,
+    }
+
+
+def config_from_hf(stored: dict[str, Any]) -> Qwen3Config:
+    """config.json -> our config. UserError for a network that ours is not."""
+    model_type = stored.get("model_type")
+    if model_type not in MODEL_TYPES:
+        raise UserError(f"expected a checkpoint with model_type {' or '.join(MODEL_TYPES)}, found {model_type!r}")
+    missing = [name for name in SIZE_FIELDS if not isinstance(stored.get(name), int)]
+    if missing:
+        raise UserError(f"config.json lacks the whole number {missing[0]}; expected a {model_type} config with "
+                        f"{', '.join(SIZE_FIELDS)}")
+    rope = stored.get("rope_parameters") or {**(stored.get("rope_scaling") or {})}
+    kind = rope.get("rope_type", rope.get("type", "default"))
+    _expect("rope type", kind, "default")
+    _expect("hidden_act", stored.get("hidden_act", "silu"), "silu")
+    _expect("mlp_bias", bool(stored.get("mlp_bias", False)), False)
+    _expect("sliding window", bool(stored.get("use_sliding_window", False)), False)
+    heads = stored["num_attention_heads"]
+    return Qwen3Config(
+        **{name: stored[name] for name in SIZE_FIELDS},
+        **{name: stored[name] for name in PLAIN_FIELDS if name in stored},
+        num_key_value_heads=stored.get("num_key_value_heads") or heads,
+        # What transformers assumes when the field is absent: 128 for Qwen3, hidden / heads for Llama.
+        head_dim=stored.get("head_dim") or (128 if model_type == "qwen3" else stored["hidden_size"] // heads),
+        rope_theta=float(rope.get("rope_theta") or stored.get("rope_theta") or 10000.0),
+        tie_word_embeddings=bool(stored.get("tie_word_embeddings", False)),
+    )
+
+
+def _expect(what: str, found: object, wanted: object) -> None:
+    if found != wanted:
+        raise UserError(f"cannot load this checkpoint: expected {what} {wanted!r}, found {found!r}")
+
+
+def save_pretrained(model: Qwen3, folder: str | Path, extras: dict[str, Any] | None = None,
+                    dtype: torch.dtype = torch.float32) -> Path:
+    """Writes config.json, generation_config.json and model.safetensors; each file is either whole or absent.
+
+    extras: further keys of config.json, such as eos_token_id (the id of <|end|>) and pad_token_id.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name if name == HEAD else PREFIX + name: value.detach().to("cpu", dtype).contiguous()
+               for name, value in model.state_dict().items()}
+    extras = extras or {}
+    generation = {name: extras[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id") if name in extras}
+    atomic_write(folder / "model.safetensors",
+                 lambda path: save_file(tensors, path, metadata={"format": "pt"}))
+    _write_json(folder / "generation_config.json", generation)
+    _write_json(folder / "config.json", {**config_to_hf(model.config, dtype), **extras})
+    return folder
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    atomic_write(path, lambda temporary: Path(temporary).write_text(json.dumps(content, indent=2) + "\n"))
+
+
+def read_config(folder: str | Path) -> dict[str, Any]:
+    """config.json as stored, extras included."""
+    path = Path(folder) / "config.json"
+    try:
+        stored = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"no model in {folder}: expected a folder with config.json and model.safetensors") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid JSON ({error}); export or fetch the model again") from None
+    if not isinstance(stored, dict):
+        raise UserError(f"{path} must hold a JSON object with the model's shape")
+    return stored
+
+
+def read_tensors(folder: str | Path) -> dict[str, Tensor]:
+    """All tensors of model.safetensors, or of the shards that its index names."""
+    folder = Path(folder)
+    index, whole = folder / "model.safetensors.index.json", folder / "model.safetensors"
+    try:
+        if whole.exists() or not index.exists():
+            return load_file(whole)
+        shards = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+        return {name: value for shard in shards for name, value in load_file(folder / shard).items()}
+    except FileNotFoundError as error:
+        raise UserError(f"weights are missing in {folder} ({error}); expected model.safetensors or all shards that "
+                        "model.safetensors.index.json names") from None
+    except (SafetensorError, json.JSONDecodeError, KeyError) as error:
+        raise UserError(f"the weights in {folder} are damaged ({error}); export or fetch the model again") from None
+
+
+def load_pretrained(folder: str | Path, *, vocab_size: int | None = None, dtype: torch.dtype = torch.float32,
+                    device: str | torch.device = "cpu") -> Qwen3:
+    """The model in evaluation mode. `vocab_size`: what the tokenizer needs; UserError if the model has another."""
+    config = config_from_hf(read_config(folder))
+    if vocab_size is not None and vocab_size != config.vocab_size:
+        raise UserError(f"the model in {folder} has {config.vocab_size} ids but the vocabulary has {vocab_size}; "
+                        "use the tokenizer saved beside the model, or grow the model's vocabulary first")
+    state = {name.removeprefix(PREFIX): value.to(device, dtype) for name, value in read_tensors(folder).items()
+             if not name.endswith("rotary_emb.inv_freq")}
+    if config.tie_word_embeddings:
+        state.pop(HEAD, None)
+    with torch.device("meta"):   # no memory and no random numbers for weights that are about to be replaced
+        model = Qwen3(config)
+    _check_state(model, state, folder)
+    model.load_state_dict(state, assign=True)
+    model.inv_freq = inverse_frequencies(config).to(device)
+    return model.eval()
+
+
+def _check_state(model: Qwen3, state: dict[str, Tensor], folder: str | Path) -> None:
+    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in state.items()}
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            raise UserError(f"the weights in {folder} do not fit config.json: {name} should be "
+                            f"{expected.get(name, 'absent')}, found {found.get(name, 'nothing')}")
+
+
+@torch.no_grad()
+def grow_vocabulary(model: Qwen3, new_size: int) -> Qwen3:
+    """A model with the same weights and `new_size` ids: old ids keep their rows, new rows start near the mean row.
+
+    Near the mean, and with the spread of `initializer_range`: a new id is then no likelier than an average old
+    one, where a row of zeros or a wide random one would disturb what the model already does.
+    """
+    old_size = model.config.vocab_size
+    if new_size < old_size:
+        raise UserError(f"the vocabulary can only grow: the model has {old_size} ids, {new_size} were asked for")
+    grown = Qwen3(Qwen3Config(**{**vars(model.config), "vocab_size": new_size}))
+    grown = grown.to(model.embed_tokens.weight.device, model.embed_tokens.weight.dtype)
+    state = model.state_dict()
+    for name, rows in grown.state_dict().items():
+        if name in ("embed_tokens.weight", HEAD):
+            rows[old_size:] += state[name].mean(0)
+            rows[:old_size] = state[name]
+        else:
+            rows.copy_(state[name])
+    return grown.train(model.training)

@@ -1,0 +1,163 @@
+"""Trains the audio codec: spectra must come back, and the codes must be phonetic; later, critics must be fooled.
+
+Stage "reconstruct": multi-resolution mel distance + a CTC loss on phonemes read off the quantized frames
+(codes that carry phonemes are codes that a small network can learn to hear and speak with).
+Stage "adversarial": encoder and quantizer stay as they are (the network's data stays valid), the decoder
+learns against small critics.
+
+Shapes: B batch, N samples, F frames, D quantizer dimensions, P phonemes.
+"""
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unisono.codecs.audio import AudioCodec, AudioCodecConfig
+from unisono.codecs.critics import Critics, critics_loss, fooling_loss
+from unisono.codecs.losses import MelDistance
+from unisono.data.waves import Waves
+from unisono.train.loop import LoopConfig, Numbers
+
+BLANK = 0
+# Symbols of espeak-ng's IPA for English, without stress, length and spaces.
+PHONES = "ɪtndsɹəlimæʌðʊzkɛawhpbfovɚeɔɐɑuʃŋɡɜjᵻɾθʒ"
+
+
+@dataclass(frozen=True)
+class AudioCodecRecipe:
+    """Defaults of the nano codec."""
+
+    codec: AudioCodecConfig = field(default_factory=AudioCodecConfig)
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(num_steps=9000, learning_rate=1e-3, weight_decay=0.01))
+    batch_size: int = 16
+    item_s: float = 3.2               # heard by the encoder; items up to this long are taken whole, with their text
+    window_frames: int = 80           # spoken by the decoder, cut at random from the item
+    phoneme_weight: float = 0.15
+    adversarial: bool = False
+    start_from: str = ""              # folder of a codec whose weights are the start
+
+
+class PhonemeReader(nn.Module):
+    """Quantized frames -> phoneme log-probabilities, from a neighbourhood of 13 frames (260 ms) only."""
+
+    def __init__(self, num_dims: int, num_phonemes: int, channels: int = 160) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv1d(num_dims, channels, 5, padding=2), nn.GELU(),
+                                    nn.Conv1d(channels, channels, 5, padding=2), nn.GELU(),
+                                    nn.Conv1d(channels, channels, 5, padding=2), nn.GELU(),
+                                    nn.Conv1d(channels, num_phonemes + 1, 1))
+
+    def forward(self, quantized: Tensor) -> Tensor:
+        """(B, F, D) -> (B, F, P + 1)."""
+        return self.layers(quantized.transpose(1, 2)).transpose(1, 2).float().log_softmax(-1)
+
+
+class CodecAndReader(nn.Module):
+    """The codec and its phoneme reader share one optimizer; only the codec is kept."""
+
+    def __init__(self, codec: AudioCodec, num_phonemes: int) -> None:
+        super().__init__()
+        self.codec = codec
+        self.reader = PhonemeReader(len(codec.config.levels), num_phonemes)
+
+
+class AudioCodecProgram:
+    """A Program for train.loop: sound in, codec out."""
+
+    def __init__(self, recipe: AudioCodecRecipe, train: Waves, val: Waves) -> None:
+        self.recipe, self.train, self.val = recipe, train, val
+        codec = AudioCodec.load(recipe.start_from) if recipe.start_from else AudioCodec(recipe.codec)
+        self.phonemes = {symbol: number for number, symbol in enumerate(PHONES, start=1)}
+        self.model = CodecAndReader(codec, len(PHONES))
+        self.distance = MelDistance(recipe.codec.sample_rate)
+        self.players = {"codec": (self.model, self.loss)}
+        if recipe.adversarial:
+            for module in (codec.encoder, codec.to_latent, self.model.reader):
+                module.requires_grad_(False)
+            self.critics = Critics()
+            self.players = {"critics": (self.critics, self.critics_loss), "codec": (self.model, self.loss)}
+        weights = np.array([min(item["length"], 64000) * item.get("weight", 1.0) for item in train.items], float)
+        self.cumulative = np.cumsum(weights / weights.sum())
+
+    def batch(self, step: int) -> dict[str, Tensor]:
+        """Items, the place of the decoder's window in each, and phonemes of those taken whole."""
+        rng = np.random.default_rng((self.recipe.loop.seed, step))
+        numbers = np.searchsorted(self.cumulative, rng.random(self.recipe.batch_size)).clip(0, len(self.train) - 1)
+        return self._collate(self.train, numbers, rng)
+
+    def _collate(self, waves: Waves, numbers: np.ndarray, rng: np.random.Generator) -> dict[str, Tensor]:
+        recipe, frame = self.recipe, self.recipe.codec.frame_size
+        num_samples = int(recipe.item_s * recipe.codec.sample_rate) // frame * frame
+        pcm = np.zeros((len(numbers), num_samples), np.float32)
+        starts, texts, lengths = [], [], []
+        for row, number in enumerate(numbers):
+            item = waves.items[number]
+            whole = item["length"] <= num_samples
+            offset = 0 if whole else int(rng.integers(item["length"] - num_samples))
+            piece = waves.pcm(number, offset, num_samples)
+            pcm[row, :len(piece)] = piece * rng.uniform(0.5, 1.2)
+            num_frames = max(1, len(piece) // frame)
+            starts.append(int(rng.integers(max(1, num_frames - recipe.window_frames + 1))))
+            texts.append([self.phonemes[s] for s in item.get("phonemes") or () if s in self.phonemes] if whole else [])
+            lengths.append(num_frames)
+        targets = torch.zeros(len(numbers), max(1, max(map(len, texts))), dtype=torch.int64)
+        for row, text in enumerate(texts):
+            targets[row, :len(text)] = torch.tensor(text, dtype=torch.int64)
+        return {"pcm": torch.from_numpy(pcm.clip(-1, 1)), "starts": torch.tensor(starts), "targets": targets,
+                "target_lengths": torch.tensor([len(t) for t in texts]), "num_frames": torch.tensor(lengths)}
+
+    def _speak(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """-> (made pcm, true pcm) of the windows, (B, F, D) quantized frames of the items."""
+        frame, width = self.recipe.codec.frame_size, self.recipe.window_frames
+        codec = self.model.codec
+        quantized, _ = codec.quantizer(codec.latent(batch["pcm"]))
+        frames = batch["starts"][:, None] + torch.arange(width, device=quantized.device)
+        window = quantized.gather(1, frames[:, :, None].expand(-1, -1, quantized.shape[2]))
+        samples = batch["starts"][:, None] * frame + torch.arange(width * frame, device=quantized.device)
+        return codec.synthesize(window).float(), batch["pcm"].gather(1, samples), quantized
+
+    def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Numbers]:
+        """Mel distance + phoneme CTC, or + fooling the critics in the adversarial stage."""
+        made, true, quantized = self._speak(batch)
+        with torch.autocast(made.device.type, enabled=False):
+            mel = self.distance(made, true)
+            if self.recipe.adversarial:
+                fooling, matching = fooling_loss(self.critics, made, true)
+                return 15 * mel + fooling + 2 * matching, {"mel": mel.detach(), "fool": fooling.detach(), "match": matching.detach()}
+        ctc = self._phoneme_loss(quantized, batch)
+        return mel + self.recipe.phoneme_weight * ctc, {"mel": mel.detach(), "ctc": ctc.detach()}
+
+    def critics_loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Numbers]:
+        """What the critics lose when they take made sound for true sound."""
+        with torch.no_grad():
+            made, true, _ = self._speak(batch)
+        loss = critics_loss(self.critics, made, true)
+        return loss, {"critics": loss.detach()}
+
+    def _phoneme_loss(self, quantized: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        rows = batch["target_lengths"] > 0
+        if not bool(rows.any()):
+            return quantized.new_zeros(())
+        log_probs = self.model.reader(quantized[rows]).transpose(0, 1)
+        return functional.ctc_loss(log_probs, batch["targets"][rows], batch["num_frames"][rows],
+                                   batch["target_lengths"][rows], blank=BLANK, zero_infinity=True)
+
+    def validate(self) -> Numbers:
+        """Mel distance and phoneme loss on 64 fixed items of speakers and sentences never trained on."""
+        totals: dict[str, list[float]] = {}
+        for start in range(0, min(64, len(self.val)), 16):
+            rng = np.random.default_rng(start)
+            numbers = rng.permutation(len(self.val))[:16]
+            batch = self._collate(self.val, numbers, rng)
+            batch = {key: value.to(next(self.model.parameters()).device) for key, value in batch.items()}
+            made, true, quantized = self._speak(batch)
+            totals.setdefault("mel", []).append(float(self.distance(made, true)))
+            totals.setdefault("ctc", []).append(float(self._phoneme_loss(quantized, batch)))
+        return {key: sum(values) / len(values) for key, values in totals.items()}
+
+    def save(self, folder: Path) -> None:
+        """Writes folder/codec (config.json + model.safetensors)."""
+        self.model.codec.save(folder / "codec")

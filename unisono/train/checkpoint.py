@@ -1,0 +1,39 @@
+"""Training state on disk: everything that the next step depends on, in one file that is whole or absent.
+
+The data position is the step number itself (a batch is a pure function of seed and step), so it needs no
+state of its own. Killed at any moment, a run loses at most the steps since its last checkpoint.
+"""
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import torch
+
+from unisono.core.errors import UserError
+from unisono.core.home import atomic_write
+
+NAME = "checkpoint.pt"
+
+
+def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
+    """Writes `state` (plain values and tensors) and the random state of torch to folder/checkpoint.pt."""
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {**state, "torch_rng": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["cuda_rng"] = torch.cuda.get_rng_state()
+    atomic_write(folder / NAME, lambda path: torch.save(state, path))
+
+
+def load_checkpoint(folder: Path) -> dict[str, Any] | None:
+    """-> what was saved, or None where nothing was; restores torch's random state. UserError if damaged."""
+    path = folder / NAME
+    if not path.exists():
+        return None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, BadZipFile, ValueError) as error:
+        raise UserError(f"{path} is damaged ({error}); delete it to start this stage again") from None
+    torch.set_rng_state(state.pop("torch_rng"))
+    if "cuda_rng" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state.pop("cuda_rng"))
+    return state

@@ -1,0 +1,171 @@
+"""The only training loop. Codecs and network hand it a Program: modules, batches, losses.
+
+A batch is a pure function of (seed, step), so a resumed run sees the data that an uninterrupted one would
+have seen, and no data position has to be stored.
+"""
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from unisono.core.device import autocast, pick_device, seed_all
+from unisono.core.errors import UserError
+from unisono.core.progress import progress
+from unisono.train.checkpoint import load_checkpoint, save_checkpoint
+from unisono.train.optim import Optimizers
+from unisono.train.schedule import warmup_cosine
+
+Numbers = dict[str, float]
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """How long and how fast; what is learned is the program's business."""
+
+    num_steps: int = 1000
+    learning_rate: float = 1e-3
+    warmup_steps: int = 50
+    floor: float = 0.05               # last learning rate as a share of the first
+    weight_decay: float = 0.05
+    beta1: float = 0.9
+    beta2: float = 0.98
+    max_grad_norm: float = 1.0
+    seed: int = 1
+    checkpoint_every_s: float = 150.0
+    validate_every: int = 250
+    time_limit_s: float = 0.0         # stop cleanly after this long and resume later; 0 = no limit
+    muon: bool = False                # matrices by Muon, the rest by AdamW
+    bf16: bool = True
+    device: str = ""                  # empty = the best there is
+
+
+class Program(Protocol):
+    """What is trained. `players` take turns on the same batch: name -> (module, loss of a batch)."""
+
+    players: dict[str, tuple[nn.Module, Callable[[Any, int], tuple[Tensor, Numbers]]]]
+
+    def batch(self, step: int) -> Any:
+        """The batch of this step, a pure function of the program's seed and `step`."""
+
+    def validate(self) -> Numbers:
+        """Numbers on data that is never trained on."""
+
+    def save(self, folder: Path) -> None:
+        """Writes the finished thing (a codec, a network) where others load it from."""
+
+
+@dataclass
+class Outcome:
+    """Where a run stands when `run` returns."""
+
+    step: int
+    finished: bool
+    wall_s: float
+    numbers: Numbers = field(default_factory=dict)
+
+
+def run(program: Program, config: LoopConfig, folder: Path) -> Outcome:
+    """Trains until `num_steps` or the time limit; resumes from `folder` if a checkpoint is there."""
+    device = pick_device(config.device or None)
+    seed_all(config.seed)
+    players = {}
+    for name, (module, loss) in program.players.items():
+        module.to(device).train()
+        optimizer = Optimizers(module, config.learning_rate, weight_decay=config.weight_decay,
+                               betas=(config.beta1, config.beta2), muon=config.muon)
+        players[name] = (module, optimizer, loss)
+    start = _resume(players, folder)
+    began = saved = time.monotonic()
+    numbers: Numbers = {}
+    with progress() as bar:
+        task = bar.add_task(folder.name, total=config.num_steps, completed=start, note="")
+        for step in range(start, config.num_steps):
+            numbers = _step(program, players, config, step, device)
+            bar.update(task, advance=1, note=_brief(numbers))
+            done = step + 1
+            if done % config.validate_every == 0 or done == config.num_steps:
+                _log(folder, done, time.monotonic() - began, {**numbers, **_validate(program, players)})
+            now = time.monotonic()
+            stop = bool(config.time_limit_s) and now - began > config.time_limit_s
+            if stop or done == config.num_steps or now - saved > config.checkpoint_every_s:
+                _save(players, folder, done)
+                saved = time.monotonic()
+            if stop:
+                break
+        else:
+            done = config.num_steps
+    finished = done >= config.num_steps
+    program.save(folder)
+    return Outcome(step=done, finished=finished, wall_s=time.monotonic() - began, numbers=numbers)
+
+
+def _step(program: Program, players: dict, config: LoopConfig, step: int, device: torch.device) -> Numbers:
+    """One update of every player on the batch of `step`."""
+    batch = _to(program.batch(step), device)
+    factor = warmup_cosine(step, num_steps=config.num_steps, warmup_steps=config.warmup_steps, floor=config.floor)
+    numbers: Numbers = {}
+    for module, optimizer, loss_of in players.values():
+        optimizer.scale(factor)
+        with autocast(device, enabled=config.bf16):
+            loss, parts = loss_of(batch, step)
+        optimizer.zero_grad()
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(module.parameters(), config.max_grad_norm)
+        if torch.isfinite(norm):                # a single broken batch must not end a run of hours
+            optimizer.step()
+        numbers.update({key: float(value) for key, value in parts.items()})
+    return numbers
+
+
+def _validate(program: Program, players: dict) -> Numbers:
+    for module, _, _ in players.values():
+        module.eval()
+    with torch.no_grad():
+        numbers = {f"val_{key}": value for key, value in program.validate().items()}
+    for module, _, _ in players.values():
+        module.train()
+    return numbers
+
+
+def _resume(players: dict, folder: Path) -> int:
+    """Loads the checkpoint, if any -> the step to go on from."""
+    state = load_checkpoint(folder)
+    if state is None:
+        return 0
+    if set(state["players"]) != set(players):
+        raise UserError(f"{folder} holds a run of {sorted(state['players'])}, not of {sorted(players)}; choose another folder")
+    for name, (module, optimizer, _) in players.items():
+        try:
+            module.load_state_dict(state["players"][name]["module"])
+        except RuntimeError as error:
+            raise UserError(f"the checkpoint in {folder} is of another size: {error}") from None
+        optimizer.load_state_dict(state["players"][name]["optimizer"])
+    return state["step"]
+
+
+def _save(players: dict, folder: Path, step: int) -> None:
+    states = {name: {"module": module.state_dict(), "optimizer": optimizer.state_dict()}
+              for name, (module, optimizer, _) in players.items()}
+    save_checkpoint(folder, {"step": step, "players": states})
+
+
+def _log(folder: Path, step: int, wall_s: float, numbers: Numbers) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "log.jsonl", "a") as log:
+        log.write(json.dumps({"step": step, "wall_s": round(wall_s, 1), **numbers}) + "\n")
+
+
+def _to(batch: Any, device: torch.device) -> Any:
+    if isinstance(batch, dict):
+        return {key: _to(value, device) for key, value in batch.items()}
+    return batch.to(device, non_blocking=True) if isinstance(batch, Tensor) else batch
+
+
+def _brief(numbers: Numbers) -> str:
+    return " ".join(f"{key} {value:.3f}" for key, value in list(numbers.items())[:4])
+

@@ -1,0 +1,52 @@
+"""One optimizer recipe for everything that is trained here: AdamW, or Muon for the matrices and AdamW for the rest.
+
+Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon) orthogonalizes the update of each matrix; torch ships it.
+"""
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class Optimizers:
+    """Behaves as one optimizer. Embeddings never go to Muon; vectors are never decayed."""
+
+    def __init__(self, module: nn.Module, learning_rate: float, *, weight_decay: float,
+                 betas: tuple[float, float], muon: bool) -> None:
+        named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+        matrices = [p for name, p in named if muon and p.ndim == 2 and "embed" not in name and "lm_head" not in name]
+        taken = {id(p) for p in matrices}
+        rest = [p for _, p in named if id(p) not in taken]
+        groups = [{"params": [p for p in rest if p.ndim >= 2], "weight_decay": weight_decay},
+                  {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0}]
+        self.parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=learning_rate, betas=betas, fused=True)]
+        if matrices:
+            # "match_rms_adamw" scales the update to AdamW's size, so that both share one learning rate.
+            self.parts.append(torch.optim.Muon(matrices, lr=learning_rate, weight_decay=weight_decay,
+                                               adjust_lr_fn="match_rms_adamw"))
+        self.learning_rate = learning_rate
+
+    def scale(self, factor: float) -> None:
+        """Sets every learning rate to `factor` times its peak."""
+        for part in self.parts:
+            for group in part.param_groups:
+                group["lr"] = self.learning_rate * factor
+
+    def zero_grad(self) -> None:
+        """Forgets all gradients."""
+        for part in self.parts:
+            part.zero_grad(set_to_none=True)
+
+    def step(self) -> None:
+        """One update."""
+        for part in self.parts:
+            part.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """State of every part, in order."""
+        return {"parts": [part.state_dict() for part in self.parts]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restores what `state_dict` gave."""
+        for part, stored in zip(self.parts, state["parts"], strict=True):
+            part.load_state_dict(stored)
