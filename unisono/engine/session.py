@@ -1,12 +1,12 @@
 """The live state of one conversation over an engine: append, generate, interrupt, rewind to what was heard, fork.
 
-Ids are fed as late as possible and all at once. `Reply.step` generates for one conversation; `step_all` takes one
-batched step for many, which is what a server's scheduler calls.
+Ids are fed as late as possible and all at once. A Reply is iterated for one conversation; `step_all` takes one
+batched step for many replies, which is what a server's scheduler calls.
 
 Shapes: V vocab_size.
 """
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from unisono.engine.cache import too_long
 from unisono.engine.engine import Engine
 from unisono.engine.grammar import Grammar
 from unisono.engine.sample import Sampler, probabilities
+
+NUM_CLOSING = 2     # ids kept free so that an open reply can always be closed: <|end_audio|> <|end|>
 
 
 class Session:
@@ -68,10 +70,8 @@ class Session:
         """Forgets everything after the first `length` ids."""
         if not 0 <= length <= len(self.ids):
             raise ValueError(f"can rewind to 0 .. {len(self.ids)} ids, not to {length}")
-        if length == len(self.ids):
-            return
         del self.ids[length:]
-        if length <= self.num_fed:
+        if length < self.num_fed:
             # The last id is fed again: its logits are not kept.
             self.num_fed, self._logits = max(length - 1, 0), None
             self.engine.rewind(self.handle, self.num_fed)
@@ -96,11 +96,13 @@ class Session:
         other.ids, other.num_fed, other._logits = list(self.ids), self.num_fed, self._logits
         return other
 
+    def begin(self, grammar: Grammar, sampler: Sampler | None = None, max_ids: int | None = None) -> "Reply":
+        """A reply to be generated here. UserError if no reply fits any more."""
+        return Reply(self, grammar, sampler or Sampler(), max_ids)
+
     def generate(self, grammar: Grammar, sampler: Sampler | None = None, max_ids: int | None = None) -> Iterator[int]:
-        """Yields the ids of a reply one by one, <|end|> included; all of them are part of the conversation then."""
-        reply = Reply(self, grammar, sampler or Sampler(), max_ids)
-        while not reply.done:
-            yield reply.step()
+        """Yields the ids of a reply one by one, <|end|> included; each is part of the conversation when it comes."""
+        yield from self.begin(grammar, sampler, max_ids)
 
     def close(self) -> None:
         """Frees the engine's memory."""
@@ -115,30 +117,36 @@ class Session:
 
 @dataclass
 class Reply:
-    """A reply being generated. finish_reason: stop (ended itself), length (no room or max_ids), interrupted."""
+    """A reply in the making: iterate it, or call `step`, or let `step_all` do so.
+
+    finish_reason: stop (it ended itself), length (max_ids, or the context is full), interrupted; None while it runs.
+    A reply that did not end itself is open until `close` or `interrupt`.
+    """
 
     session: Session
     grammar: Grammar
-    sampler: Sampler = field(default_factory=Sampler)
+    sampler: Sampler
     max_ids: int | None = None
     finish_reason: str | None = None
     num_ids: int = 0
 
     def __post_init__(self) -> None:
+        if self.session.room <= NUM_CLOSING:
+            raise too_long(NUM_CLOSING + 1, self.session.room, self.session.engine.max_length)
         self.start = self.session.length    # where to rewind to for another try
+        self._first_grammar = self.grammar.copy()
         self._check()
 
     @property
     def done(self) -> bool:
         return self.finish_reason is not None
 
+    def __iter__(self) -> Iterator[int]:
+        while not self.done:
+            yield self.step()
+
     def step(self) -> int:
         """The next id, feeding whatever is pending before."""
-        self.session.logits()
-        return self.pick()
-
-    def pick(self) -> int:
-        """The next id, from logits that the session already has."""
         if self.done:
             raise ValueError(f"this reply is over ({self.finish_reason})")
         id = self.sampler.choose(self.session.logits(), self.grammar.mask(), self.grammar.modality)
@@ -151,33 +159,24 @@ class Reply:
     def _check(self) -> None:
         if self.grammar.done:
             self.finish_reason = "stop"
-        elif self.session.room < 1 or (self.max_ids is not None and self.num_ids >= self.max_ids):
+        elif self.session.room <= NUM_CLOSING or (self.max_ids is not None and self.num_ids >= self.max_ids):
             self.finish_reason = "length"
 
     def interrupt(self, length: int | None = None) -> None:
-        """Ends the reply now; `length`: the conversation is first rewound to so many ids, what was heard of it.
-
-        The reply is closed so that the history can be decoded: an unfinished picture is taken out of it.
-        """
-        session, start = self.session, self.start
+        """Ends the reply now and closes it; `length`: how many ids of the conversation are kept, what was heard of it."""
         self.finish_reason = "interrupted"
         if length is not None:
-            session.rewind(max(length, start))
+            self.session.rewind(max(length, self.start))
         self.close()
 
     def close(self) -> None:
-        """Writes the ids that end an unfinished reply, as far as they fit."""
+        """Adds the ids that make an open reply decodable history; an unfinished picture is taken out of it."""
         session, start = self.session, self.start
-        grammar = self._grammar_at_start().replay(session.ids[start:])
+        grammar = self._first_grammar.copy().replay(session.ids[start:])
         if grammar.mode == "image":
             session.rewind(session.length - grammar.num_codes - 1)
-            grammar = self._grammar_at_start().replay(session.ids[start:])
-        closing = grammar.closing()
-        session.rewind(min(session.length, session.engine.max_length - len(closing)))
-        session.append(closing)
-
-    def _grammar_at_start(self) -> Grammar:
-        return Grammar(self.grammar.vocab, self.grammar.rules)
+            grammar = self._first_grammar.copy().replay(session.ids[start:])
+        session.append(grammar.closing())
 
 
 def step_all(replies: Sequence[Reply]) -> list[int]:
@@ -187,4 +186,4 @@ def step_all(replies: Sequence[Reply]) -> list[int]:
         logits = waiting[0].engine.feed([(session.handle, session.pending) for session in waiting])
         for session, row in zip(waiting, logits):
             session.accept(row)
-    return [reply.pick() for reply in replies]
+    return [reply.step() for reply in replies]

@@ -1,0 +1,190 @@
+"""Builds folders of sound for training: recordings copied in, sentences spoken by many voices.
+
+A corpus folder holds shards 0000, 0001, ..., each a sound folder as data/waves.py reads it (pcm.i16 and
+index.jsonl, the index last). What whole shards already say is never spoken again, so that a stopped build goes
+on where it was and a grown list of texts only adds shards.
+"""
+import json
+import multiprocessing
+import random
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+from zlib import crc32
+
+import numpy as np
+
+from unisono.core.errors import UserError
+from unisono.core.home import atomic_write
+from unisono.core.progress import progress
+from unisono.data.recordings import SAMPLE_RATE, count_recordings, iter_codec_speech, iter_recordings
+from unisono.data.splits import split_of
+from unisono.data.voices import find_voice, list_voices, phonemes, speak
+
+SHARD_SIZE = 500
+SECOND_VOICE_SHARE = 3          # one answer in three is also spoken by the second reply voice
+MOST_VOICES = 3                 # of a question
+
+
+class Utterance(NamedTuple):
+    """One sentence in one voice."""
+
+    text: str
+    voice: str
+
+
+class Spoken(NamedTuple):
+    """Sound to be written, with the fields of its index line."""
+
+    pcm: np.ndarray
+    fields: dict
+
+
+def shard_folders(folder: Path) -> list[Path]:
+    """The whole shards of a corpus folder, oldest first."""
+    return sorted(index.parent for index in Path(folder).glob("[0-9]*/index.jsonl"))
+
+
+def build_corpus(plan: list[Utterance], folder: Path, workers: int = 1, **fields: object) -> None:
+    """Speaks what the folder does not hold yet; `fields` go into every index line. Texts that make no sound are left out."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    known = {(item["text"], item["voice"]) for shard in shard_folders(folder) for item in _read_index(shard)}
+    plan = [utterance for utterance in dict.fromkeys(plan) if utterance not in known]
+    next_number = max((int(shard.name) for shard in shard_folders(folder)), default=-1) + 1
+    seconds = 0.0
+    with progress() as bar, multiprocessing.get_context("spawn").Pool(workers) as pool:
+        task = bar.add_task(folder.name, total=len(plan), note="")
+        for start in range(0, len(plan), SHARD_SIZE):
+            part = plan[start:start + SHARD_SIZE]
+            symbols = phonemes([utterance.text for utterance in part])
+            spoken = []
+            for utterance, marks, pcm in zip(part, symbols, pool.imap(_speak, part, chunksize=4)):
+                if pcm is not None:
+                    spoken.append(Spoken(pcm, {**utterance._asdict(), "split": split_of(utterance.text),
+                                               "source": find_voice(utterance.voice).engine, "phonemes": marks, **fields}))
+                    seconds += len(pcm) / SAMPLE_RATE
+                bar.update(task, advance=1, note=f"{seconds / 3600:.2f} h")
+            write_waves(folder / f"{next_number:04d}", spoken)
+            next_number += 1
+
+
+def _speak(utterance: Utterance) -> np.ndarray | None:
+    """(N,) int16; None where the engine has nothing to say."""
+    try:
+        return to_int16(speak(utterance.text, utterance.voice))
+    except UserError as error:
+        if "made no sound" in str(error):
+            return None
+        raise
+
+
+def write_waves(folder: Path, items: Iterable[Spoken]) -> None:
+    """Writes one sound folder; its index comes last, so that what is there is whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines: list[str] = []
+
+    def write_pcm(path: Path) -> None:
+        start = 0
+        with open(path, "wb") as file:
+            for pcm, fields in items:
+                file.write(pcm.astype("<i2").tobytes())
+                lines.append(json.dumps({"start": start, "length": len(pcm), **fields}, ensure_ascii=False) + "\n")
+                start += len(pcm)
+
+    atomic_write(folder / "pcm.i16", write_pcm)
+    atomic_write(folder / "index.jsonl", lambda path: path.write_text("".join(lines), encoding="utf8"))
+
+
+def copy_recordings(shared_data_folder: Path, folder: Path) -> None:
+    """All recorded sets into one sound folder; English words known come with their phonemes. A whole folder is left alone."""
+    if (Path(folder) / "index.jsonl").exists():
+        return
+    with progress() as bar:
+        task = bar.add_task("recordings", total=count_recordings(shared_data_folder), note="")
+
+        def items() -> Iterator[Spoken]:
+            for recording in iter_codec_speech(shared_data_folder):
+                facts = recording.facts
+                english = facts.text if facts.language == "en" else None
+                yield Spoken(to_int16(recording.pcm), {
+                    "text": facts.text, "voice": facts.voice, "split": facts.split, "source": recording.source,
+                    "phonemes": phonemes([english])[0] if english else None})
+                bar.update(task, advance=1, note=recording.source)
+
+        write_waves(Path(folder), items())
+
+
+def to_int16(pcm: np.ndarray) -> np.ndarray:
+    """(N,) float in [-1, 1] -> (N,) int16."""
+    return (np.clip(pcm, -1, 1) * 32767).astype("<i2")
+
+
+def _read_index(folder: Path) -> list[dict]:
+    with open(folder / "index.jsonl", encoding="utf8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+# ---- what is spoken by whom ----
+
+def plan_world(texts_by_role: dict[str, list[str]], seed: int = 1) -> list[Utterance]:
+    """Questions in one to three voices of many, answers in the reply voices joe (all) and slt (a third), shuffled."""
+    askers = [voice.name for voice in list_voices() if voice.engine != "kokoro"]    # Kokoro takes its own time per second
+    plan = []
+    for text in dict.fromkeys(texts_by_role["question"]):
+        rng = random.Random(f"{seed} {text}")
+        plan += [Utterance(text, name) for name in rng.sample(askers, rng.randint(1, MOST_VOICES))]
+    for text in dict.fromkeys(texts_by_role["answer"]):
+        plan.append(Utterance(text, "joe"))
+        if crc32(text.encode()) // 100 % SECOND_VOICE_SHARE == 0:
+            plan.append(Utterance(text, "slt"))
+    random.Random(seed).shuffle(plan)
+    return plan
+
+
+def plan_sentences(shared_data_folder: Path, voices: list[str], hours: float, seed: int = 1) -> list[Utterance]:
+    """Sentences of open texts for about so many hours, each in one voice, none of them held out by neural_speech."""
+    sentences = read_sentences(shared_data_folder)
+    random.Random(f"{seed} {voices}").shuffle(sentences)
+    plan, seconds = [], 0.0
+    while seconds < hours * 3600 and sentences:
+        text = sentences.pop()
+        plan.append(Utterance(text, voices[len(plan) % len(voices)]))
+        seconds += 0.5 + len(text) / 15       # about 15 letters a second and a breath
+    return plan
+
+
+def read_sentences(shared_data_folder: Path) -> list[str]:
+    """English sentences of 15 to 90 letters: Common Voice's prompts and the children's books, mostly short ones."""
+    folder = Path(shared_data_folder) / "text"
+    prompts = [row["text"] for row in _read_packed(folder / "common_voice_sentences.jsonl.zst") if row["language"] == "en"]
+    books = [sentence for row in _read_packed(folder / "childrens_books.jsonl.zst")
+             for sentence in re.findall(r"[A-Z][^.!?#*|\n]{14,89}[.!?]", row["text"].replace("\n", " "))]
+    held_out = {item.facts.text for item in iter_recordings(shared_data_folder, "neural_speech", "test")}
+    whole = [text for text in dict.fromkeys([*prompts, *books]) if 15 <= len(text) <= 90 and text.isascii()]
+    return [text for text in whole if text not in held_out and (len(text) <= 55 or crc32(text.encode()) % 4 == 0)]
+
+
+def _read_packed(path: Path) -> list[dict]:
+    try:
+        import zstandard
+    except ImportError as error:
+        raise UserError("reading .zst texts needs zstandard; pip install 'unisono[data]'") from error
+    if not path.exists():
+        raise UserError(f"expected {path.name} in {path.parent}; name the shared data folder that holds text/")
+    with zstandard.open(path, "rt", encoding="utf8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def build_codec_speech(shared_data_folder: Path, folder: Path, workers: int = 1) -> list[Path]:
+    """Recordings, then about 3.5 h of synthesized sentences; -> the sound folders, each whole."""
+    folder = Path(folder)
+    copy_recordings(shared_data_folder, folder / "recordings")
+    by_engine: dict[str, list[str]] = {}
+    for voice in list_voices():
+        by_engine.setdefault(voice.engine, []).append(voice.name)
+    for engine, hours, count in (("hibari", 1.0, 7), ("flite", 0.5, 12), ("espeak", 0.5, 20), ("piper", 1.0, 7)):
+        plan = plan_sentences(shared_data_folder, by_engine[engine][:count], hours)
+        build_corpus(plan, folder / engine, workers)
+    return [folder / "recordings", *(shard for engine in by_engine for shard in shard_folders(folder / engine))]

@@ -1,0 +1,157 @@
+"""Drawing: scenes of coloured shapes, emoji, printed words and moving things, 64 x 64 pixels, truth known.
+
+Everything is drawn four times as large and shrunk, which smooths the edges. Coordinates are pixels of the
+finished picture, origin at the top left.
+"""
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from math import cos, pi, sin
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from unisono.core.errors import UserError
+
+SIZE = 64
+OVER = 4
+COLOURS = {"red": (220, 40, 40), "green": (40, 160, 60), "blue": (45, 85, 220), "yellow": (245, 215, 50),
+           "orange": (245, 140, 30), "purple": (150, 60, 190), "black": (30, 30, 30), "brown": (130, 80, 40)}
+RADII = {"small": 6.0, "big": 10.0}
+BACKGROUNDS = ((255, 255, 255), (255, 255, 255), (244, 244, 238), (238, 243, 248))
+EMOJI_FONTS = ("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf", "/usr/share/fonts/noto/NotoColorEmoji.ttf",
+               "/System/Library/Fonts/Apple Color Emoji.ttc")
+EMOJI = {
+    "cat": "\U0001F431", "dog": "\U0001F436", "mouse": "\U0001F42D", "rabbit": "\U0001F430", "fox": "\U0001F98A",
+    "bear": "\U0001F43B", "panda": "\U0001F43C", "lion": "\U0001F981", "tiger": "\U0001F42F", "cow": "\U0001F42E",
+    "pig": "\U0001F437", "frog": "\U0001F438", "monkey": "\U0001F435", "chicken": "\U0001F414", "penguin": "\U0001F427",
+    "bird": "\U0001F426", "owl": "\U0001F989", "horse": "\U0001F434", "bee": "\U0001F41D", "butterfly": "\U0001F98B",
+    "snail": "\U0001F40C", "turtle": "\U0001F422", "snake": "\U0001F40D", "fish": "\U0001F41F", "whale": "\U0001F433",
+    "elephant": "\U0001F418", "apple": "\U0001F34E", "pear": "\U0001F350", "lemon": "\U0001F34B", "banana": "\U0001F34C",
+    "cherry": "\U0001F352", "tomato": "\U0001F345", "carrot": "\U0001F955", "corn": "\U0001F33D", "mushroom": "\U0001F344",
+    "bread": "\U0001F35E", "cheese": "\U0001F9C0", "pizza": "\U0001F355", "cake": "\U0001F370", "egg": "\U0001F95A",
+    "car": "\U0001F697", "bus": "\U0001F68C", "train": "\U0001F686", "plane": "✈️", "rocket": "\U0001F680",
+    "ship": "\U0001F6A2", "bicycle": "\U0001F6B2", "tractor": "\U0001F69C", "house": "\U0001F3E0", "tree": "\U0001F333",
+    "flower": "\U0001F33B", "rose": "\U0001F339", "cactus": "\U0001F335", "sun": "☀️", "moon": "\U0001F319",
+    "cloud": "☁️", "rainbow": "\U0001F308", "snowman": "⛄", "fire": "\U0001F525", "umbrella": "☂️",
+    "book": "\U0001F4D5", "clock": "\U0001F570️", "key": "\U0001F511", "lamp": "\U0001F4A1", "phone": "\U0001F4F1",
+    "camera": "\U0001F4F7", "guitar": "\U0001F3B8", "drum": "\U0001F941", "ball": "⚽", "balloon": "\U0001F388",
+    "gift": "\U0001F381", "crown": "\U0001F451", "hat": "\U0001F3A9", "shoe": "\U0001F45F", "glasses": "\U0001F453",
+    "cup": "☕", "hammer": "\U0001F528", "scissors": "✂️", "robot": "\U0001F916", "ghost": "\U0001F47B"}
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One shape of a scene: what it is and where its centre lies."""
+
+    shape: str
+    colour: str
+    size: str
+    x: float
+    y: float
+
+
+def _polygon(corners: list[tuple[float, float]]) -> Callable[[ImageDraw.ImageDraw, float, float, float, tuple], None]:
+    """Draws corners given in units of the radius."""
+    def draw(pen: ImageDraw.ImageDraw, x: float, y: float, r: float, fill: tuple) -> None:
+        pen.polygon([(x + r * a, y + r * b) for a, b in corners], fill=fill)
+    return draw
+
+
+def _around(count: int, inner: float) -> list[tuple[float, float]]:
+    """A star: `count` points at distance 1.1 and as many dents at `inner`, the first point upwards."""
+    return [((1.1 if n % 2 == 0 else inner) * sin(pi * n / count), -(1.1 if n % 2 == 0 else inner) * cos(pi * n / count))
+            for n in range(2 * count)]
+
+
+def _circle(pen: ImageDraw.ImageDraw, x: float, y: float, r: float, fill: tuple) -> None:
+    pen.ellipse((x - r, y - r, x + r, y + r), fill=fill)
+
+
+def _heart(pen: ImageDraw.ImageDraw, x: float, y: float, r: float, fill: tuple) -> None:
+    h = r * 0.54
+    for side in (-1, 1):
+        pen.ellipse((x + side * h - h * 1.02, y - r * 0.85, x + side * h + h * 1.02, y - r * 0.85 + 2.04 * h), fill=fill)
+    pen.polygon([(x - 1.04 * r, y - r * 0.12), (x + 1.04 * r, y - r * 0.12), (x, y + r)], fill=fill)
+
+
+SHAPES: dict[str, Callable[[ImageDraw.ImageDraw, float, float, float, tuple], None]] = {
+    "circle": _circle,
+    "square": _polygon([(-.88, -.88), (.88, -.88), (.88, .88), (-.88, .88)]),
+    "triangle": _polygon([(0, -1), (1.05, .85), (-1.05, .85)]),
+    "star": _polygon(_around(5, 0.45)),
+    "heart": _heart,
+    "diamond": _polygon([(0, -1.1), (.75, 0), (0, 1.1), (-.75, 0)]),
+    "cross": _polygon([(-.33, -1), (.33, -1), (.33, -.33), (1, -.33), (1, .33), (.33, .33),
+                       (.33, 1), (-.33, 1), (-.33, .33), (-1, .33), (-1, -.33), (-.33, -.33)]),
+}
+
+
+def draw_things(things: list[Thing], background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
+    """A picture of the things."""
+    large = Image.new("RGB", (SIZE * OVER, SIZE * OVER), background)
+    pen = ImageDraw.Draw(large)
+    for thing in things:
+        SHAPES[thing.shape](pen, thing.x * OVER, thing.y * OVER, RADII[thing.size] * OVER, COLOURS[thing.colour])
+    return large.resize((SIZE, SIZE), Image.Resampling.BOX)
+
+
+@lru_cache(maxsize=1)
+def emoji_font() -> ImageFont.FreeTypeFont:
+    """The colour emoji font of this system."""
+    for path in EMOJI_FONTS:
+        if Path(path).exists():
+            return ImageFont.truetype(path, 109)   # the size of its bitmaps
+    raise UserError("no colour emoji font found; install the Debian package fonts-noto-color-emoji")
+
+
+@lru_cache(maxsize=128)
+def emoji(name: str) -> Image.Image:
+    """The emoji as large as its font has it, RGBA, cropped."""
+    canvas = Image.new("RGBA", (160, 160), (255, 255, 255, 0))
+    ImageDraw.Draw(canvas).text((10, 10), EMOJI[name], font=emoji_font(), embedded_color=True)
+    return canvas.crop(canvas.getbbox())
+
+
+def draw_emoji(name: str, *, x: float = 32, y: float = 32, width: float = 48) -> Image.Image:
+    """The emoji centred at (x, y), its longer side `width` pixels, on white."""
+    figure = emoji(name)
+    scale = width / max(figure.size)
+    figure = figure.resize((max(1, round(figure.width * scale)), max(1, round(figure.height * scale))), Image.Resampling.LANCZOS)
+    page = Image.new("RGB", (SIZE, SIZE), "white")
+    page.paste(figure, (round(x - figure.width / 2), round(y - figure.height / 2)), figure)
+    return page
+
+
+@lru_cache(maxsize=64)
+def _print_font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.load_default(size)
+
+
+def draw_word(word: str, rng: random.Random) -> Image.Image:
+    """A printed word, dark on light, as large as 58 pixels of width and 30 of height allow."""
+    size = 30 * OVER
+    box = _print_font(size).getbbox(word)
+    size = int(size * min(1.0, 58 * OVER / (box[2] - box[0])))
+    font = _print_font(size)
+    box = font.getbbox(word)
+    paper, ink = rng.choice([((255, 255, 255), (20, 20, 20)), ((255, 255, 255), (20, 40, 140)),
+                             ((250, 245, 230), (30, 20, 20)), ((255, 255, 255), (150, 20, 20))])
+    page = Image.new("RGB", (SIZE * OVER, SIZE * OVER), paper)
+    left = (SIZE * OVER - (box[2] - box[0])) / 2 + rng.uniform(-2, 2) * OVER - box[0]
+    top = (SIZE * OVER - (box[3] - box[1])) / 2 + rng.uniform(-8, 8) * OVER - box[1]
+    ImageDraw.Draw(page).text((left, top), word, font=font, fill=ink)
+    return page.resize((SIZE, SIZE), Image.Resampling.BOX)
+
+
+MOTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1), "still": (0, 0)}
+
+
+def draw_motion(draw: Callable[[float, float], Image.Image], motion: str, num_frames: int, rng: random.Random) -> list[Image.Image]:
+    """`draw(x, y)` at places that move one way by 6 to 8 pixels a frame."""
+    dx, dy = MOTIONS[motion]
+    step = rng.uniform(6, 8)
+    reach = step * (num_frames - 1) / 2
+    x0, y0 = 32 + (0 if dx else rng.uniform(-8, 8)), 32 + (0 if dy else rng.uniform(-8, 8))
+    return [draw(x0 + dx * (step * n - reach), y0 + dy * (step * n - reach)) for n in range(num_frames)]

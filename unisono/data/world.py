@@ -1,0 +1,250 @@
+"""The small world: pictures with known truth, questions about them, requests to draw, moving things, printed words.
+
+Every maker takes a random generator and returns a Raw: what is shown, what is asked, what is right. Answers are
+short whole sentences, so that the same words can be written and spoken.
+"""
+import random
+from collections.abc import Callable
+
+from unisono.data.pictures import (BACKGROUNDS, COLOURS, EMOJI, MOTIONS, RADII, SHAPES, Thing, draw_emoji, draw_motion,
+                                   draw_things, draw_word)
+from unisono.data.raw import Clip, Exchange, Picture, Raw, Sentence
+from unisono.data.samples import cell_centre
+from unisono.data.sayings import NUMBERS, ask, sentence
+from unisono.data.words import WORDS
+
+PLURALS = {shape: shape + ("es" if shape == "cross" else "s") for shape in SHAPES}
+SIDES = {(-1, 0): "left of", (1, 0): "right of", (0, -1): "above", (0, 1): "below"}
+
+
+def a(noun: str) -> str:
+    """The noun with its article."""
+    return ("an " if noun[0] in "aeiou" else "a ") + noun
+
+
+def exchange(question: str, answer: str) -> Exchange:
+    """A question and its answer, nothing shown."""
+    return Exchange(Sentence(question), Sentence(answer))
+
+
+def _place(thing_kinds: list[tuple[str, str, str]], rng: random.Random) -> list[Thing]:
+    cells = rng.sample(range(9), len(thing_kinds))
+    return [Thing(*kind, *cell_centre(cell, rng)) for kind, cell in zip(thing_kinds, cells)]
+
+
+def _kind(rng: random.Random) -> tuple[str, str, str]:
+    return rng.choice(list(SHAPES)), rng.choice(list(COLOURS)), rng.choice(list(RADII))
+
+
+def _key(things: list[Thing]) -> str:
+    """Names a scene by its contents; cells count, jitter does not."""
+    return " ".join(sorted(f"{t.size} {t.colour} {t.shape} {round((t.x - 11) / 21)}{round((t.y - 11) / 21)}" for t in things))
+
+
+def _how_many(things: list[Thing], rng: random.Random) -> Exchange:
+    thing = rng.choice(things)
+    same_colour = rng.random() < 0.5
+    count = sum(t.shape == thing.shape and (not same_colour or t.colour == thing.colour) for t in things)
+    prefix = f"{thing.colour} " if same_colour else ""
+    many, what = prefix + PLURALS[thing.shape], prefix + (thing.shape if count == 1 else PLURALS[thing.shape])
+    question = rng.choice(["How many {} are there?", "How many {} do you see?", "Count the {}.", "What is the number of {}?"])
+    return exchange(question.format(many), f"There {'is' if count == 1 else 'are'} {NUMBERS[count]} {what}.")
+
+
+def _which_colour(things: list[Thing], rng: random.Random) -> Exchange | None:
+    thing = rng.choice(things)
+    if len({t.colour for t in things if t.shape == thing.shape}) > 1:
+        return None
+    question = rng.choice(["What colour is the {}?", "Which colour is the {}?", "Tell me the colour of the {}.",
+                           "What is the colour of the {}?"])
+    return exchange(question.format(thing.shape), f"The {thing.shape} is {thing.colour}.")
+
+
+def _which_shape(things: list[Thing], rng: random.Random) -> Exchange | None:
+    thing = rng.choice(things)
+    if len({t.shape for t in things if t.colour == thing.colour}) > 1:
+        return None
+    question = rng.choice(["What shape is {}?", "Which shape is {}?", "What is the {} thing?", "Which shape do you see in {}?"])
+    return exchange(question.format(thing.colour), f"The {thing.colour} thing is {a(thing.shape)}.")
+
+
+def _is_there(things: list[Thing], rng: random.Random) -> Exchange:
+    if rng.random() < 0.5:
+        shape, colour = (thing := rng.choice(things)).shape, thing.colour
+    else:   # near misses: a shape or a colour that is there, but not together
+        shape = rng.choice([t.shape for t in things] + list(SHAPES))
+        colour = rng.choice([t.colour for t in things] + list(COLOURS))
+    what = a(f"{colour} {shape}")
+    there = any(t.shape == shape and t.colour == colour for t in things)
+    question = rng.choice(["Is there {}?", "Do you see {}?", "Can you find {}?", "Does the picture show {}?"])
+    return exchange(question.format(what), f"Yes, there is {what}." if there else f"No, there is no {colour} {shape}.")
+
+
+def _relation(first: Thing, second: Thing) -> str | None:
+    """Where the first lies seen from the second, if they share a row or a column of the grid."""
+    dx, dy = round((first.x - second.x) / 21), round((first.y - second.y) / 21)
+    if (dx == 0) == (dy == 0):
+        return None
+    return SIDES[(dx > 0) - (dx < 0), (dy > 0) - (dy < 0)]
+
+
+def _what_is_where(things: list[Thing], rng: random.Random) -> Exchange | None:
+    first, second = rng.sample(things, 2)
+    side = _relation(first, second)
+    if side is None or sum(_relation(t, second) == side for t in things) != 1:
+        return None
+    if sum((t.shape, t.colour) == (second.shape, second.colour) for t in things) > 1:
+        return None
+    question = rng.choice(["What is {}?", "Which thing is {}?", "What do you see {}?", "Tell me what is {}."])
+    return exchange(question.format(f"{side} the {second.colour} {second.shape}"), f"It is {a(f'{first.colour} {first.shape}')}.")
+
+
+def _which_is_bigger(things: list[Thing], rng: random.Random) -> Exchange | None:
+    if len(things) != 2 or things[0].size == things[1].size:
+        return None
+    word = rng.choice(("big", "small"))
+    thing = next(t for t in things if t.size == word)
+    degree = {"big": "bigger", "small": "smaller"}[word]
+    question = rng.choice([f"Which thing is {degree}?", f"What is {degree}?", f"Which one is {degree}?", f"Name the {degree} thing."])
+    return exchange(question, f"The {thing.colour} {thing.shape} is {degree}.")
+
+
+def describe(things: list[Thing]) -> str:
+    """One sentence that names what is there, from left to right and top to bottom."""
+    if len(things) == 2 and (side := _relation(*things)):
+        first, second = things
+        return sentence(f"{a(f'{first.size} {first.colour} {first.shape}')} {side} "
+                        f"{a(f'{second.size} {second.colour} {second.shape}')}.")
+    ordered = sorted(things, key=lambda t: (round(t.y / 21), t.x))
+    names = [a(f"{t.size} {t.colour} {t.shape}") for t in ordered]
+    return sentence((", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]) + ".")
+
+
+def _describe(things: list[Thing], rng: random.Random) -> Exchange:
+    question = rng.choice(["What is in the picture?", "What do you see?", "Describe the picture.", "Tell me what you see."])
+    return exchange(question, describe(things))
+
+
+QUESTIONS: list[Callable[[list[Thing], random.Random], Exchange | None]] = [
+    _how_many, _which_colour, _which_shape, _is_there, _what_is_where, _which_is_bigger, _describe]
+
+
+def scene(rng: random.Random) -> Raw:
+    """A scene and two to four different questions about it."""
+    count = rng.choice((1, 2, 2, 3, 3, 4))
+    if rng.random() < 0.35:      # equal things to count, and perhaps one more
+        kind = _kind(rng)
+        kinds = [kind] * count + ([_kind(rng)] if rng.random() < 0.5 else [])
+    else:
+        kinds = [_kind(rng) for _ in range(count)]
+    things = _place(kinds, rng)
+    asked: list[Exchange] = []
+    makers = rng.sample([q for q in QUESTIONS if len(things) > 1 or q is not _what_is_where], k=len(QUESTIONS) - (len(things) == 1))
+    wanted = rng.randint(2, 4)
+    for maker in makers:
+        made = maker(things, rng)
+        if made and len(asked) < wanted:
+            asked.append(made)
+    picture = Picture(draw_things(things, rng.choice(BACKGROUNDS)))
+    asked[0] = Exchange(asked[0].question, asked[0].answer, [picture])
+    return Raw("see", _key(things), asked, {"things": [(t.shape, t.colour, t.size) for t in things]})
+
+
+def draw_request(rng: random.Random) -> Raw:
+    """A request for one thing, for several equal ones or for two in relation, and the picture."""
+    ask_for = rng.choice(["Draw {}.", "Please draw {}.", "Make a picture of {}.", "Show me {}.", "Paint {}."])
+    shape, colour, size = _kind(rng)
+    form = rng.choice(("one", "one", "many", "many", "related", "related"))
+    if form == "one":
+        sized = rng.random() < 0.5
+        what = a(f"{size} {colour} {shape}" if sized else f"{colour} {shape}")
+        things = [Thing(shape, colour, size if sized else "big", *cell_centre(4, rng))]
+        answer = f"Here is {a(f'{colour} {shape}')}."
+    elif form == "many":
+        count = rng.randint(2, 4)
+        what = f"{NUMBERS[count]} {colour} {PLURALS[shape]}"
+        things = [Thing(shape, colour, "big", *cell_centre(cell, rng)) for cell in ((3, 5), (0, 2, 7), (0, 2, 6, 8))[count - 2]]
+        answer = f"Here are {what}."
+    else:
+        (dx, dy), side = rng.choice(list(SIDES.items()))
+        other_shape, other_colour, _ = _kind(rng)
+        what = f"{a(f'{colour} {shape}')} {side} {a(f'{other_colour} {other_shape}')}"
+        things = [Thing(shape, colour, "big", *cell_centre(4 + dx + 3 * dy, rng)),
+                  Thing(other_shape, other_colour, "big", *cell_centre(4 - dx - 3 * dy, rng))]
+        answer = "Here is your picture."
+    truth = {"things": [(t.shape, t.colour, t.size) for t in things], "side": side if form == "related" else None, "form": form}
+    made = Exchange(Sentence(ask_for.format(what)), Sentence(answer), drawn=Picture(draw_things(things)))
+    return Raw("draw", f"draw {what}", [made], truth)
+
+
+def emoji_seen(rng: random.Random) -> Raw:
+    """A figure, somewhere in the picture, to be named."""
+    name = rng.choice(list(EMOJI))
+    x, y, width = 32 + rng.uniform(-4, 4), 32 + rng.uniform(-4, 4), rng.uniform(36, 54)
+    question = rng.choice(["What is this?", "What do you see?", "What is in the picture?", "What does the picture show?"])
+    answer = f"It is {name}." if name in ("glasses", "scissors") else f"It is {a(name)}."
+    made = Exchange(Sentence(question), Sentence(answer), [Picture(draw_emoji(name, x=x, y=y, width=width))])
+    return Raw("see_emoji", f"{name} {x:.1f} {y:.1f}", [made], {"name": name})
+
+
+def emoji_request(rng: random.Random) -> Raw:
+    """A figure to be drawn, always in the middle."""
+    name = rng.choice(list(EMOJI))
+    what = name if name in ("glasses", "scissors") else a(name)
+    ask_for = rng.choice(["Draw {}.", "Please draw {}.", "Make a picture of {}.", "Show me {}.", "Paint {}."])
+    made = Exchange(Sentence(ask_for.format(what)), Sentence(f"Here {'are' if what == name else 'is'} {what}."), drawn=Picture(draw_emoji(name)))
+    return Raw("draw_emoji", ask_for.format(what), [made], {"name": name})
+
+
+def printed(rng: random.Random) -> Raw:
+    """A printed word or number, to be read."""
+    word = rng.choice(WORDS) if rng.random() < 0.6 else str(rng.randint(0, rng.choice((9, 99, 999))))
+    question = rng.choice(["What is written here?", "What does it say?", "Read the word.", "What can you read?", "Which word is this?"])
+    made = Exchange(Sentence(question), Sentence(f"It says {word}."), [Picture(draw_word(word, rng))])
+    return Raw("read", f"printed {word} {rng.random():.3f}", [made], {"word": word})
+
+
+def motion(rng: random.Random) -> Raw:
+    """A clip of something that moves, and what and which way."""
+    which_way = rng.choice(list(MOTIONS))
+    if rng.random() < 0.35:
+        name = rng.choice(list(EMOJI))
+        frames = draw_motion(lambda x, y: draw_emoji(name, x=x, y=y, width=26), which_way, rng.randint(4, 5), rng)
+    else:
+        shape, colour, size = _kind(rng)
+        name = f"{colour} {shape}"
+        frames = draw_motion(lambda x, y: draw_things([Thing(shape, colour, size, x, y)]), which_way, rng.randint(4, 5), rng)
+    plural = name in ("glasses", "scissors")
+    way = {"still": f"do{'' if plural else 'es'} not move"}.get(which_way, f"move{'' if plural else 's'} {which_way}")
+    if which_way in ("left", "right"):
+        way = f"move{'' if plural else 's'} to the {which_way}"
+    question = rng.choice(["What happens in the clip?", "What moves, and which way?", "What do you see in the clip?", "Describe the clip."])
+    made = Exchange(Sentence(question), Sentence(f"The {name} {way}."), [Clip(frames)])
+    return Raw("watch", f"{name} {which_way} {rng.random():.3f}", [made], {"name": name, "way": which_way})
+
+
+def talk(rng: random.Random) -> Raw:
+    """A question that needs no eyes."""
+    question, answer, family = ask(rng)
+    return Raw("talk", question, [exchange(question, answer)], {"family": family})
+
+
+MAKERS: dict[str, Callable[[random.Random], Raw]] = {
+    "see": scene, "draw": draw_request, "see_emoji": emoji_seen, "draw_emoji": emoji_request, "read": printed,
+    "watch": motion, "talk": talk}
+
+
+def spoken_texts(seed: int, num_draws: int) -> tuple[dict[str, int], dict[str, int]]:
+    """What gets asked and answered in `num_draws` conversations: sentence -> how often, questions and answers apart.
+
+    Pictures are not needed to know the words, but the words come from the same makers.
+    """
+    rng = random.Random(seed)
+    questions: dict[str, int] = {}
+    answers: dict[str, int] = {}
+    for _ in range(num_draws):
+        raw = MAKERS[rng.choice(list(MAKERS))](rng)
+        for item in raw.exchanges:
+            questions[item.question.text] = questions.get(item.question.text, 0) + 1
+            answers[item.answer.text] = answers.get(item.answer.text, 0) + 1
+    return questions, answers

@@ -1,0 +1,222 @@
+"""Messages <-> ids with the codecs in between: the only place where text, codecs and vocabulary meet.
+
+A folder of a trained network holds tokenizer.json, vocabulary.json, audio_codec/ and image_codec/ beside the weights.
+
+Shapes: N samples, F audio frames, L ids. pcm is float32 mono in [-1, 1].
+"""
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soxr
+import torch
+from numpy.typing import NDArray
+from PIL import Image as Pictures
+
+from unisono.codecs.audio import AudioCodec
+from unisono.codecs.image import ImageCodec
+from unisono.core.home import atomic_write
+from unisono.tokens.message import Audio, Codes, Image, Message, Part, Text, Video
+from unisono.tokens.template import Template
+from unisono.tokens.text import TextStream, TextTokenizer
+from unisono.tokens.vocab import NUM_TIMES, TIME_STEP_S, Vocabulary
+
+
+@dataclass(frozen=True)
+class TextDelta:
+    """Characters that became certain."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class AudioDelta:
+    """A code of sound; `last` marks the end of a stretch and carries no code."""
+
+    codes: Codes
+    last: bool = False
+
+
+@dataclass(frozen=True)
+class ImageDelta:
+    """All codes of the picture so far."""
+
+    codes: Codes
+    last: bool = False
+
+
+@dataclass(frozen=True)
+class TurnEnd:
+    """The speaker has finished."""
+
+
+Event = TextDelta | AudioDelta | ImageDelta | TurnEnd
+
+
+class OmniTokenizer:
+    """Everything between what people send and what the network reads."""
+
+    def __init__(self, vocab: Vocabulary, text: TextTokenizer, audio_codec: AudioCodec, image_codec: ImageCodec) -> None:
+        self.vocab, self.text = vocab, text
+        self.audio_codec, self.image_codec = audio_codec, image_codec
+        self.template = Template(vocab, text)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "OmniTokenizer":
+        """Reads the folder of a trained network; UserError says what is missing."""
+        folder = Path(folder)
+        return cls(Vocabulary.load(folder / "vocabulary.json"), TextTokenizer.load(folder / "tokenizer.json"),
+                   AudioCodec.load(folder / "audio_codec"), ImageCodec.load(folder / "image_codec"))
+
+    def save(self, folder: str | Path) -> None:
+        """Writes everything beside the network's weights."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        atomic_write(folder / "tokenizer.json", self.text.save)
+        atomic_write(folder / "vocabulary.json", self.vocab.save)
+        self.audio_codec.save(folder / "audio_codec")
+        self.image_codec.save(folder / "image_codec")
+
+    def encode(self, messages: Sequence[Message], *, begin_reply: bool = False,
+               rng: np.random.Generator | None = None) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+        """Messages -> ids (L,), loss_mask (L,); see tokens/template.py."""
+        return self.template.encode(messages, begin_reply=begin_reply, rng=rng)
+
+    def audio_part(self, pcm: NDArray[np.float32], sample_rate: int) -> Audio:
+        """Sound at any rate, (N,) or (N, channels) -> its codes."""
+        pcm = to_mono(pcm, sample_rate, self.audio_codec.sample_rate)
+        return Audio(self.audio_codec.encode(torch.from_numpy(pcm)[None])[0].numpy())
+
+    def image_part(self, picture: Pictures.Image) -> Image:
+        """A picture of any size -> its codes, fitted into the codec's square on white."""
+        return Image(self._picture_codes([picture])[0])
+
+    def video_part(self, frames: Sequence[Pictures.Image], pcm: NDArray[np.float32] | None = None,
+                   sample_rate: int = 16000) -> Video:
+        """Pictures at two a second, and the sound of the clip -> codes of both, half second by half second."""
+        frames = list(frames)[:NUM_TIMES]
+        codes = self._picture_codes(frames)
+        if pcm is None or not len(pcm):
+            return Video(codes)
+        sound = self.audio_part(pcm, sample_rate).codes
+        width = int(TIME_STEP_S * self.audio_codec.frame_rate)
+        return Video(codes, [piece for piece in (sound[n * width:(n + 1) * width] for n in range(len(frames))) if len(piece)])
+
+    def _picture_codes(self, pictures: Sequence[Pictures.Image]) -> list[Codes]:
+        size = self.image_codec.image_size
+        pixels = np.stack([np.asarray(fit(picture, size), np.float32) / 255 for picture in pictures])
+        codes = self.image_codec.encode(torch.from_numpy(pixels).permute(0, 3, 1, 2))
+        return list(codes.flatten(1).numpy())
+
+    def to_pcm(self, codes: Codes) -> NDArray[np.float32]:
+        """(F,) codes -> (N,) pcm at the codec's rate."""
+        return self.audio_codec.decode(torch.as_tensor(np.asarray(codes), dtype=torch.int64)[None])[0].numpy()
+
+    def to_picture(self, codes: Codes) -> Pictures.Image:
+        """Codes of one picture -> the picture; a picture in the making is filled up with its first code's colour."""
+        side = self.image_codec.grid_size
+        full = np.full(side * side, codes[-1] if len(codes) else 0, np.int64)
+        full[:len(codes)] = codes
+        pixels = self.image_codec.decode(torch.from_numpy(full).view(1, side, side))[0].permute(1, 2, 0).numpy()
+        return Pictures.fromarray((pixels.clip(0, 1) * 255).round().astype(np.uint8))
+
+    def stream(self) -> "Decoder":
+        """A fresh incremental decoder of one reply."""
+        return Decoder(self)
+
+    def decode(self, ids: Sequence[int]) -> list[Part]:
+        """The ids of one reply -> its parts. What broke off inside is marked as not finished."""
+        decoder, parts = self.stream(), []
+        for event in [event for id in ids for event in decoder.push(int(id))] + list(decoder.flush()):
+            _collect(parts, event)
+        return [Text(part.text.strip(" ")) if isinstance(part, Text) else part for part in parts]
+
+
+class Decoder:
+    """Ids of a reply one by one -> events. Ids that have no meaning where they stand are passed over."""
+
+    def __init__(self, tokenizer: OmniTokenizer) -> None:
+        self.vocab = tokenizer.vocab
+        self.text: TextStream = tokenizer.text.stream()
+        self.mode = "text"
+        self.picture: list[int] = []
+
+    def push(self, id: int) -> Iterator[Event]:
+        """Yields what this id makes certain."""
+        modality = self.vocab.modality(id)
+        if modality == "special":
+            yield from self._special(self.vocab.name(id))
+        elif modality == "text" and self.mode == "text":
+            text = self.text.push(id)
+            if text:
+                yield TextDelta(text)
+        elif modality == "audio" and self.mode == "audio":
+            yield AudioDelta(self.vocab.to_codes("audio", [id]))
+        elif modality == "image" and self.mode == "image":
+            self.picture.append(int(self.vocab.to_codes("image", [id])[0]))
+            yield ImageDelta(np.array(self.picture))
+
+    def flush(self) -> Iterator[Event]:
+        """What is still held back when ids stop coming."""
+        text = self.text.flush()
+        if text:
+            yield TextDelta(text)
+
+    def _special(self, name: str) -> Iterator[Event]:
+        yield from self.flush()
+        if name in ("<|begin_audio|>", "<|begin_image|>"):
+            self.mode, self.picture = name[8:-2], []
+        elif name == f"<|end_{self.mode}|>":
+            yield (AudioDelta(np.zeros(0, np.int64), last=True) if self.mode == "audio"
+                   else ImageDelta(np.array(self.picture, np.int64), last=True))
+            self.mode = "text"
+        elif name == "<|end|>":
+            yield TurnEnd()
+
+
+def _collect(parts: list[Part], event: Event) -> None:
+    """Adds an event to the parts of a reply."""
+    open_part = parts[-1] if parts else None
+    if isinstance(event, TextDelta):
+        if isinstance(open_part, Text):
+            parts[-1] = Text(open_part.text + event.text)
+        else:
+            parts.append(Text(event.text))
+    elif isinstance(event, AudioDelta):
+        if isinstance(open_part, Audio) and not open_part.finished:
+            parts[-1] = Audio(np.concatenate([open_part.codes, event.codes]), finished=event.last)
+        elif len(event.codes):
+            parts.append(Audio(event.codes, finished=False))
+    elif isinstance(event, ImageDelta):
+        if isinstance(open_part, Image) and not open_part.finished:
+            parts[-1] = Image(event.codes, finished=event.last)
+        else:
+            parts.append(Image(event.codes, finished=event.last))
+
+
+def to_mono(pcm: NDArray[np.float32], sample_rate: int, wanted_rate: int) -> NDArray[np.float32]:
+    """(N,) or (N, channels) at `sample_rate` -> (N',) at `wanted_rate`, clipped to [-1, 1]; not-a-number becomes silence."""
+    pcm = np.nan_to_num(np.asarray(pcm, np.float32))
+    if pcm.ndim == 2:
+        pcm = pcm.mean(axis=1)
+    if pcm.ndim != 1 or not len(pcm):
+        raise ValueError(f"expected sound of shape (samples,) or (samples, channels) with at least one sample, got {pcm.shape}")
+    if sample_rate != wanted_rate:
+        pcm = soxr.resample(pcm, sample_rate, wanted_rate)
+    if not len(pcm):
+        pcm = np.zeros(1, np.float32)
+    return np.clip(pcm, -1, 1).astype(np.float32)
+
+
+def fit(picture: Pictures.Image, size: int) -> Pictures.Image:
+    """Any picture -> (size, size) RGB: transparency on white, aspect kept, centred on white."""
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        picture = Pictures.alpha_composite(Pictures.new("RGBA", picture.size, "white"), picture)
+    picture = picture.convert("RGB")
+    scale = size / max(picture.size)
+    wide, high = (max(1, round(side * scale)) for side in picture.size)
+    square = Pictures.new("RGB", (size, size), "white")
+    square.paste(picture.resize((wide, high), Pictures.Resampling.LANCZOS), ((size - wide) // 2, (size - high) // 2))
+    return square

@@ -1,0 +1,62 @@
+"""What a conversation is: messages of parts. Sound and pictures appear as the codes of their codecs.
+
+Shapes: F audio frames, I codes of one picture.
+"""
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Codes = NDArray[np.int64]
+ROLES = ("system", "user", "assistant", "tool")
+
+
+@dataclass(frozen=True)
+class Text:
+    """Written words."""
+
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Audio:
+    """Sound: (F,) codes."""
+
+    codes: Codes
+    finished: bool = True      # False: the stream broke off inside
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """A picture: (I,) codes, row by row."""
+
+    codes: Codes
+    finished: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Video:
+    """Pictures at 0.0, 0.5, 1.0 ... s, and for each the (25,) codes of its half second of sound, or none at all."""
+
+    frames: list[Codes]
+    audio: list[Codes] = field(default_factory=list)
+
+
+Part = Text | Audio | Image | Video
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of one speaker."""
+
+    role: str
+    parts: list[Part]
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise ValueError(f"role must be one of {', '.join(ROLES)}, got {self.role!r}")
+
+    @property
+    def text(self) -> str:
+        """The written parts, joined."""
+        return "".join(part.text for part in self.parts if isinstance(part, Text))

@@ -1,0 +1,93 @@
+"""Text <-> ids: byte-level byte-pair encoding. Every string has an encoding; special ids have none in text.
+
+Words are split roughly as GPT-4 does, digits one by one. "<|user|>" typed by somebody stays those characters:
+this tokenizer does not know special ids.
+"""
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from unisono.core.errors import UserError
+
+SPLIT = r"'(?:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+(?!\S)|\s+"
+
+
+class TextTokenizer:
+    """Wraps a `tokenizers` Tokenizer so that only plain text passes."""
+
+    def __init__(self, inner: Tokenizer) -> None:
+        self.inner = inner
+        self.size = inner.get_vocab_size()
+
+    @classmethod
+    def train(cls, texts: Iterable[str], size: int) -> "TextTokenizer":
+        """Learns `size` pieces (at least the 256 bytes) from texts."""
+        if size < 256:
+            raise UserError(f"a byte-level vocabulary needs at least 256 ids, got {size}")
+        inner = Tokenizer(models.BPE())
+        inner.pre_tokenizer = pre_tokenizers.Sequence([
+            pre_tokenizers.Split(Regex(SPLIT), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+        inner.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(vocab_size=size, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+                                      show_progress=False)
+        inner.train_from_iterator(texts, trainer)
+        return cls(inner)
+
+    def encode(self, text: str) -> list[int]:
+        """Text -> ids. Lone surrogates, which have no UTF-8 form, become question marks."""
+        return self.inner.encode(text.encode("utf8", "replace").decode("utf8")).ids
+
+    def decode(self, ids: list[int]) -> str:
+        """Ids -> text; bytes that are not UTF-8 become the replacement character."""
+        return self.inner.decode(ids, skip_special_tokens=False)
+
+    def stream(self) -> "TextStream":
+        """A fresh incremental decoder."""
+        return TextStream(self)
+
+    def save(self, path: str | Path) -> None:
+        """Writes tokenizer.json."""
+        self.inner.save(str(path))
+
+    @classmethod
+    def load(cls, path: str | Path) -> "TextTokenizer":
+        """Reads a tokenizer.json."""
+        if not Path(path).exists():
+            raise UserError(f"no tokenizer at {path}; expected the folder of a trained network")
+        try:
+            return cls(Tokenizer.from_file(str(path)))
+        except Exception as error:  # the library raises bare Exception for any damaged file
+            raise UserError(f"{path} is not a tokenizer.json: {error}") from None
+
+
+class TextStream:
+    """Ids one by one -> text that is never cut within a character."""
+
+    def __init__(self, tokenizer: TextTokenizer) -> None:
+        self.tokenizer = tokenizer
+        self.ids: list[int] = []
+
+    def push(self, id: int) -> str:
+        """-> the characters that became complete, often none."""
+        self.ids.append(id)
+        text = self.tokenizer.decode(self.ids)
+        # A character has at most four bytes: what is still open after that never was UTF-8.
+        if text.endswith("\ufffd") and len(self.ids) < 4:
+            return ""
+        self.ids = []
+        return text
+
+    def flush(self) -> str:
+        """-> what is still held back."""
+        text = self.tokenizer.decode(self.ids) if self.ids else ""
+        self.ids = []
+        return text
+
+
+def split_texts(texts: Iterable[str], length: int = 2000) -> Iterator[str]:
+    """Cuts long texts for the trainer, which holds each text in memory several times."""
+    for text in texts:
+        for start in range(0, len(text), length):
+            yield text[start:start + length]

@@ -1,0 +1,79 @@
+"""Trains the image codec on pictures drawn as they are needed, and on the illustrations of a picture folder.
+
+Shapes: B batch, S pixels a side.
+"""
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from unisono.codecs.image import ImageCodec, ImageCodecConfig
+from unisono.data.samples import KINDS, draw_sample
+from unisono.train.loop import LoopConfig, Numbers
+
+
+@dataclass(frozen=True)
+class ImageCodecRecipe:
+    """Defaults of the nano codec."""
+
+    codec: ImageCodecConfig = field(default_factory=ImageCodecConfig)
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(
+        num_steps=3000, learning_rate=2e-3, weight_decay=0.01, warmup_steps=50, validate_every=250))
+    batch_size: int = 48
+    shares: dict[str, float] = field(default_factory=lambda: {
+        "scene": 0.33, "emoji": 0.22, "word": 0.27, "motion": 0.06, "story": 0.12})
+
+
+class ImageCodecProgram:
+    """A Program for train.loop. `stories`: (N, S, S, 3) uint8 illustrations, may be empty."""
+
+    def __init__(self, recipe: ImageCodecRecipe, stories: np.ndarray) -> None:
+        self.recipe, self.stories = recipe, stories
+        self.model = ImageCodec(recipe.codec)
+        self.players = {"codec": (self.model, self.loss)}
+        kinds = [kind for kind in KINDS if kind != "story" or len(stories)]
+        self.kinds, self.weights = kinds, [recipe.shares.get(kind, 0.0) for kind in kinds]
+
+    def batch(self, step: int) -> dict[str, Tensor]:
+        """Freshly drawn pictures; the first 95 % of the illustrations are for training."""
+        rng = random.Random(self.recipe.loop.seed * 1_000_003 + step)
+        kinds = rng.choices(self.kinds, self.weights, k=self.recipe.batch_size)
+        num_train = int(len(self.stories) * 0.95)
+        return {"pixels": _stack([draw_sample(kind, rng, self.stories[:num_train]) for kind in kinds])}
+
+    def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Numbers]:
+        """Absolute and squared error, and the error of the gradients, which keeps edges and letters."""
+        pixels = batch["pixels"].contiguous(memory_format=torch.channels_last)
+        quantized, _ = self.model.quantize(pixels)
+        made = self.model.synthesize(quantized).float()
+        with torch.autocast(pixels.device.type, enabled=False):
+            absolute = (made - pixels).abs().mean()
+            squared = functional.mse_loss(made, pixels)
+            edges = sum((made.diff(dim=d) - pixels.diff(dim=d)).abs().mean() for d in (2, 3))
+            return absolute + 4 * squared + 0.5 * edges, {"absolute": absolute.detach(), "squared": squared.detach()}
+
+    def validate(self) -> Numbers:
+        """PSNR in dB for each kind of picture, 32 of each, never drawn in training."""
+        numbers = {}
+        rng = random.Random("validation")
+        num_train = int(len(self.stories) * 0.95)
+        for kind in self.kinds:
+            pixels = _stack([draw_sample(kind, rng, self.stories[num_train:]) for _ in range(32)])
+            device = next(self.model.parameters()).device
+            made = self.model.decode(self.model.encode(pixels.to(device))).cpu()
+            error = (made - pixels).square().mean(dim=(1, 2, 3))
+            numbers[kind] = float((-10 * torch.log10(error + 1e-9)).mean())
+        return numbers
+
+    def save(self, folder: Path) -> None:
+        """Writes folder/codec (config.json + model.safetensors)."""
+        self.model.save(folder / "codec")
+
+
+def _stack(pictures: list[np.ndarray]) -> Tensor:
+    """(S, S, 3) uint8 each -> (B, 3, S, S) float in [0, 1]."""
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
