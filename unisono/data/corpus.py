@@ -8,7 +8,7 @@ import json
 import multiprocessing
 import random
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -23,8 +23,9 @@ from unisono.data.splits import split_of
 from unisono.data.voices import find_voice, list_voices, phonemes, speak
 
 SHARD_SIZE = 500
-SECOND_VOICE_SHARE = 3          # one answer in three is also spoken by the second reply voice
-MOST_VOICES = 3                 # of a question
+ALL_ANSWERS = ("heart", "joe")   # reply voices that say every answer
+SOME_ANSWERS = "slt"             # the one that says a third of them
+ASKERS = {"piper": 7, "hibari": 7, "flite": 12, "espeak": 20}   # how many voices of each engine ask
 
 
 class Utterance(NamedTuple):
@@ -66,8 +67,9 @@ def build_corpus(plan: list[Utterance], folder: Path, workers: int = 1, **fields
                                                "source": find_voice(utterance.voice).engine, "phonemes": marks, **fields}))
                     seconds += len(pcm) / SAMPLE_RATE
                 bar.update(task, advance=1, note=f"{seconds / 3600:.2f} h")
-            write_waves(folder / f"{next_number:04d}", spoken)
-            next_number += 1
+            if spoken:
+                write_waves(folder / f"{next_number:04d}", spoken)
+                next_number += 1
 
 
 def _speak(utterance: Utterance) -> np.ndarray | None:
@@ -110,7 +112,7 @@ def copy_recordings(shared_data_folder: Path, folder: Path) -> None:
                 english = facts.text if facts.language == "en" else None
                 yield Spoken(to_int16(recording.pcm), {
                     "text": facts.text, "voice": facts.voice, "split": facts.split, "source": recording.source,
-                    "phonemes": phonemes([english])[0] if english else None})
+                    "phonemes": phonemes([english])[0] if english else None, **facts.labels})
                 bar.update(task, advance=1, note=recording.source)
 
         write_waves(Path(folder), items())
@@ -128,19 +130,67 @@ def _read_index(folder: Path) -> list[dict]:
 
 # ---- what is spoken by whom ----
 
-def plan_world(texts_by_role: dict[str, list[str]], seed: int = 1) -> list[Utterance]:
-    """Questions in one to three voices of many, answers in the reply voices joe (all) and slt (a third), shuffled."""
-    askers = [voice.name for voice in list_voices() if voice.engine != "kokoro"]    # Kokoro takes its own time per second
-    plan = []
-    for text in dict.fromkeys(texts_by_role["question"]):
-        rng = random.Random(f"{seed} {text}")
-        plan += [Utterance(text, name) for name in rng.sample(askers, rng.randint(1, MOST_VOICES))]
-    for text in dict.fromkeys(texts_by_role["answer"]):
-        plan.append(Utterance(text, "joe"))
-        if crc32(text.encode()) // 100 % SECOND_VOICE_SHARE == 0:
-            plan.append(Utterance(text, "slt"))
-    random.Random(seed).shuffle(plan)
+def plan_world(questions: dict[str, int], answers: dict[str, int], question_h: float = 5.0, answer_h: float = 3.0,
+               seed: int = 1) -> list[tuple[str, list[Utterance]]]:
+    """(role, utterances) in the order in which they are best spoken; the counts say how often each sentence is met.
+
+    Questions: the more often asked, the more voices ask. Answers: in each reply voice, and a third of them in SOME_ANSWERS.
+    """
+    rng = random.Random(seed)
+    voices = list_voices()
+    askers = [voice.name for engine, count in ASKERS.items() for voice in [v for v in voices if v.engine == engine][:count]]
+    asked = [Utterance(text, name) for text in _most_frequent(questions, question_h, _num_askers)
+             for name in rng.sample(askers, min(len(askers), _num_askers(questions[text])))]
+    answered = _most_frequent(answers, answer_h, lambda count: 1)
+    some = [text for text in answered if crc32(text.encode()) // 100 % 3 == 0]
+    first, *later = [(voice, [Utterance(text, voice) for text in answered]) for voice in ALL_ANSWERS]
+    plan = [("answer", first[1]), ("answer", [Utterance(text, SOME_ANSWERS) for text in some]), ("question", asked)]
+    plan += [("answer", utterances) for _, utterances in later]
+    for _, utterances in plan:
+        rng.shuffle(utterances)
     return plan
+
+
+def plan_unheard(questions: dict[str, int], count: int = 300, seed: int = 1) -> list[Utterance]:
+    """Frequent questions by voices that ask none in training: espeak's later ones and, one time in three, Kokoro's."""
+    rng = random.Random(seed)
+    voices = list_voices()
+    robots = [voice.name for voice in voices if voice.engine == "espeak"][ASKERS["espeak"]:]
+    natural = [voice.name for voice in voices if voice.engine == "kokoro"][:5]
+    frequent = sorted(questions, key=lambda text: (-questions[text], crc32(text.encode())))[:2 * count]
+    texts = rng.sample(frequent, min(count, len(frequent)))
+    return [Utterance(text, rng.choice(natural if number % 3 == 0 else robots)) for number, text in enumerate(texts)]
+
+
+def _num_askers(count: int) -> int:
+    return max(1, round(0.7 * count ** 0.5))
+
+
+def _most_frequent(counts: dict[str, int], hours: float, voices_of: Callable[[int], int]) -> list[str]:
+    """The most frequent sentences that fit into so many hours, each spoken by `voices_of(count)` voices."""
+    chosen, seconds = [], 0.0
+    for text in sorted(counts, key=lambda text: (-counts[text], crc32(text.encode()))):
+        seconds += expected_s(text) * voices_of(counts[text])
+        if seconds > hours * 3600:
+            break
+        chosen.append(text)
+    return chosen
+
+
+def expected_s(text: str) -> float:
+    """About how long it takes to say: twenty letters a second and a breath."""
+    return 0.35 + len(text) / 20
+
+
+def build_world_speech(questions: dict[str, int], answers: dict[str, int], folder: Path, workers: int = 1) -> list[Path]:
+    """Speaks the small world into folder/question and folder/answer; -> those sound folders. Resumable.
+
+    folder/unheard holds questions for judging only.
+    """
+    for role, plan in plan_world(questions, answers):
+        build_corpus(plan, Path(folder) / role, workers, role=role)
+    build_corpus(plan_unheard(questions), Path(folder) / "unheard", workers, role="question", split="test")
+    return [shard for role in ("question", "answer") for shard in shard_folders(Path(folder) / role)]
 
 
 def plan_sentences(shared_data_folder: Path, voices: list[str], hours: float, seed: int = 1) -> list[Utterance]:
@@ -151,7 +201,7 @@ def plan_sentences(shared_data_folder: Path, voices: list[str], hours: float, se
     while seconds < hours * 3600 and sentences:
         text = sentences.pop()
         plan.append(Utterance(text, voices[len(plan) % len(voices)]))
-        seconds += 0.5 + len(text) / 15       # about 15 letters a second and a breath
+        seconds += expected_s(text)
     return plan
 
 
@@ -178,13 +228,13 @@ def _read_packed(path: Path) -> list[dict]:
 
 
 def build_codec_speech(shared_data_folder: Path, folder: Path, workers: int = 1) -> list[Path]:
-    """Recordings, then about 3.5 h of synthesized sentences; -> the sound folders, each whole."""
+    """Recordings, then 3.5 h of synthesized sentences; -> the sound folders, each whole."""
     folder = Path(folder)
     copy_recordings(shared_data_folder, folder / "recordings")
     by_engine: dict[str, list[str]] = {}
     for voice in list_voices():
         by_engine.setdefault(voice.engine, []).append(voice.name)
-    for engine, hours, count in (("hibari", 1.0, 7), ("flite", 0.5, 12), ("espeak", 0.5, 20), ("piper", 1.0, 7)):
+    for engine, hours, count in (("hibari", 1.5, 7), ("flite", 0.5, 12), ("espeak", 0.5, 20), ("piper", 1.0, 7)):
         plan = plan_sentences(shared_data_folder, by_engine[engine][:count], hours)
         build_corpus(plan, folder / engine, workers)
     return [folder / "recordings", *(shard for engine in by_engine for shard in shard_folders(folder / engine))]

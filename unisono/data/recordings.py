@@ -7,7 +7,7 @@ import io
 import json
 import tarfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,7 @@ class Facts:
     voice: str
     split: str
     language: str | None = "en"     # None: no speech
+    labels: dict = field(default_factory=dict)     # "meaning" of foreign words, "label" of a sound, "slots" of an order
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Recording:
 
 
 def _arabic_commands(row: dict, rows: list[dict]) -> Facts:
-    return Facts(row["arabic"], "arabic" + row["speaker"], row["split"], "ar")
+    return Facts(row["arabic"], "arabic" + row["speaker"], row["split"], "ar", {"meaning": row["word"]})
 
 
 def _wake_words(row: dict, rows: list[dict]) -> Facts:
@@ -54,7 +55,7 @@ def _wake_words(row: dict, rows: list[dict]) -> Facts:
 
 
 def _barista(row: dict, rows: list[dict]) -> Facts:
-    return Facts(None, "barista", "train")
+    return Facts(None, "barista", "train", labels={"slots": row["slots"]})
 
 
 def _neural_speech(row: dict, rows: list[dict]) -> Facts:
@@ -74,7 +75,8 @@ def _fsdd(row: dict, rows: list[dict]) -> Facts:
 
 
 def _esc10(row: dict, rows: list[dict]) -> Facts:
-    return Facts(None, "esc10", "val" if row["fold"] == 4 else "train", None)    # clips of one recording share a fold
+    held_out = row["fold"] == 4          # clips of one recording share a fold
+    return Facts(None, "esc10", "val" if held_out else "train", None, {"label": row["label"]})
 
 
 SETS: dict[str, tuple[str, Callable[[dict, list[dict]], Facts]]] = {

@@ -179,10 +179,11 @@ def _espeak_voices(count: int = 40) -> list[Voice]:
     """Accents and timbres turn at different speeds, so that any first few differ in both."""
     voices = []
     for number in range(count):
-        accent = ESPEAK_ACCENTS[number * 3 % 5 if number < 20 else number % len(ESPEAK_ACCENTS)]
+        accent = ESPEAK_ACCENTS[number * 3 % 5 if number < 20 else number % 8]     # the first twenty in common accents
         timbre = ESPEAK_TIMBRES[number % len(ESPEAK_TIMBRES)]
-        voices.append(Voice(f"espeak{number:02d}", "espeak", {
-            "voice": accent + ("+" + timbre if timbre else ""), "words_per_min": 135 + number * 37 % 60, "tone": 30 + number * 23 % 45}))
+        settings = {"voice": accent + ("+" + timbre if timbre else ""), "words_per_min": 135 + number * 37 % 60,
+                    "tone": 30 + number * 23 % 45}
+        voices.append(Voice(f"espeak{number:02d}", "espeak", settings))
     return voices
 
 

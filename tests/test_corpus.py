@@ -1,0 +1,56 @@
+"""Corpora: spoken once, resumed where stopped, and readable as waves."""
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unisono.data import corpus
+from unisono.data.corpus import Spoken, Utterance, build_corpus, plan_unheard, plan_world, shard_folders, write_waves
+from unisono.data.waves import Waves
+
+needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="needs the program espeak-ng")
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    sounds = [np.arange(n, dtype=np.int16) for n in (5, 1, 30)]
+    write_waves(tmp_path / "a", [Spoken(pcm, {"text": str(len(pcm)), "voice": "v", "split": "train"}) for pcm in sounds])
+    waves = Waves([tmp_path / "a"], "train")
+    assert [item["text"] for item in waves.items] == ["5", "1", "30"]
+    for number, pcm in enumerate(sounds):
+        assert np.allclose(waves.pcm(number) * 32768, pcm)
+
+
+@needs_espeak
+def test_a_build_speaks_only_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus, "SHARD_SIZE", 2)
+    plan = [Utterance(f"Number {n}.", "espeak00") for n in ("one", "two", "three")]
+    build_corpus(plan, tmp_path, role="question")
+    assert [folder.name for folder in shard_folders(tmp_path)] == ["0000", "0001"]
+    (tmp_path / "0001" / "index.jsonl").unlink()                     # as if stopped before the second shard was whole
+    build_corpus([*plan, Utterance("Number four.", "espeak01"), plan[0]], tmp_path, role="question")
+    items = Waves(shard_folders(tmp_path), None).items
+    assert sorted(item["text"] for item in items) == sorted(f"Number {n}." for n in ("one", "two", "three", "four"))
+    assert all(item["role"] == "question" and item["phonemes"] and item["source"] == "espeak" for item in items)
+    before = len(shard_folders(tmp_path))
+    build_corpus(plan, tmp_path)
+    assert len(shard_folders(tmp_path)) == before
+
+
+def test_frequent_questions_get_more_voices_and_answers_every_reply_voice() -> None:
+    questions, answers = {"What is it?": 100, "Who?": 1}, {f"Answer number {n}.": 1 for n in range(30)}
+    plan = plan_world(questions, answers)
+    asked = [utterance for role, part in plan if role == "question" for utterance in part]
+    assert sum(u.text == "What is it?" for u in asked) == 7 and sum(u.text == "Who?" for u in asked) == 1
+    answered = {(u.text, u.voice) for role, part in plan if role == "answer" for u in part}
+    assert all((text, voice) in answered for text in answers for voice in ("heart", "joe"))
+    assert 0 < sum(voice == "slt" for _, voice in answered) < 30
+    assert plan == plan_world(questions, answers)
+    assert sum(len(part) for role, part in plan_world(questions, answers, answer_h=20 / 3600) if role == "answer") < len(answered)
+
+
+def test_unheard_voices_ask_nothing_in_training() -> None:
+    questions = {f"Question number {n}?": 50 for n in range(300)}
+    heard = {u.voice for role, part in plan_world(questions, {}) if role == "question" for u in part}
+    unheard = {u.voice for u in plan_unheard(questions)}
+    assert unheard and not heard & unheard

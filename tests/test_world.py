@@ -1,0 +1,185 @@
+"""The small world tells the truth: its answers are checked against its pictures by a reader that knows nothing of it."""
+import random
+import re
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from unisono.core.errors import UserError
+from unisono.data import pictures, sayings
+from unisono.data.pictures import COLOURS, EMOJI, SHAPES, Thing, draw_emoji, draw_word
+from unisono.data.raw import Clip, Exchange, Picture
+from unisono.data.splits import split_of
+from unisono.data.words import WORDS
+from unisono.data.world import MAKERS, _key, spoken_texts
+from unisono.tasks.vision import FigureReader, Seen, read_scene, score_scene
+
+SIDES = {"left of": (-1, 0), "right of": (1, 0), "above": (0, -1), "below": (0, 1)}
+
+
+def pixels(item: Exchange) -> np.ndarray:
+    return np.asarray((item.drawn or item.shown[0]).image)
+
+
+def side_of(a: Seen, b: Seen) -> str | None:
+    """Where `a` lies seen from `b`, on one row or column."""
+    dx, dy = round((a.x - b.x) / 21), round((a.y - b.y) / 21)
+    return next((name for name, (x, y) in SIDES.items() if (np.sign(dx), np.sign(dy)) == (x, y)), None)
+
+
+def holds(question: str, answer: str, seen: list[Seen]) -> bool | None:
+    """Whether the answer is true of what is seen; None if the answer is of no known form."""
+    if found := re.fullmatch(r"There (?:is|are) (\w+) (?:(\w+) )?(\w+)\.", answer):
+        count, colour, named = found.groups()
+        shape = next(shape for shape in SHAPES if named in (shape, shape + "s", shape + "es"))
+        return sayings.NUMBERS.index(count) == sum(t.shape == shape and colour in (None, t.colour) for t in seen)
+    if found := re.fullmatch(r"The (\w+) is (\w+)\.", answer):
+        return {t.colour for t in seen if t.shape == found[1]} == {found[2]}
+    if found := re.fullmatch(r"The (\w+) thing is an? (\w+)\.", answer):
+        return {t.shape for t in seen if t.colour == found[1]} == {found[2]}
+    if found := re.fullmatch(r"(Yes, there is an?|No, there is no) (\w+) (\w+)\.", answer):
+        return found[1].startswith("Yes") == any((t.colour, t.shape) == (found[2], found[3]) for t in seen)
+    if found := re.fullmatch(r"It is an? (\w+) (\w+)\.", answer):
+        side, colour, shape = re.search(r"(left of|right of|above|below) the (\w+) (\w+)", question).groups()
+        anchor, = [t for t in seen if (t.colour, t.shape) == (colour, shape)]
+        return [(t.colour, t.shape) for t in seen if t is not anchor and side_of(t, anchor) == side] == [(found[1], found[2])]
+    if found := re.fullmatch(r"The (\w+) (\w+) is (bigger|smaller)\.", answer):
+        wanted = {"bigger": "big", "smaller": "small"}[found[3]]
+        return [(t.colour, t.shape) for t in seen if t.size == wanted] == [(found[1], found[2])]
+    named = re.findall(r"(small|big) (\w+) (\w+)", answer)
+    if named:
+        true = Counter(named) == Counter((t.size, t.colour, t.shape) for t in seen)
+        side = next((s for s in SIDES if f" {s} " in answer), None)
+        if side and len(seen) == 2:
+            first, second = sorted(seen, key=lambda t: (t.size, t.colour, t.shape) != named[0])
+            true = true and side in (side_of(first, second), side_of(second, first) if named[0] == named[1] else side)
+        return true
+    return None
+
+
+def test_every_answer_about_a_scene_is_true_of_its_picture() -> None:
+    rng, judged = random.Random(1), 0
+    for _ in range(250):
+        raw = MAKERS["see"](rng)
+        seen = read_scene(pixels(raw.exchanges[0]))
+        assert Counter((t.shape, t.colour, t.size) for t in seen) == Counter(map(tuple, raw.truth["things"]))
+        for item in raw.exchanges:
+            assert holds(item.question.text, item.answer.text, seen), (raw.key, item.question.text, item.answer.text)
+            judged += 1
+    assert judged > 400
+
+
+def test_drawn_replies_show_what_was_asked_for() -> None:
+    rng = random.Random(2)
+    reader = FigureReader({name: np.asarray(draw_emoji(name)) for name in EMOJI})
+    for _ in range(60):
+        raw = MAKERS["draw"](rng)
+        wanted = [tuple(thing) for thing in raw.truth["things"]]
+        assert all(score_scene(pixels(raw.exchanges[0]), wanted, raw.truth["side"]).values()), raw.key
+        figure = MAKERS["draw_emoji"](rng)
+        assert reader.read(pixels(figure.exchanges[0])) == figure.truth["name"]
+        assert figure.truth["name"] in figure.exchanges[0].question.text
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_equal_seeds_make_equal_conversations(kind: str) -> None:
+    first, second = MAKERS[kind](random.Random("a")), MAKERS[kind](random.Random("a"))
+    assert (first.key, first.truth, [i.answer for i in first.exchanges]) == (second.key, second.truth, [i.answer for i in second.exchanges])
+    for a, b in zip(first.exchanges, second.exchanges):
+        for x, y in zip([*a.shown, *([a.drawn] if a.drawn else [])], [*b.shown, *([b.drawn] if b.drawn else [])]):
+            frames = zip(x.frames, y.frames) if isinstance(x, Clip) else [(x.image, y.image)]
+            assert all(i.size == (64, 64) and i.mode == "RGB" and i.tobytes() == j.tobytes() for i, j in frames)
+
+
+def test_no_conversation_stands_in_two_splits() -> None:
+    """Same words (talk) or same wish (drawing), however it is asked -> same split, over independent draws."""
+    owners: dict[tuple, str] = {}
+    for seed in range(3):
+        rng = random.Random(seed)
+        for _ in range(700):
+            talk, draw = MAKERS["talk"](rng), MAKERS["draw"](rng)
+            wish = re.sub(r"^(Draw|Please draw|Make a picture of|Show me|Paint) ", "", draw.exchanges[0].question.text)
+            for raw, content in ((talk, talk.exchanges[0].question.text), (draw, wish)):
+                assert owners.setdefault((raw.task, content), split_of(raw.key)) == split_of(raw.key)
+    shares = Counter(owners.values())
+    assert set(shares) == {"train", "val", "test"} and shares["train"] > 0.8 * sum(shares.values())
+
+
+def test_a_scene_keeps_its_split_whatever_is_asked_and_however_it_is_jittered() -> None:
+    things = [Thing("star", "red", "big", 11.3, 32.4), Thing("heart", "blue", "small", 52.7, 10.8)]
+    moved = [Thing("heart", "blue", "small", 53.4, 11.2), Thing("star", "red", "big", 10.6, 31.7)]
+    assert _key(things) == _key(moved)
+    assert _key(things) != _key([things[0]])
+
+
+def test_clips_move_the_way_that_is_said() -> None:
+    rng = random.Random(6)
+    for _ in range(40):
+        raw = MAKERS["watch"](rng)
+        frames = raw.exchanges[0].shown[0].frames
+        assert 4 <= len(frames) <= 6
+        centres = []
+        for frame in frames:
+            ink = 255 - np.asarray(frame, np.float32).min(axis=-1)
+            rows, columns = np.mgrid[:64, :64]
+            centres.append(((ink * columns).sum() / ink.sum(), (ink * rows).sum() / ink.sum()))
+        dx, dy = np.subtract(centres[-1], centres[0])
+        way = "still" if max(abs(dx), abs(dy)) < 2 else ("right" if dx > 0 else "left") if abs(dx) > abs(dy) else ("down" if dy > 0 else "up")
+        assert way == raw.truth["way"]
+        assert way in raw.exchanges[0].answer.text or "not move" in raw.exchanges[0].answer.text
+
+
+def test_printed_words_are_large_and_whole() -> None:
+    rng = random.Random(7)
+    for word in rng.sample(WORDS, 25) + ["0", "7", "42", "999"]:
+        page = np.asarray(draw_word(word, rng), np.float32)
+        ink = np.abs(page - page[0, 0]).max(axis=-1) > 60
+        rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+        assert rows[0] > 0 and rows[-1] < 63 and columns[0] > 0 and columns[-1] < 63, f"{word} touches the edge"
+        assert columns[-1] - columns[0] > 45 or rows[-1] - rows[0] > 14, f"{word} is too small to be read"
+    assert len(set(WORDS)) == len(WORDS) >= 200
+
+
+def test_sums_are_right_and_tables_have_no_contradictions() -> None:
+    rng, number = random.Random(8), {sayings.number_word(n): n for n in range(101)}
+    assert len(number) == 101
+    signs = {"plus": lambda a, b: a + b, "minus": lambda a, b: a - b, "times": lambda a, b: a * b}
+    for _ in range(200):
+        a, sign, b, result = re.fullmatch(r"(\w+) (plus|minus|times) (\w+) is ([\w ]+)\.", sayings.ask(rng, "sum")[1]).groups()
+        assert signs[sign](number[a.lower()], number[b]) == number[result]
+    answers = [question for table in (sayings.ITSELF, sayings.UNKNOWN) for asked in table.values() for question in asked]
+    assert len(answers) == len(set(answers)), "one question has two answers"
+    assert min(len(asked) for asked in sayings.ITSELF.values()) >= 3
+    assert set(sayings.COLOURS_OF.values()) <= {*COLOURS, "white"}
+
+
+def test_questions_have_several_phrasings() -> None:
+    rng = random.Random(9)
+    for kind, least in {"draw": 4, "see_emoji": 4, "draw_emoji": 4, "read": 4, "watch": 4}.items():
+        openings = {MAKERS[kind](rng).exchanges[0].question.text.split(" a ")[0].split(" an ")[0] for _ in range(60)}
+        assert len(openings) >= least, kind
+
+
+def test_spoken_texts_are_repeatable_and_speakable() -> None:
+    questions, answers = spoken_texts(1, 400)
+    assert (questions, answers) == spoken_texts(1, 400)
+    for text in [*questions, *answers]:
+        assert text[0] == text[0].upper() and text[-1] in ".?!" and text.isascii(), text
+    assert np.median([len(text.split()) for text in answers]) <= 9
+
+
+def test_a_missing_emoji_font_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "EMOJI_FONTS", ("/nowhere.ttf",))
+    pictures.emoji_font.cache_clear()
+    try:
+        with pytest.raises(UserError, match="fonts-noto-color-emoji"):
+            pictures.emoji_font()
+    finally:
+        pictures.emoji_font.cache_clear()
+
+
+def test_figures_differ_and_pictures_carry_their_kind() -> None:
+    assert len({draw_emoji(name).tobytes() for name in EMOJI}) == len(EMOJI) >= 75
+    raw = MAKERS["see_emoji"](random.Random(3))
+    assert isinstance(raw.exchanges[0].shown[0], Picture) and raw.truth["name"] in raw.exchanges[0].answer.text

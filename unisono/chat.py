@@ -1,0 +1,218 @@
+"""`unisono chat`: a conversation in the terminal, or one question for scripts."""
+import argparse
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Pictures
+from rich.console import Console
+from rich.text import Text as Coloured
+
+from unisono.core.errors import UserError
+from unisono.media import kind_of, read_footage, read_picture, read_sound, write_sound
+from unisono.omni import OUTPUTS, Conversation, Input, Omni, PictureDelta, SoundDelta
+
+HELP = """Type and press enter. A path in the line is attached: what is this? ~/cat.png
+  /image PATH  /audio PATH  /video PATH   attach a file whatever its name
+  /mic [SECONDS]      speak into the microphone (5 s)
+  /out text,audio     what replies are made of: text, audio, image
+  /voice NAME         the voice of spoken replies        /new   forget the conversation
+  /help               this                               /quit  leave (or ctrl-d)"""
+READERS = {"image": read_picture, "audio": read_sound, "video": read_footage}
+PLAYERS = (["aplay", "-q"], ["afplay"], ["ffplay", "-nodisp", "-autoexit", "-loglevel", "quiet"])
+
+
+def parse_outputs(text: str) -> tuple[str, ...]:
+    """"text,audio" -> ("text", "audio"); UserError for any other name."""
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    wrong = [name for name in names if name not in OUTPUTS]
+    if wrong or not names:
+        raise UserError(f"outputs are a list such as text,audio,image; got {text!r}")
+    return names
+
+
+class Talker:
+    """Sends parts to a conversation and shows what comes back."""
+
+    def __init__(self, omni: Omni, arguments: argparse.Namespace, console: Console) -> None:
+        self.omni, self.arguments, self.console = omni, arguments, console
+        self.outputs, self.voice = parse_outputs(arguments.out), arguments.voice
+        self.folder = Path(arguments.save or tempfile.mkdtemp(prefix="unisono-"))
+        self.number = 0
+        self.conversation: Conversation | None = None
+
+    def restart(self) -> None:
+        """Forgets the conversation."""
+        if self.conversation:
+            self.conversation.session.close()
+        self.conversation = self.omni.conversation(outputs=self.outputs, voice=self.voice, seed=self.arguments.seed)
+
+    def say(self, parts: list[Input]) -> None:
+        """One turn: text appears as it is made, sound and pictures are saved, played and shown."""
+        if self.conversation is None:
+            self.restart()
+        began, first, sounds = time.monotonic(), 0.0, []
+        self.number += 1
+        for event in self.conversation.stream(*parts):
+            first = first or time.monotonic() - began
+            if isinstance(event, SoundDelta):
+                sounds.append(event.pcm)
+            elif isinstance(event, PictureDelta):
+                if event.last:
+                    self._drawing(event.picture)
+            else:
+                self.console.out(event.text, end="", highlight=False)
+                self.console.file.flush()
+        self.console.out("")
+        if sounds:
+            self._spoken(np.concatenate(sounds))
+        if self.arguments.timing:
+            self.console.print(f"[dim]first word after {first:.2f} s, all after {time.monotonic() - began:.2f} s[/dim]")
+
+    def _place(self, ending: str) -> Path:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self.folder / f"reply{self.number}.{ending}"
+
+    def _spoken(self, pcm: np.ndarray) -> None:
+        path = self._place("wav")
+        write_sound(path, pcm, self.omni.sample_rate)
+        self.console.print(f"[dim]spoken, {len(pcm) / self.omni.sample_rate:.1f} s: {path}[/dim]", soft_wrap=True)
+        player = next((player for player in PLAYERS if shutil.which(player[0])), None)
+        if player and self.console.is_terminal and not self.arguments.quiet:
+            subprocess.run([*player, str(path)], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def _drawing(self, picture: Pictures.Image) -> None:
+        path = self._place("png")
+        try:
+            picture.resize((256, 256), Pictures.Resampling.NEAREST).save(path)
+        except OSError as error:
+            raise UserError(f"could not write {path}: {error.strerror}; choose another folder with --save") from None
+        if self.console.is_terminal:
+            self.console.print(blocks(picture))
+        self.console.print(f"[dim]drawn: {path}[/dim]", soft_wrap=True)
+
+
+def blocks(picture: Pictures.Image, width: int = 32) -> Coloured:
+    """A picture as coloured half blocks, two pixels a character."""
+    pixels = np.asarray(picture.convert("RGB").resize((width, width), Pictures.Resampling.BOX))
+    lines = Coloured()
+    for top, bottom in zip(pixels[::2], pixels[1::2]):
+        for upper, lower in zip(top, bottom):
+            lines.append("▀", style=f"rgb({','.join(map(str, upper))}) on rgb({','.join(map(str, lower))})")
+        lines.append("\n")
+    return lines
+
+
+def record(seconds: float) -> Input:
+    """Sound from the microphone, through arecord or ffmpeg."""
+    path = Path(tempfile.mkdtemp(prefix="unisono-")) / "microphone.wav"
+    if shutil.which("arecord"):
+        command = ["arecord", "-q", "-f", "S16_LE", "-r", "16000", "-c", "1", "-d", str(round(seconds)), str(path)]
+    elif sys.platform == "darwin" and shutil.which("ffmpeg"):
+        command = ["ffmpeg", "-loglevel", "error", "-f", "avfoundation", "-i", ":0", "-t", str(seconds), "-ar", "16000", str(path)]
+    else:
+        raise UserError("no recorder found; install alsa-utils (arecord), or record a file and attach it with /audio PATH")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode or not path.exists():
+        raise UserError(f"the microphone gave nothing ({done.stderr.strip() or 'no reason given'}); "
+                        "check that one is connected, or attach a file with /audio PATH")
+    return read_sound(path)
+
+
+def parse_line(line: str) -> list[Input]:
+    """A typed line -> its words, and the files whose paths stand in it."""
+    parts: list[Input] = []
+    words: list[str] = []
+    try:
+        tokens = shlex.split(line, posix=True)
+    except ValueError:      # an apostrophe is no quotation
+        tokens = line.split()
+    for token in tokens:
+        path = Path(token).expanduser()
+        if re.search(r"\.\w{2,4}$", token) and path.is_file():
+            parts.append(READERS[kind_of(path)](path))
+        else:
+            words.append(token)
+    return parts + ([line.strip()] if not parts and line.strip() else [" ".join(words)] if words else [])
+
+
+def _command(talker: Talker, line: str) -> bool:
+    """Carries out a /command -> False to leave."""
+    name, _, rest = line[1:].partition(" ")
+    rest = rest.strip()
+    if name in ("quit", "exit", "q"):
+        return False
+    if name in READERS:
+        path, _, question = rest.partition(" ")
+        talker.say([READERS[name](path), *([question] if question else [])])
+    elif name == "mic":
+        talker.say([record(float(rest) if re.fullmatch(r"\d+(\.\d+)?", rest) else 5.0)])
+    elif name == "out":
+        talker.outputs = parse_outputs(rest)
+        talker.restart()
+    elif name == "voice":
+        talker.voice = rest or talker.voice
+        talker.restart()
+    elif name == "new":
+        talker.restart()
+    else:
+        talker.console.print(HELP, highlight=False)
+    return True
+
+
+def _attached(arguments: argparse.Namespace) -> list[Input]:
+    return [READERS[kind](path) for kind in ("image", "audio", "video") for path in getattr(arguments, kind)]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Entry of `unisono chat`."""
+    console = Console(soft_wrap=True)
+    parse_outputs(arguments.out)
+    parts = _attached(arguments)
+    question = " ".join(arguments.question)
+    interactive = sys.stdin.isatty() and not parts and not question
+    if not parts and not question and not interactive:
+        question = sys.stdin.read().strip()
+        if not question:
+            raise UserError("nothing was asked; give a question, or attach --image, --audio or --video")
+    began = time.monotonic()
+    talker = Talker(Omni(arguments.model, engine=arguments.engine), arguments, console)
+    if arguments.timing:
+        console.print(f"[dim]loaded in {time.monotonic() - began:.2f} s[/dim]")
+    if not interactive:
+        talker.say([*parts, *([question] if question else [])])
+        return 0
+    console.print("This is Unisono, a small network trained from scratch. /help shows what it takes, ctrl-d leaves.", highlight=False)
+    _loop(talker, _lines(console))
+    return 0
+
+
+def _lines(console: Console) -> Iterable[str]:
+    while True:
+        try:
+            yield console.input("[bold]> [/bold]")
+        except (EOFError, KeyboardInterrupt):
+            console.out("")
+            return
+
+
+def _loop(talker: Talker, lines: Iterable[str]) -> None:
+    """Turn after turn; a fault in one leaves the conversation as it was."""
+    for line in lines:
+        try:
+            if line.startswith("/") and not Path(line.split()[0]).exists():
+                if not _command(talker, line):
+                    return
+            elif line.strip():
+                talker.say(parse_line(line))
+        except UserError as error:
+            talker.console.print(str(error), style="yellow", highlight=False)
+        except KeyboardInterrupt:
+            talker.console.out(" (interrupted)")

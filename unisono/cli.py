@@ -1,0 +1,120 @@
+"""One command: `unisono chat | show | data | train | bench`. Only reads arguments; the work is done elsewhere."""
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from unisono.core.errors import UserError
+from unisono.core.home import home
+
+EPILOG = """examples:
+  unisono chat                                            talk in the terminal
+  unisono chat --image cat.png "What is this?"            one question, one answer
+  unisono chat --audio question.wav --out text,audio      ask aloud, be answered aloud
+  unisono chat --out image "Draw a red circle."           a picture
+  unisono show "Hello" --image cat.png                    the ids that the network reads
+  runs/cpu.sh                                             train everything from raw data"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    top = argparse.ArgumentParser(prog="unisono", description="One network that hears, sees, reads, writes, speaks and draws.",
+                                  epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _chat(commands.add_parser("chat", help="talk with the network in the terminal, or ask one question"))
+    _show(commands.add_parser("show", help="print the ids that a conversation becomes, coloured by modality"))
+    _data(commands.add_parser("data", help="build the training data: speech, then token shards"))
+    _train(commands.add_parser("train", help="train a codec or the network; resumes where it stopped"))
+    _bench(commands.add_parser("bench", help="measure speed, memory and quality; writes records/"))
+    return top
+
+
+def _media(command: argparse.ArgumentParser) -> None:
+    for kind, what in (("image", "a picture"), ("audio", "sound"), ("video", "a clip")):
+        command.add_argument(f"--{kind}", action="append", default=[], metavar="FILE", help=f"attach {what}; may be repeated")
+    command.add_argument("--model", metavar="DIR", help="folder of a network (default: the weights in the package)")
+
+
+def _chat(command: argparse.ArgumentParser) -> None:
+    command.add_argument("question", nargs="*", help="one question; without any, a conversation starts")
+    _media(command)
+    command.add_argument("--out", default="text", metavar="LIST", help="what replies are made of: text,audio,image (default: text)")
+    command.add_argument("--voice", default="heart", help="voice of spoken replies: heart, joe or slt (default: heart)")
+    command.add_argument("--save", metavar="DIR", help="where spoken and drawn replies go (default: a temporary folder)")
+    command.add_argument("--engine", default="auto", choices=("auto", "onnx", "torch"), help="what computes (default: the fastest here)")
+    command.add_argument("--seed", type=int, help="the same seed gives the same reply")
+    command.add_argument("--quiet", action="store_true", help="do not play spoken replies")
+    command.add_argument("--timing", action="store_true", help="say how long loading and replies take")
+
+
+def _show(command: argparse.ArgumentParser) -> None:
+    command.add_argument("text", nargs="*", help="what the user writes")
+    _media(command)
+    command.add_argument("--reply", default="", help="what the assistant writes; shown as learned")
+    command.add_argument("--svg", metavar="FILE", help="write the row of ids as a picture too")
+
+
+def _data(command: argparse.ArgumentParser) -> None:
+    command.add_argument("what", choices=("speech", "world", "network"),
+                         help="speech: sound for the audio codec; world: the small world's sentences spoken; network: token shards")
+    command.add_argument("--shared", type=Path, required=True, metavar="DIR", help="folder with the recordings, pictures and texts")
+    command.add_argument("--workers", type=int, default=1, help="processes that speak at once (default: 1)")
+    _run_options(command)
+
+
+def _train(command: argparse.ArgumentParser) -> None:
+    command.add_argument("what", choices=("audio-codec", "image-codec", "network"))
+    command.add_argument("--size", default="nano", help="tiny, nano, small or base (default: nano)")
+    command.add_argument("--shared", type=Path, metavar="DIR", help="folder with picture archives (image codec)")
+    command.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="override a recipe's field, e.g. loop.num_steps=500")
+    command.add_argument("--minutes", type=float, default=0, help="stop after so many minutes; the next call goes on (default: no limit)")
+    _run_options(command)
+
+
+def _bench(command: argparse.ArgumentParser) -> None:
+    command.add_argument("what", choices=("train", "generate", "codec", "chat", "quality"), help="what to measure")
+    command.add_argument("--model", metavar="DIR", help="folder of a network (default: the weights in the package)")
+    command.add_argument("--shared", type=Path, metavar="DIR", help="folder with the held-out recordings (codec and quality)")
+    command.add_argument("--samples", type=int, default=100, help="test samples of each task (default: 100)")
+    command.add_argument("--only", default="", metavar="LIST", help="quality: only these measures")
+    command.add_argument("--records", type=Path, default=Path("records"), help="where the record goes (default: records)")
+    _run_options(command)
+
+
+def _run_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--home", type=Path, default=home(), metavar="DIR",
+                         help="where data and runs lie (default: $UNISONO_HOME or ~/.cache/unisono)")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command -> exit status: 0, or 2 with one sentence on standard error."""
+    arguments = parser().parse_args(argv)
+    try:
+        return _dispatch(arguments)
+    except UserError as error:
+        print(f"unisono: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("unisono: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:         # the reader of our output has left, e.g. `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _dispatch(arguments: argparse.Namespace) -> int:
+    """Imports only what the command needs: `--help` should not wait for torch."""
+    if arguments.command == "chat":
+        from unisono.chat import run
+    elif arguments.command == "show":
+        from unisono.show import run
+    elif arguments.command == "bench":
+        from unisono.assess.bench import run
+    else:
+        from unisono.train.programs import run
+    return run(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

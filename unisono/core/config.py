@@ -1,0 +1,54 @@
+"""Configurations are frozen dataclasses; here they become JSON and come back, and single fields are overridden."""
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from unisono.core.errors import UserError
+
+Config = TypeVar("Config")
+
+
+def to_json(config: Any) -> dict[str, Any]:
+    """A dataclass, nested or not, as plain values."""
+    return dataclasses.asdict(config)
+
+
+def override(config: Config, assignments: Sequence[str]) -> Config:
+    """`section.field=value` for each assignment; the value is JSON or a bare word. UserError for an unknown field or type."""
+    for assignment in assignments:
+        path, sign, value = assignment.partition("=")
+        if not sign:
+            raise UserError(f"expected FIELD=VALUE, got {assignment!r}")
+        config = _assign(config, path.split("."), value)
+    return config
+
+
+def _assign(config: Any, path: list[str], value: str) -> Any:
+    name, rest = path[0], path[1:]
+    if isinstance(config, dict):
+        return {**config, name: _parse(value, 0.0, name)}
+    known = [field.name for field in dataclasses.fields(config)]
+    if name not in known:
+        raise UserError(f"no field {name!r}; expected one of {', '.join(known)}")
+    old = getattr(config, name)
+    if rest:
+        if not (dataclasses.is_dataclass(old) or isinstance(old, dict)):
+            raise UserError(f"{name} has no fields of its own")
+        return dataclasses.replace(config, **{name: _assign(old, rest, value)})
+    return dataclasses.replace(config, **{name: _parse(value, old, name)})
+
+
+def _parse(text: str, old: Any, name: str) -> Any:
+    """The value of a field whose old value tells its type."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        value = text
+    if isinstance(old, tuple) and isinstance(value, list):
+        value = tuple(value)
+    if isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not type(old):
+        raise UserError(f"{name} is {type(old).__name__} such as {old!r}, got {text!r}")
+    return value

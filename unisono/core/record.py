@@ -1,0 +1,71 @@
+"""One JSON file per run: the numbers with everything that they depend on. Nothing else may stand in a table."""
+import datetime
+import json
+import math
+import platform
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from unisono.core.device import hardware, peak_mb
+from unisono.core.home import atomic_write
+
+PACKAGES = ("torch", "numpy", "tokenizers", "onnxruntime", "transformers", "faster-whisper")
+STARTED = time.time()
+
+
+def mean_stderr(values: Sequence[float]) -> dict[str, float | int]:
+    """{"mean", "stderr", "n"}; the standard error of the mean, 0 for a single value."""
+    n = len(values)
+    if not n:
+        raise ValueError("expected at least one value")
+    mean = sum(values) / n
+    variance = sum((value - mean) ** 2 for value in values) / (n - 1) if n > 1 else 0.0
+    return {"mean": mean, "stderr": math.sqrt(variance / n), "n": n}
+
+
+def commit() -> str:
+    """The commit of the source tree, with "+changes" if files differ from it; "unknown" outside a checkout."""
+    folder = Path(__file__).resolve().parent
+    try:
+        head = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)
+        dirty = subprocess.run(["git", "status", "--porcelain", "--untracked-files=no"], cwd=folder, capture_output=True,
+                               text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return head.stdout.strip() + ("+changes" if dirty.stdout.strip() else "")
+
+
+def versions() -> dict[str, str]:
+    """Python and the packages that numbers depend on, those that are installed."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def write_record(what: str, numbers: dict[str, Any], *, config: dict[str, Any] | None = None,
+                 seeds: Sequence[int] = (), folder: Path = Path("records")) -> Path:
+    """Writes folder/<what>_<hardware>_<date>.json -> its path. A second record of the day gets a number."""
+    machine = hardware()
+    date = datetime.datetime.now(datetime.timezone.utc)
+    name = re.sub(r"[^a-z0-9]+", "-", f"{machine['name']}-{machine['cpus']}".lower()).strip("-")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{what}_{name}_{date:%Y-%m-%d}.json"
+    number = 2
+    while path.exists():
+        path = folder / f"{what}_{name}_{date:%Y-%m-%d}_{number}.json"
+        number += 1
+    record = {"what": what, "date": date.isoformat(timespec="seconds"), "command": ["unisono", *sys.argv[1:]],
+              "commit": commit(), "versions": versions(), "hardware": machine, "seeds": list(seeds),
+              "wall_s": round(time.time() - STARTED, 1), "peak_mb": round(peak_mb()), "config": config or {}, "numbers": numbers}
+    atomic_write(path, lambda part: part.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf8"))
+    return path

@@ -1,0 +1,161 @@
+"""Raw conversations and recordings -> token shards: the last stop before the network.
+
+Each task is a small generator of conversations; this file decides how many of each, which are spoken, and by whom.
+A conversation belongs to the split of its own words or picture; everything spoken in it comes from sound of the
+same split or from training voices saying it, never from a speaker who is kept back.
+"""
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Pictures
+
+from unisono.core.progress import progress
+from unisono.data.codebank import CodeBank
+from unisono.data.raw import Clip, Raw
+from unisono.data.shard import ShardWriter
+from unisono.data.splits import split_of
+from unisono.data.world import MAKERS
+from unisono.tokenizer import OmniTokenizer
+from unisono.tokens.message import Audio, Codes, Message, Part, Text, Video
+
+REPLY_VOICES = ("heart", "slt", "joe")
+WRITE_DOWN = ("Write down what you hear.", "Transcribe this.", "What is said here?", "Write what is being said.")
+SAY = ("Say: {}", "Read this aloud: {}", "Please say: {}", "Speak: {}")
+MEANING = ("What does it mean in English?", "Translate this into English.")
+SOUND = ("What do you hear?", "What sound is this?", "What is this sound?")
+SOUND_NAMES = {"dog": "a dog", "rooster": "a rooster", "rain": "rain", "sea_waves": "waves of the sea",
+               "crackling_fire": "a crackling fire", "crying_baby": "a crying baby", "sneezing": "somebody sneezing",
+               "clock_tick": "a ticking clock", "helicopter": "a helicopter", "chainsaw": "a chainsaw"}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many conversations of each task a split gets."""
+
+    see: int = 24000
+    draw: int = 16000
+    see_emoji: int = 5000
+    draw_emoji: int = 4000
+    read: int = 14000
+    watch: int = 5000
+    talk: int = 24000
+    hear: int = 0        # 0 = every item once
+    speak: int = 0
+    text: int = 0
+    scale: float = 1.0
+
+    def of(self, task: str) -> int:
+        """The number for one task."""
+        return max(1, round(getattr(self, task) * self.scale))
+
+
+class Coder:
+    """Turns raw conversations into messages, with recorded words where there are any."""
+
+    def __init__(self, tokenizer: OmniTokenizer, bank: CodeBank, seed: int) -> None:
+        self.tokenizer, self.bank = tokenizer, bank
+        self.rng = random.Random(seed)
+        self.pictures: list[Pictures.Image] = []
+
+    def messages(self, raw: Raw, mode: tuple[bool, bool]) -> list[Message]:
+        """`mode`: (asked aloud, answered aloud). Words without a recording stay written."""
+        asks, answers = mode
+        voice = self._common_voice(raw) if answers else None
+        messages = [Message("system", [Text(f"voice: {voice}")])] if voice else []
+        for item in raw.exchanges:
+            parts: list[Part] = [self._shown(shown) for shown in item.shown]
+            parts.append(self._asked(item.question.text) if asks else Text(item.question.text))
+            reply: list[Part] = [Text(item.answer.text)]
+            if voice:
+                reply.append(Audio(self.bank.find(item.answer.text, self.rng, voice)["codes"]))
+            if item.drawn:
+                reply.append(self.tokenizer.image_part(item.drawn.image))
+            messages += [Message("user", parts), Message("assistant", reply)]
+        return messages
+
+    def _common_voice(self, raw: Raw) -> str | None:
+        """A reply voice that can say every answer of the conversation."""
+        voices = [voice for voice in REPLY_VOICES
+                  if all(self.bank.find(item.answer.text, self.rng, voice) for item in raw.exchanges)]
+        return self.rng.choice(voices) if voices else None
+
+    def _asked(self, text: str) -> Part:
+        found = self.bank.find(text, self.rng)
+        return Audio(found["codes"]) if found else Text(text)
+
+    def _shown(self, shown: object) -> Part:
+        if isinstance(shown, Clip):
+            return self.tokenizer.video_part(shown.frames)
+        return self.tokenizer.image_part(shown.image)
+
+
+MODES = {"talk": [(0, 0), (1, 0), (0, 1), (1, 1), (1, 1)], "see": [(0, 0), (0, 0), (1, 0), (1, 1)],
+         "watch": [(0, 0), (0, 0), (1, 0), (1, 1)], "draw": [(0, 0), (0, 0), (1, 0), (1, 1)],
+         "see_emoji": [(0, 0), (1, 0), (1, 1)], "draw_emoji": [(0, 0), (1, 0), (1, 1)], "read": [(0, 0), (0, 0), (1, 0)]}
+
+
+def world_conversations(task: str, count: int, split: str, coder: Coder, seed: int) -> Iterator[list[Message]]:
+    """`count` conversations of one task of the small world that belong to `split`."""
+    rng = random.Random(f"{seed} {task} {split}")
+    made = 0
+    while made < count:
+        raw = MAKERS[task](rng)
+        mode = rng.choice(MODES[task])
+        if task != "talk" and split_of(raw.key) != split:
+            continue
+        made += 1
+        yield coder.messages(raw, mode)
+
+
+def hear_conversations(bank: CodeBank, split: str, rng: random.Random) -> Iterator[tuple[str, list[Message]]]:
+    """Every item of known words: write it down; a foreign word: also what it means; a sound: what it is."""
+    for number, item in enumerate(bank.items):
+        if item["split"] != split:
+            continue
+        heard = Audio(bank.codes_of(number))
+        if item.get("text"):
+            task = "hear_words" if item["source"] in ("arabic_commands", "wake_words", "fsdd") else "hear"
+            yield task, [Message("user", [heard, Text(rng.choice(WRITE_DOWN))]), Message("assistant", [Text(item["text"])])]
+        if item.get("meaning"):
+            yield "hear_words", [Message("user", [heard, Text(rng.choice(MEANING))]), Message("assistant", [Text(item["meaning"])])]
+        if item.get("label") in SOUND_NAMES:
+            answer = f"I hear {SOUND_NAMES[item['label']]}."
+            yield "hear_sounds", [Message("user", [heard, Text(rng.choice(SOUND))]), Message("assistant", [Text(answer)])]
+
+
+def speak_conversations(bank: CodeBank, split: str, rng: random.Random) -> Iterator[list[Message]]:
+    """Every item of a reply voice: asked to say these words, it writes and speaks them."""
+    for number, item in enumerate(bank.items):
+        if item["split"] == split and item["voice"] in REPLY_VOICES and item.get("text"):
+            yield [Message("system", [Text(f"voice: {item['voice']}")]),
+                   Message("user", [Text(rng.choice(SAY).format(item["text"]))]),
+                   Message("assistant", [Text(item["text"]), Audio(bank.codes_of(number))])]
+
+
+def prepare(tokenizer: OmniTokenizer, bank: CodeBank, texts: Callable[[str], Iterator[tuple[str, str]]], folder: Path, *,
+            split: str, counts: Counts = Counts(), seed: int = 1) -> None:
+    """Writes the shard of one split. `texts(split)` yields (task, text) of plain documents."""
+    writer = ShardWriter(folder, tokenizer.vocab.size)
+    rng, mask_rng = random.Random(f"{seed} {split}"), np.random.default_rng(seed)
+    coder = Coder(tokenizer, bank, seed)
+
+    def add(task: str, messages: list[Message]) -> None:
+        writer.add(*tokenizer.encode(messages, rng=mask_rng), task)
+
+    with progress() as bar:
+        for task in MAKERS:
+            count = counts.of(task)
+            line = bar.add_task(f"{split} {task}", total=count, note="")
+            for messages in world_conversations(task, count, split, coder, seed):
+                add(task, messages)
+                bar.update(line, advance=1)
+        for task, messages in hear_conversations(bank, split, rng):
+            add(task, messages)
+        for messages in speak_conversations(bank, split, rng):
+            add("speak", messages)
+        for task, text in texts(split):
+            writer.add(*tokenizer.template.document(text), task)
+    writer.close(split=split, seed=seed)

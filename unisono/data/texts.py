@@ -1,0 +1,73 @@
+"""Plain texts beyond the small world's templates: stories, dialogues, books, sentences.
+
+Whole stories, dialogues and books are kept apart by split; long ones are cut into pieces of a few hundred words.
+"""
+import json
+import random
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from unisono.core.errors import UserError
+from unisono.data.splits import split_of
+
+PIECE = 1500       # characters, at a line's or sentence's end
+
+
+def read_lines(path: Path) -> Iterator[dict]:
+    """The records of a .jsonl.zst file."""
+    try:
+        import zstandard
+    except ImportError as error:
+        raise UserError("reading .zst texts needs zstandard; pip install 'unisono[data]'") from error
+    if not path.exists():
+        raise UserError(f"expected {path.name} in {path.parent}; name the shared data folder that holds text/")
+    with zstandard.open(path, "rt", encoding="utf8") as lines:
+        yield from (json.loads(line) for line in lines)
+
+
+def _story(record: dict) -> str:
+    pages = "\n".join(page["text"] if isinstance(page, dict) else str(page) for page in record["pages"])
+    return f"{record['title']}\n{pages}"
+
+
+def _dialogue(record: dict) -> str:
+    return "\n".join(f"{'A' if turn['role'] in ('user', 'USER') else 'B'}: {turn['text']}" for turn in record["turns"])
+
+
+def pieces(text: str, length: int = PIECE) -> Iterator[str]:
+    """Cuts a text at ends of sentences or lines into pieces of about `length` characters."""
+    piece = ""
+    for part in re.split(r"(?<=[.!?\n])(?=\s|\n|[A-Z])", text):
+        if piece and len(piece) + len(part) > length:
+            yield piece.strip()
+            piece = ""
+        piece += part
+    if piece.strip():
+        yield piece.strip()
+
+
+def documents(shared_data: Path, split: str, limits: dict[str, int] | None = None) -> Iterator[tuple[str, str]]:
+    """(task, text) of the split: English stories, dialogues, children's books, everyday sentences; `limits` = pieces a task."""
+    folder = Path(shared_data) / "text"
+    limits = limits or {}
+    sources = {
+        "stories": ((r["title"], _story(r)) for r in read_lines(folder / "stories.jsonl.zst")
+                    if r["language"] == "en"),
+        "dialogues": ((r["id"], _dialogue(r)) for r in read_lines(folder / "schema_guided_dialogue.jsonl.zst")),
+        "books": ((f"{r['title']} {n // 50}", piece) for r in read_lines(folder / "childrens_books.jsonl.zst")
+                  for n, piece in enumerate(pieces(r["text"]))),
+        "sentences": ((r["text"], r["text"]) for r in read_lines(folder / "common_voice_sentences.jsonl.zst")
+                      if r["language"] == "en"),
+    }
+    for task, records in sources.items():
+        texts = (piece for key, text in records if split_of(key) == split for piece in pieces(text) if len(piece) < 4 * PIECE)
+        for text in islice(texts, limits.get(task)):
+            yield task, text
+
+
+def sample(texts: Iterable[tuple[str, str]], share: float, seed: int) -> Iterator[str]:
+    """A fixed share of the texts, for training the text tokenizer."""
+    rng = random.Random(seed)
+    return (text for _, text in texts if rng.random() < share)

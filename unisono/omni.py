@@ -1,0 +1,185 @@
+"""The network with its codecs and its engine, ready to talk to: parts in, parts out, all of them from the network.
+
+    import unisono
+    omni = unisono.load()
+    print(omni.reply("What is this?", unisono.picture("cat.png")).text)
+
+Shapes: N samples. pcm is float32 mono in [-1, 1] at `Omni.sample_rate`.
+"""
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image as Pictures
+
+from unisono.codecs.audio import DecoderStream
+from unisono.core.errors import UserError
+from unisono.core.home import shipped
+from unisono.engine.grammar import Grammar, Rules
+from unisono.engine.load import load_engine
+from unisono.engine.sample import Sampler, Sampling
+from unisono.engine.session import Session
+from unisono.media import Footage, Sound
+from unisono.tokenizer import AudioDelta, ImageDelta, OmniTokenizer, TextDelta
+from unisono.tokens.message import Message, Part, Text
+
+Input = str | Sound | Footage | Pictures.Image
+OUTPUTS = ("text", "audio", "image")
+SAMPLING = {"text": Sampling(temperature=0), "audio": Sampling(temperature=0.7, top_k=50), "image": Sampling(temperature=0.5, top_k=50)}
+
+
+@dataclass(frozen=True)
+class SoundDelta:
+    """More of the spoken reply."""
+
+    pcm: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class PictureDelta:
+    """The drawing so far; `last`: it is finished."""
+
+    picture: Pictures.Image
+    last: bool
+
+
+@dataclass
+class Reply:
+    """A whole reply. Empty where the network gave nothing of a kind."""
+
+    text: str = ""
+    pcm: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    pictures: list[Pictures.Image] = field(default_factory=list)
+    finish_reason: str = "stop"
+
+
+class Omni:
+    """A loaded network. Conversations share it; one thread at a time."""
+
+    def __init__(self, folder: str | Path | None = None, *, engine: str = "auto", precision: str = "int8") -> None:
+        self.folder = Path(folder) if folder else default_weights()
+        self.tokenizer = OmniTokenizer.load(self.folder)
+        self.engine = load_engine(self.folder, kind=engine, precision=precision)
+        if self.engine.vocab_size != self.tokenizer.vocab.size:
+            raise UserError(f"the network in {self.folder} has {self.engine.vocab_size} ids, its vocabulary "
+                            f"{self.tokenizer.vocab.size}; they are not of the same training")
+        self.sample_rate = self.tokenizer.audio_codec.sample_rate
+
+    def conversation(self, *, outputs: Iterable[str] = ("text",), voice: str = "heart", instructions: str = "",
+                     seed: int | None = None) -> "Conversation":
+        """A new conversation; its replies are made of `outputs`."""
+        return Conversation(self, outputs=outputs, voice=voice, instructions=instructions, seed=seed)
+
+    def reply(self, *parts: Input, outputs: Iterable[str] = ("text",), voice: str = "heart", seed: int | None = None) -> Reply:
+        """One question, one reply."""
+        with self.conversation(outputs=outputs, voice=voice, seed=seed) as conversation:
+            return conversation.reply(*parts)
+
+    def code(self, part: Input) -> Part:
+        """Words, sound, a picture or a clip -> a part of a message."""
+        return code(self.tokenizer, part)
+
+
+class Conversation:
+    """Turns over one engine session; what was said before is never computed again."""
+
+    def __init__(self, omni: Omni, *, outputs: Iterable[str], voice: str, instructions: str, seed: int | None) -> None:
+        self.omni = omni
+        self.outputs = frozenset(outputs)
+        if not self.outputs or self.outputs - set(OUTPUTS):
+            raise UserError(f"outputs are made of {', '.join(OUTPUTS)}; got {', '.join(sorted(self.outputs)) or 'none'}")
+        self.seed = seed
+        self.session = Session(omni.engine)
+        system = [f"voice: {voice}"] if "audio" in self.outputs else []
+        system += [instructions] if instructions else []
+        if system:
+            self._append([Message("system", [Text("\n".join(system))])])
+
+    def __enter__(self) -> "Conversation":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.session.close()
+
+    def _append(self, messages: Sequence[Message], begin_reply: bool = False) -> None:
+        ids, _ = self.omni.tokenizer.encode(messages, begin_reply=begin_reply)
+        self.session.append(ids.tolist())
+
+    def reply(self, *parts: Input) -> Reply:
+        """Says `parts` to the network and waits for its whole reply."""
+        reply = Reply()
+        sounds = []
+        for event in self.stream(*parts):
+            if isinstance(event, TextDelta):
+                reply.text += event.text
+            elif isinstance(event, SoundDelta):
+                sounds.append(event.pcm)
+            elif event.last:
+                reply.pictures.append(event.picture)
+        reply.text = reply.text.strip()
+        reply.pcm = np.concatenate(sounds) if sounds else reply.pcm
+        reply.finish_reason = self.finish_reason
+        return reply
+
+    def stream(self, *parts: Input) -> Iterator[TextDelta | SoundDelta | PictureDelta]:
+        """Says `parts` to the network and yields its reply as it is made; closing the iterator interrupts it."""
+        if not parts:
+            raise UserError("nothing was said; expected words, sound, a picture or a clip")
+        start = self.session.length
+        try:
+            self._append([Message("user", [self.omni.code(part) for part in parts])], begin_reply=True)
+            making = self.session.begin(self._grammar(), Sampler(SAMPLING, self.seed))
+        except UserError:
+            self.session.rewind(start)
+            raise
+        events = self.omni.tokenizer.stream()
+        sound = self.omni.tokenizer.audio_codec.decoder_stream()
+        try:
+            for id in making:
+                for event in events.push(id):
+                    yield from self._event(event, sound)
+        finally:
+            if not making.done:
+                making.interrupt()
+            elif making.finish_reason == "length":
+                making.close()
+            self.finish_reason = making.finish_reason
+
+    def _grammar(self) -> Grammar:
+        codec = self.omni.tokenizer.image_codec
+        return Grammar(self.omni.tokenizer.vocab, Rules(
+            outputs=self.outputs | {"text"}, force_audio="audio" in self.outputs,
+            force_image=self.outputs == {"image"}, max_audio_frames=600, max_text_ids=300, ids_per_image=codec.grid_size ** 2))
+
+    def _event(self, event: object, sound: DecoderStream) -> Iterator[TextDelta | SoundDelta | PictureDelta]:
+        if isinstance(event, TextDelta):
+            yield event
+        elif isinstance(event, AudioDelta) and len(event.codes):
+            yield SoundDelta(sound.push(torch.from_numpy(event.codes)).numpy())
+        elif isinstance(event, ImageDelta):
+            yield PictureDelta(self.omni.tokenizer.to_picture(event.codes), event.last)
+
+
+def code(tokenizer: OmniTokenizer, part: Input) -> Part:
+    """Words, sound, a picture or a clip -> a part of a message; UserError for anything else."""
+    if isinstance(part, str):
+        return Text(part)
+    if isinstance(part, Sound):
+        return tokenizer.audio_part(part.pcm, part.sample_rate)
+    if isinstance(part, Footage):
+        sound = part.sound
+        return tokenizer.video_part(part.frames, *((sound.pcm, sound.sample_rate) if sound else ()))
+    if isinstance(part, Pictures.Image):
+        return tokenizer.image_part(part)
+    raise UserError(f"expected text, a Sound, a picture or Footage, got {type(part).__name__}")
+
+
+def default_weights() -> Path:
+    """The folder of the network that ships in the package."""
+    folders = sorted(path.parent for path in shipped().glob("*/config.json"))
+    if not folders:
+        raise UserError(f"no weights in {shipped()}; train some with runs/cpu.sh or name a folder with --model")
+    return folders[-1]      # nano before small: the larger one is the default where both ship

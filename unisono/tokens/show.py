@@ -1,0 +1,63 @@
+"""A stream of ids for people: each id coloured by its modality, what is learned underlined; in a terminal or as SVG."""
+from collections.abc import Sequence
+from html import escape
+from itertools import groupby
+
+from rich.text import Text as Coloured
+
+from unisono.tokens.text import TextTokenizer
+from unisono.tokens.vocab import Vocabulary
+
+COLOURS = {"text": "#1f77b4", "special": "#7f7f7f", "time": "#8c564b", "audio": "#d62728", "image": "#2ca02c", "padding": "#c0c0c0"}
+
+
+def label(id: int, vocab: Vocabulary, text: TextTokenizer) -> str:
+    """What an id says: its piece of text, its code, or its name."""
+    modality = vocab.modality(id)
+    if modality == "text":
+        return text.decode([id])
+    if modality in ("audio", "image"):
+        return str(id - vocab.span(modality).start)
+    return vocab.name(id)
+
+
+def coloured(ids: Sequence[int], loss_mask: Sequence[int], vocab: Vocabulary, text: TextTokenizer) -> Coloured:
+    """The stream for a terminal; learned ids are underlined."""
+    out = Coloured()
+    for id, learn in zip(ids, loss_mask):
+        modality = vocab.modality(int(id))
+        out.append(label(int(id), vocab, text), style=COLOURS[modality] + (" underline" if learn else ""))
+        if modality in ("audio", "image"):
+            out.append(" ")
+    return out
+
+
+def counts(ids: Sequence[int], vocab: Vocabulary) -> dict[str, int]:
+    """How many ids of each modality."""
+    found: dict[str, int] = {}
+    for id in ids:
+        modality = vocab.modality(int(id))
+        found[modality] = found.get(modality, 0) + 1
+    return found
+
+
+def svg(ids: Sequence[int], vocab: Vocabulary, text: TextTokenizer, *, cell: int = 9, per_row: int = 96) -> str:
+    """The stream as rows of coloured cells, with words written above the runs of each modality."""
+    height, cells, notes = 30, [], []
+    place = 0
+    for modality, run in groupby((int(id) for id in ids), key=vocab.modality):
+        run = list(run)
+        if modality in ("text", "special"):
+            words = text.decode(run) if modality == "text" else " ".join(vocab.name(id)[2:-2] for id in run)
+        else:
+            words = f"{modality} x {len(run)}"
+        x, y = place % per_row * cell, place // per_row * height
+        if modality in ("text", "audio", "image") and len(run) * cell > 24:
+            notes.append(f'<text x="{x}" y="{y + 8}" fill="{COLOURS[modality]}">{escape(words[:len(run) * cell // 4])}</text>')
+        for _ in run:
+            x, y = place % per_row * cell, place // per_row * height
+            cells.append(f'<rect x="{x}" y="{y + 11}" width="{cell - 1}" height="14" fill="{COLOURS[modality]}"/>')
+            place += 1
+    rows = -(-place // per_row)
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{min(place, per_row) * cell}" height="{rows * height}" '
+            f'font-family="sans-serif" font-size="8">' + "".join(cells + notes) + "</svg>\n")

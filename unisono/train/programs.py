@@ -1,0 +1,136 @@
+"""`unisono data` and `unisono train`: which folders feed which program. Every step resumes, and a finished one is skipped.
+
+Under --home:  speech/codec, speech/world   sound for training            runs/<what>-<size>    checkpoints
+               codes                        the same sound as codes       shards/<split>        token shards
+               networks/<size>              the finished network with tokenizer and codecs
+"""
+import argparse
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from unisono.codecs.audio import AudioCodec
+from unisono.codecs.image import ImageCodec
+from unisono.core.config import override, to_json
+from unisono.core.errors import UserError
+from unisono.core.home import atomic_write
+from unisono.core.record import write_record
+from unisono.data.codebank import CodeBank, encode_waves
+from unisono.data.corpus import build_codec_speech, build_world_speech
+from unisono.data.prepare import Counts, prepare
+from unisono.data.samples import load_stories
+from unisono.data.shard import Shard
+from unisono.data.texts import documents
+from unisono.data.waves import Waves
+from unisono.data.world import spoken_texts
+from unisono.tokenizer import OmniTokenizer
+from unisono.tokens.text import TextTokenizer
+from unisono.tokens.vocab import Vocabulary
+from unisono.train.audio_codec import AudioCodecProgram, AudioCodecRecipe
+from unisono.train.image_codec import ImageCodecProgram, ImageCodecRecipe
+from unisono.train.loop import Outcome, run as run_loop
+from unisono.train.network import NetworkProgram, NetworkRecipe
+
+TEXT_SIZES = {"tiny": 512, "nano": 4096, "small": 16384, "base": 32768}
+TEXT_LIMITS = {"dialogues": 3000, "books": 2000, "sentences": 20000}
+VAL_LIMITS = {"stories": 60, "dialogues": 60, "books": 30, "sentences": 200}
+VAL_COUNTS = Counts(see=200, draw=200, see_emoji=100, draw_emoji=100, read=200, watch=100, talk=200)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Entry of `unisono data` and `unisono train`."""
+    if arguments.command == "train":
+        _trained(arguments)
+    elif arguments.what == "speech":
+        build_codec_speech(arguments.shared, arguments.home / "speech" / "codec", arguments.workers)
+    elif arguments.what == "world":
+        build_world_speech(*spoken_texts(1, 60000), arguments.home / "speech" / "world", arguments.workers)
+    else:
+        network_data(arguments.home, arguments.shared)
+    return 0
+
+
+def sound_folders(home: Path) -> list[Path]:
+    """Every whole sound folder under home/speech."""
+    folders = sorted(index.parent for index in (home / "speech").rglob("index.jsonl"))
+    if not folders:
+        raise UserError(f"no speech under {home / 'speech'}; run `unisono data speech --shared DIR` first")
+    return folders
+
+
+def finished(home: Path, what: str, kind: type) -> AudioCodec | ImageCodec:
+    """The codec that `unisono train` left under home/runs."""
+    return kind.load(home / "runs" / what / "codec")
+
+
+def text_tokenizer(home: Path, shared: Path, size: int) -> TextTokenizer:
+    """The byte-pair encoding of this size, trained once on the training texts and the small world's sentences."""
+    path = home / "texts" / f"tokenizer-{size}.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        questions, answers = spoken_texts(2, 6000)
+        spoken = [*questions, *answers] * 3
+        heard = [item["text"] for folder in sound_folders(home) for item in Waves([folder], None).items if item.get("text")]
+        plain = [text for _, text in documents(shared, "train", TEXT_LIMITS)]
+        atomic_write(path, TextTokenizer.train([*spoken, *heard, *plain], size).save)
+    return TextTokenizer.load(path)
+
+
+def network_data(home: Path, shared: Path, size: str = "nano") -> None:
+    """Codes of all speech, then the token shards of every split."""
+    audio, image = finished(home, "audio-codec", AudioCodec), finished(home, "image-codec", ImageCodec)
+    coded = []
+    for folder in sound_folders(home):
+        coded.append(home / "codes" / folder.relative_to(home / "speech"))
+        encode_waves(folder, audio, coded[-1])
+    text = text_tokenizer(home, shared, TEXT_SIZES[size])
+    vocab = Vocabulary(text.size, audio.codebook_size, image.codebook_size)
+    tokenizer = OmniTokenizer(vocab, text, audio, image)
+    tokenizer.save(home / "networks" / size)
+    bank = CodeBank(coded)
+    for split, counts, limits in (("val", VAL_COUNTS, VAL_LIMITS), ("train", Counts(), TEXT_LIMITS)):
+        folder = home / "shards" / size / split
+        if not (folder / "manifest.json").exists():
+            def texts(of: str, limits: dict[str, int] = limits) -> Iterator[tuple[str, str]]:
+                return documents(shared, of, limits)
+            prepare(tokenizer, bank, texts, folder, split=split, counts=counts)
+
+
+def _trained(arguments: argparse.Namespace) -> Outcome:
+    """Trains one thing as far as time allows and records what came of it."""
+    makers = {"audio-codec": _audio_codec, "image-codec": _image_codec, "network": _network}
+    folder = arguments.home / "runs" / (arguments.what if arguments.what != "network" else f"network-{arguments.size}")
+    program, recipe = makers[arguments.what](arguments)
+    loop = replace(recipe.loop, time_limit_s=arguments.minutes * 60) if arguments.minutes else recipe.loop
+    outcome = run_loop(program, loop, folder)
+    if arguments.what == "network":
+        target = arguments.home / "networks" / arguments.size
+        for file in (folder / "network").iterdir():
+            shutil.copy2(file, target / file.name)
+    if outcome.finished:
+        write_record(f"train-{arguments.what}", {**outcome.numbers, "steps": outcome.step, "wall_s": outcome.wall_s},
+                     config=to_json(recipe), seeds=[loop.seed], folder=folder)
+    return outcome
+
+
+def _audio_codec(arguments: argparse.Namespace) -> tuple[AudioCodecProgram, AudioCodecRecipe]:
+    recipe = override(AudioCodecRecipe(), arguments.set)
+    folders = sound_folders(arguments.home)
+    return AudioCodecProgram(recipe, Waves(folders, "train"), Waves(folders, "test")), recipe
+
+
+def _image_codec(arguments: argparse.Namespace) -> tuple[ImageCodecProgram, ImageCodecRecipe]:
+    recipe = override(ImageCodecRecipe(), arguments.set)
+    archive = arguments.shared / "storybook_images.tar" if arguments.shared else None
+    size = recipe.codec.image_size
+    stories = load_stories(archive) if archive else np.zeros((0, size, size, 3), np.uint8)
+    return ImageCodecProgram(recipe, stories), recipe
+
+
+def _network(arguments: argparse.Namespace) -> tuple[NetworkProgram, NetworkRecipe]:
+    recipe = override(replace(NetworkRecipe(), size=arguments.size), arguments.set)
+    shards = arguments.home / "shards" / "nano"
+    return NetworkProgram(recipe, Shard(shards / "train"), Shard(shards / "val")), recipe
