@@ -1,5 +1,6 @@
 """The checker reads clean and spoiled pictures, and fails pictures that are not what was wanted."""
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,4 +108,4 @@ def test_errors_name_what_was_expected() -> None:
 
 def test_the_checker_does_not_know_the_generator() -> None:
     import unisono.tasks.vision as vision
-    assert "unisono.data" not in open(vision.__file__).read()
+    assert "unisono.data" not in Path(vision.__file__).read_text()

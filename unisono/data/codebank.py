@@ -9,12 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from unisono.codecs.audio import AudioCodec
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
 from unisono.core.progress import track
 from unisono.data.waves import Waves
+
+Codes = NDArray[np.int64]
 
 
 def encode_waves(source: Path, codec: AudioCodec, folder: Path, batch_size: int = 16) -> None:
@@ -65,12 +68,8 @@ class CodeBank:
         item = self.items[number]
         return self.codes[item["file"]][item["start"]:item["start"] + item["length"]].astype(np.int64)
 
-    def find(self, text: str, rng: random.Random, voice: str | None = None, not_voices: frozenset[str] = frozenset()) -> dict | None:
-        """An item that says exactly `text`, in `voice` if one is named; None if there is none."""
+    def find(self, text: str, rng: random.Random, splits: frozenset[str], voice: str | None = None) -> Codes | None:
+        """The codes of somebody of these splits (or `voice`) saying exactly `text`; None if there is no such recording."""
         numbers = [number for number in self.by_text.get(text, ())
-                   if (voice is None or self.items[number]["voice"] == voice)
-                   and self.items[number]["voice"] not in not_voices]
-        if not numbers:
-            return None
-        number = rng.choice(numbers)
-        return {**self.items[number], "codes": self.codes_of(number)}
+                   if self.items[number]["split"] in splits and voice in (None, self.items[number]["voice"])]
+        return self.codes_of(rng.choice(numbers)) if numbers else None

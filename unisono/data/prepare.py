@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image as Pictures
 
 from unisono.core.progress import progress
 from unisono.data.codebank import CodeBank
@@ -19,7 +18,7 @@ from unisono.data.shard import ShardWriter
 from unisono.data.splits import split_of
 from unisono.data.world import MAKERS
 from unisono.tokenizer import OmniTokenizer
-from unisono.tokens.message import Audio, Codes, Message, Part, Text, Video
+from unisono.tokens.message import Audio, Message, Part, Text
 
 REPLY_VOICES = ("heart", "slt", "joe")
 WRITE_DOWN = ("Write down what you hear.", "Transcribe this.", "What is said here?", "Write what is being said.")
@@ -55,10 +54,10 @@ class Counts:
 class Coder:
     """Turns raw conversations into messages, with recorded words where there are any."""
 
-    def __init__(self, tokenizer: OmniTokenizer, bank: CodeBank, seed: int) -> None:
+    def __init__(self, tokenizer: OmniTokenizer, bank: CodeBank, split: str, seed: int) -> None:
         self.tokenizer, self.bank = tokenizer, bank
         self.rng = random.Random(seed)
-        self.pictures: list[Pictures.Image] = []
+        self.splits = frozenset({"train", split})
 
     def messages(self, raw: Raw, mode: tuple[bool, bool]) -> list[Message]:
         """`mode`: (asked aloud, answered aloud). Words without a recording stay written."""
@@ -70,7 +69,7 @@ class Coder:
             parts.append(self._asked(item.question.text) if asks else Text(item.question.text))
             reply: list[Part] = [Text(item.answer.text)]
             if voice:
-                reply.append(Audio(self.bank.find(item.answer.text, self.rng, voice)["codes"]))
+                reply.append(Audio(self.bank.find(item.answer.text, self.rng, self.splits, voice)))
             if item.drawn:
                 reply.append(self.tokenizer.image_part(item.drawn.image))
             messages += [Message("user", parts), Message("assistant", reply)]
@@ -79,12 +78,12 @@ class Coder:
     def _common_voice(self, raw: Raw) -> str | None:
         """A reply voice that can say every answer of the conversation."""
         voices = [voice for voice in REPLY_VOICES
-                  if all(self.bank.find(item.answer.text, self.rng, voice) for item in raw.exchanges)]
+                  if all(self.bank.find(item.answer.text, self.rng, self.splits, voice) is not None for item in raw.exchanges)]
         return self.rng.choice(voices) if voices else None
 
     def _asked(self, text: str) -> Part:
-        found = self.bank.find(text, self.rng)
-        return Audio(found["codes"]) if found else Text(text)
+        found = self.bank.find(text, self.rng, self.splits)
+        return Text(text) if found is None else Audio(found)
 
     def _shown(self, shown: object) -> Part:
         if isinstance(shown, Clip):
@@ -140,7 +139,7 @@ def prepare(tokenizer: OmniTokenizer, bank: CodeBank, texts: Callable[[str], Ite
     """Writes the shard of one split. `texts(split)` yields (task, text) of plain documents."""
     writer = ShardWriter(folder, tokenizer.vocab.size)
     rng, mask_rng = random.Random(f"{seed} {split}"), np.random.default_rng(seed)
-    coder = Coder(tokenizer, bank, seed)
+    coder = Coder(tokenizer, bank, split, seed)
 
     def add(task: str, messages: list[Message]) -> None:
         writer.add(*tokenizer.encode(messages, rng=mask_rng), task)

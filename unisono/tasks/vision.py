@@ -261,7 +261,7 @@ def _on_side(seen: Sequence[Seen], first: tuple[str, str], second: tuple[str, st
 
 
 class FigureReader:
-    """Names a figure (an emoji, a printed word) by the nearest of the references it was given; any place, any scale."""
+    """Names a figure (an emoji) by the nearest of the references it was given; any place, any scale. Not for printed words."""
 
     def __init__(self, references: Mapping[str, NDArray]) -> None:
         if not references:

@@ -1,0 +1,238 @@
+"""`unisono bench quality`: what the network hears, says, sees, draws and answers, on data that nobody trained on.
+
+Judges are independent of it: Whisper-tiny for speech, a scene reader for drawings, exact words for answers. Every
+measure returns numbers with n and standard error; one record holds them all.
+
+Shapes: N samples.
+"""
+import argparse
+import json
+import lzma
+import random
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from unisono.assess.judge import comparable, transcribe, word_error_rate
+from unisono.core.errors import UserError
+from unisono.core.progress import track
+from unisono.core.record import mean_stderr, write_record
+from unisono.data.pictures import EMOJI, draw_emoji
+from unisono.data.raw import Clip, Raw
+from unisono.data.recordings import iter_recordings
+from unisono.data.samples import draw_sample
+from unisono.data.splits import split_of
+from unisono.data.texts import documents
+from unisono.data.waves import Waves
+from unisono.data.world import MAKERS
+from unisono.media import Footage, Sound
+from unisono.model.hf import load_pretrained
+from unisono.model.transformer import Qwen3
+from unisono.omni import Input, Omni, Reply
+from unisono.tasks.vision import FigureReader, score_scene
+
+Numbers = dict[str, object]
+WRITE_DOWN = "Write down what you hear."
+
+
+class Bench:
+    """A loaded network and the data to judge it with."""
+
+    def __init__(self, omni: Omni, arguments: argparse.Namespace) -> None:
+        self.omni, self.samples = omni, arguments.samples
+        self.shared, self.home = arguments.shared, arguments.home
+
+    def waves(self, source: str) -> list[tuple[np.ndarray, dict]]:
+        """Up to `samples` (pcm, item) of the test split of one source under home/speech."""
+        folders = [index.parent for index in sorted((self.home / "speech").rglob("index.jsonl"))]
+        if not folders:
+            raise UserError(f"no speech under {self.home / 'speech'}; run `unisono data speech` and `unisono data world` first")
+        waves = Waves(folders, "test")
+        numbers = [n for n, item in enumerate(waves.items) if item["source"] == source and item["length"] < 16000 * 8]
+        random.Random(source).shuffle(numbers)
+        return [(waves.pcm(n), waves.items[n]) for n in numbers[:self.samples]]
+
+    def world(self, task: str) -> list[Raw]:
+        """`samples` conversations of the small world from its test split."""
+        rng, found = random.Random(f"test {task}"), []
+        while len(found) < self.samples:
+            raw = MAKERS[task](rng)
+            if split_of(raw.key) == "test":
+                found.append(raw)
+        return found
+
+    def ask(self, *parts: Input, outputs: tuple[str, ...] = ("text",), voice: str = "heart") -> Reply:
+        """One question in a fresh conversation, always the same seed."""
+        return self.omni.reply(*parts, outputs=outputs, voice=voice, seed=0)
+
+
+def _shown(raw: Raw) -> list[Input]:
+    return [Footage(shown.frames, None) if isinstance(shown, Clip) else shown.image for shown in raw.exchanges[0].shown]
+
+
+def _same(said: str, right: str) -> float:
+    return float(comparable(said) == comparable(right))
+
+
+def audio_codec(bench: Bench) -> Numbers:
+    """Word errors of Whisper-tiny on decoded speech beside those on the original. LibriSpeech has no transcripts here:
+    its reference is what Whisper-tiny hears in the original."""
+    codec, numbers = bench.omni.tokenizer.audio_codec, {}
+    for source in ("hibari", "piper", "neural_speech", "librispeech_train251"):
+        refs, before, after = [], [], []
+        for pcm, item in track(bench.waves(source), f"codec {source}"):
+            decoded = codec.decode(codec.encode(torch.from_numpy(pcm)[None]))[0].numpy()
+            before.append(transcribe(pcm, 16000))
+            after.append(transcribe(decoded, 16000))
+            refs.append(item["text"] or before[-1] or "-")
+        heard = [n for n, ref in enumerate(refs) if comparable(ref)]
+        refs, before, after = ([texts[n] for n in heard] for texts in (refs, before, after))
+        numbers[source] = {"original": _wer(refs, before), "decoded": _wer(refs, after)}
+    return numbers
+
+
+def _wer(refs: list[str], hyps: list[str]) -> Numbers:
+    found = word_error_rate(refs, hyps)
+    return {"wer": found.rate, "stderr": found.stderr, "n": found.num_utterances}
+
+
+def image_codec(bench: Bench) -> Numbers:
+    """PSNR in dB of pictures never drawn in training."""
+    codec, rng, numbers = bench.omni.tokenizer.image_codec, random.Random("test pictures"), {}
+    for kind in ("scene", "emoji", "word", "motion"):
+        pixels = np.stack([draw_sample(kind, rng, np.zeros(0)) for _ in range(bench.samples)])
+        true = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+        error = (codec.decode(codec.encode(true)) - true).square().mean(dim=(1, 2, 3))
+        numbers[f"{kind}_psnr_db"] = mean_stderr((-10 * torch.log10(error + 1e-9)).tolist())
+    return numbers
+
+
+def hears(bench: Bench) -> Numbers:
+    """Own transcripts of sentences never heard: word errors of synthesized voices, accuracy on words of unseen humans."""
+    numbers: Numbers = {}
+    for source in ("hibari", "flite", "espeak", "piper", "neural_speech", "kokoro"):
+        items = bench.waves(source)
+        if items:
+            said = [bench.ask(Sound(pcm, 16000), WRITE_DOWN).text for pcm, _ in track(items, f"hears {source}")]
+            numbers[source] = _wer([item["text"] for _, item in items], said)
+    for source, split in (("fsdd", "test"), ("arabic_commands", "val")):
+        rows = [r for r in iter_recordings(bench.shared, source, split) if source != "fsdd" or r.facts.voice.endswith("lucas")]
+        random.Random(source).shuffle(rows)
+        right = [float(bench.ask(Sound(row.pcm, 16000), WRITE_DOWN).text.strip() == row.facts.text)
+                 for row in track(rows[:bench.samples], f"hears {source}")]
+        numbers[f"{source}_accuracy"] = mean_stderr(right)
+    return numbers
+
+
+def speaks(bench: Bench) -> Numbers:
+    """Word errors of Whisper-tiny on the network's speech beside those on its source voice saying the same test sentences."""
+    items = [(pcm, item) for pcm, item in bench.waves("hibari") if item["voice"] == "heart"]
+    refs = [item["text"] for _, item in items]
+    made = [bench.ask(f"Say: {text}", outputs=("text", "audio")) for text in track(refs, "speaks")]
+    ours = [transcribe(reply.pcm, 16000) if len(reply.pcm) else "" for reply in made]
+    source = [transcribe(pcm, 16000) for pcm, _ in items]
+    return {"network": _wer(refs, ours), "source_voice": _wer(refs, source),
+            "written_right": mean_stderr([_same(reply.text, ref) for reply, ref in zip(made, refs)])}
+
+
+def sees(bench: Bench) -> Numbers:
+    """Whole answers that are right to the word, about test scenes, figures, printed words and clips."""
+    numbers = {}
+    for task in ("see", "see_emoji", "read", "watch"):
+        right = []
+        for raw in track(bench.world(task), task):
+            item = raw.exchanges[0]
+            right.append(_same(bench.ask(*_shown(raw), item.question.text).text, item.answer.text))
+        numbers[task] = mean_stderr(right)
+    return numbers
+
+
+def talks_in_writing(bench: Bench) -> Numbers:
+    """Whole answers that are right to the word, to test questions that need no eyes."""
+    raws = bench.world("talk")
+    return {"talk": mean_stderr([_same(bench.ask(raw.exchanges[0].question.text).text, raw.exchanges[0].answer.text)
+                                 for raw in track(raws, "talk")])}
+
+
+def draws(bench: Bench) -> Numbers:
+    """Attributes that a scene reader finds in drawings asked for in test sentences; figures by the nearest of all."""
+    found: dict[str, list[float]] = {}
+    for raw in track(bench.world("draw"), "draws"):
+        reply = bench.ask(raw.exchanges[0].question.text, outputs=("text", "image"))
+        wanted = [(shape, colour, size if raw.truth["form"] == "one" and size in raw.key else None)
+                  for shape, colour, size in raw.truth["things"]]
+        picture = np.asarray(reply.pictures[0]) if reply.pictures else np.full((64, 64, 3), 255, np.uint8)
+        for name, right in score_scene(picture, wanted, raw.truth["side"]).items():
+            found.setdefault(name, []).append(float(right))
+    numbers: Numbers = {name: mean_stderr(values) for name, values in found.items()}
+    numbers["all_attributes"] = mean_stderr([value for values in found.values() for value in values])
+    figures = FigureReader({name: np.asarray(draw_emoji(name)) for name in EMOJI})
+    right = []
+    for raw in track(bench.world("draw_emoji"), "draws figures"):
+        reply = bench.ask(raw.exchanges[0].question.text, outputs=("text", "image"))
+        right.append(float(bool(reply.pictures) and figures.read(np.asarray(reply.pictures[0])) == raw.truth["name"]))
+    return {**numbers, "figures": mean_stderr(right)}
+
+
+def talks(bench: Bench) -> Numbers:
+    """A spoken question about a picture, answered aloud: right if Whisper-tiny hears the right answer; also as written."""
+    from unisono.data.voices import speak    # needs speech programs, so only here
+    aloud, written = [], []
+    rng = random.Random("talks")
+    for raw in track(bench.world("see"), "talks"):
+        item = raw.exchanges[0]
+        question = Sound(speak(item.question.text, f"espeak{rng.randint(20, 39)}" if rng.random() < .5 else "heart"), 16000)
+        reply = bench.ask(*_shown(raw), question, outputs=("text", "audio"))
+        written.append(_same(reply.text, item.answer.text))
+        aloud.append(_same(transcribe(reply.pcm, 16000), item.answer.text) if len(reply.pcm) else 0.0)
+    return {"aloud": mean_stderr(aloud), "written": mean_stderr(written)}
+
+
+def reads(bench: Bench) -> Numbers:
+    """Bits per byte of test stories and dialogues, beside xz and gzip of the same texts put together."""
+    numbers: Numbers = {}
+    network = load_pretrained(bench.omni.folder)
+    for task in ("stories", "dialogues"):
+        texts = [text for name, text in documents(bench.shared, "test", {"stories": bench.samples, "dialogues": bench.samples,
+                                                                         "books": 0, "sentences": 0}) if name == task]
+        bits = [(_bits(bench.omni, network, text), len(text.encode())) for text in track(texts, f"reads {task}")]
+        whole = "\n".join(texts).encode()
+        numbers[task] = {"bpb": sum(b for b, _ in bits) / sum(n for _, n in bits), "n": len(texts), "bytes": len(whole),
+                         "stderr": mean_stderr([b / n for b, n in bits])["stderr"],
+                         "xz_bpb": 8 * len(lzma.compress(whole, preset=9)) / len(whole),
+                         "gzip_bpb": 8 * len(zlib.compress(whole, 9)) / len(whole)}
+    return numbers
+
+
+def _bits(omni: Omni, network: Qwen3, text: str) -> float:
+    """What the network needs to say `text` and that it ends, in bits."""
+    ids, _ = omni.tokenizer.template.document(text)
+    ids = torch.from_numpy(ids.astype(np.int64))[None, :omni.engine.max_length]
+    with torch.inference_mode():
+        return float(network.loss_per_id(ids[:, :-1], ids[:, 1:]).sum()) / np.log(2)
+
+
+MEASURES: dict[str, Callable[[Bench], Numbers]] = {
+    "audio_codec": audio_codec, "image_codec": image_codec, "hears": hears, "speaks": speaks, "sees": sees,
+    "talks_in_writing": talks_in_writing, "draws": draws, "talks": talks, "reads": reads}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Entry of `unisono bench quality`."""
+    names = [name for name in arguments.only.split(",") if name] or list(MEASURES)
+    unknown = [name for name in names if name not in MEASURES]
+    if unknown:
+        raise UserError(f"no measure {unknown[0]!r}; choose from {', '.join(MEASURES)}")
+    if arguments.shared is None:
+        raise UserError("quality is measured on held-out recordings and texts; name their folder with --shared DIR")
+    bench = Bench(Omni(arguments.model), arguments)
+    numbers = {}
+    for name in names:
+        numbers[name] = MEASURES[name](bench)
+        print(json.dumps({name: numbers[name]}), flush=True)
+    path = write_record("quality", numbers, config={"samples": arguments.samples, "model": bench.omni.folder.name},
+                        seeds=[0], folder=arguments.records)
+    print(json.dumps({"record": str(path)}))
+    return 0
