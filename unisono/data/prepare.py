@@ -25,8 +25,8 @@ WRITE_DOWN = ("Write down what you hear.", "Transcribe this.", "What is said her
 SAY = ("Say: {}", "Read this aloud: {}", "Please say: {}", "Speak: {}")
 MEANING = ("What does it mean in English?", "Translate this into English.")
 SOUND = ("What do you hear?", "What sound is this?", "What is this sound?")
-SOUND_NAMES = {"dog": "a dog", "rooster": "a rooster", "rain": "rain", "sea_waves": "waves of the sea",
-               "crackling_fire": "a crackling fire", "crying_baby": "a crying baby", "sneezing": "somebody sneezing",
+SOUND_NAMES = {"dog_bark": "a dog", "rooster": "a rooster", "rain": "rain", "sea_waves": "waves of the sea",
+               "fire_crackling": "a crackling fire", "baby_cry": "a crying baby", "person_sneeze": "somebody sneezing",
                "clock_tick": "a ticking clock", "helicopter": "a helicopter", "chainsaw": "a chainsaw"}
 
 
