@@ -17,7 +17,8 @@ needs_whisper = pytest.mark.skipif(
 @pytest.mark.parametrize(("text", "expected"), [
     ("It's 2 o'clock, Mr. Smith!", "its two oclock mister smith"), ("1,250 people", "one thousand two hundred fifty people"),
     ("3.5 + 4 = 7.5", "three point five plus four equals seven point five"), ("007", "zero zero seven"),
-    ("A gray-blue  color\u2026", "a grey blue colour"), ("twenty-one", "twenty one"), ("", ""), ("\u062e\u0644\u0641!", "\u062e\u0644\u0641")])
+    ("A gray-blue  color\u2026", "a grey blue colour"), ("twenty-one", "twenty one"), ("", ""),
+    ("\u062e\u0644\u0641!", "\u062e\u0644\u0641")])
 def test_comparable(text: str, expected: str) -> None:
     assert comparable(text) == expected
 

@@ -90,20 +90,21 @@ class OmniTokenizer:
 
     def image_part(self, picture: Pictures.Image) -> Image:
         """A picture of any size -> its codes, fitted into the codec's square on white."""
-        return Image(self._picture_codes([picture])[0])
+        return Image(self.picture_codes([picture])[0])
 
     def video_part(self, frames: Sequence[Pictures.Image], pcm: NDArray[np.float32] | None = None,
                    sample_rate: int = 16000) -> Video:
         """Pictures at two a second, and the sound of the clip -> codes of both, half second by half second."""
         frames = list(frames)[:NUM_TIMES]
-        codes = self._picture_codes(frames)
+        codes = self.picture_codes(frames)
         if pcm is None or not len(pcm):
             return Video(codes)
         sound = self.audio_part(pcm, sample_rate).codes
         width = int(TIME_STEP_S * self.audio_codec.frame_rate)
         return Video(codes, [piece for piece in (sound[n * width:(n + 1) * width] for n in range(len(frames))) if len(piece)])
 
-    def _picture_codes(self, pictures: Sequence[Pictures.Image]) -> list[Codes]:
+    def picture_codes(self, pictures: Sequence[Pictures.Image]) -> list[Codes]:
+        """Pictures of any size -> the (I,) codes of each, all in one batch."""
         size = self.image_codec.image_size
         pixels = np.stack([np.asarray(fit(picture, size), np.float32) / 255 for picture in pictures])
         codes = self.image_codec.encode(torch.from_numpy(pixels).permute(0, 3, 1, 2))

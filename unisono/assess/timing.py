@@ -6,6 +6,8 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +15,35 @@ import torch
 COPIED_BYTES = 128 * 2**20      # well beyond the caches
 NUM_TRIES = 5
 Summary = dict[str, float | int]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured: the defaults for a record, less for a test."""
+
+    num_turns: int = 5
+    batch_size: int = 4
+    row_length: int = 1024
+    num_steps: int = 2          # training steps a turn
+    new_ids: int = 128
+    num_prompts: int = 8        # on which int8 is compared with float32
+    sound_s: float = 10.0
+    num_pictures: int = 8
+    num_processes: int = 3
+    compile: bool = True
+
+
+@dataclass
+class Measured:
+    """What one bench found: numbers for the record, rows (what, value, unit, beside what) for the table."""
+
+    numbers: dict[str, Any]
+    config: dict[str, Any] = field(default_factory=dict)
+    rows: list[tuple[str, "Summary | float | None", str, str]] = field(default_factory=list)
+
+    def row(self, what: str, value: "Summary | float | None", unit: str, beside: str = "") -> None:
+        """Adds a row to the table."""
+        self.rows.append((what, value, unit, beside))
 
 
 def summary(values: Sequence[float], seed: int = 0) -> Summary:
@@ -83,8 +114,9 @@ def measure_bandwidth(num_bytes: int = COPIED_BYTES) -> float:
     return 2 * source.nbytes / min(seconds(lambda: np.copyto(target, source)) for _ in range(NUM_TRIES))
 
 
-def measure_peak_flops(dtype: torch.dtype, device: torch.device, size: int = 1024) -> float:
+def measure_peak_flops(dtype: torch.dtype, device: torch.device) -> float:
     """Operations/s of a large matrix product with the present number of threads."""
+    size = 8192 if device.type == "cuda" else 1024
     matrix = torch.randn(size, size, device=device).to(dtype)
     torch.mm(matrix, matrix)
     return 2 * size**3 / min(seconds(lambda: torch.mm(matrix, matrix)) for _ in range(NUM_TRIES))

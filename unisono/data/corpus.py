@@ -25,6 +25,7 @@ from unisono.data.voices import find_voice, list_voices, phonemes, speak
 SHARD_SIZE = 500
 ALL_ANSWERS = ("heart", "joe")   # reply voices that say every answer
 SOME_ANSWERS = "slt"             # the one that says a third of them
+ENGINES_BY_SPEED = ("espeak", "hibari", "flite", "piper", "kokoro")    # so that a build is useful long before its end
 ASKERS = {"piper": 7, "hibari": 7, "flite": 12, "espeak": 20}   # how many voices of each engine ask
 
 
@@ -53,7 +54,6 @@ def build_corpus(plan: list[Utterance], folder: Path, workers: int = 1, **fields
     folder.mkdir(parents=True, exist_ok=True)
     known = {(item["text"], item["voice"]) for shard in shard_folders(folder) for item in _read_index(shard)}
     plan = [utterance for utterance in dict.fromkeys(plan) if utterance not in known]
-    next_number = max((int(shard.name) for shard in shard_folders(folder)), default=-1) + 1
     seconds = 0.0
     with progress() as bar, multiprocessing.get_context("spawn").Pool(workers) as pool:
         task = bar.add_task(folder.name, total=len(plan), note="")
@@ -68,8 +68,17 @@ def build_corpus(plan: list[Utterance], folder: Path, workers: int = 1, **fields
                     seconds += len(pcm) / SAMPLE_RATE
                 bar.update(task, advance=1, note=f"{seconds / 3600:.2f} h")
             if spoken:
-                write_waves(folder / f"{next_number:04d}", spoken)
-                next_number += 1
+                write_waves(_new_shard(folder), spoken)
+
+
+def _new_shard(folder: Path) -> Path:
+    """Makes the folder of the next free number; two builds at work in one corpus never get the same one."""
+    number = max((int(shard.name) for shard in folder.glob("[0-9]*")), default=-1) + 1
+    try:
+        (folder / f"{number:04d}").mkdir()
+    except FileExistsError:
+        return _new_shard(folder)
+    return folder / f"{number:04d}"
 
 
 def _speak(utterance: Utterance) -> np.ndarray | None:
@@ -146,8 +155,10 @@ def plan_world(questions: dict[str, int], answers: dict[str, int], question_h: f
     first, *later = [(voice, [Utterance(text, voice) for text in answered]) for voice in ALL_ANSWERS]
     plan = [("answer", first[1]), ("answer", [Utterance(text, SOME_ANSWERS) for text in some]), ("question", asked)]
     plan += [("answer", utterances) for _, utterances in later]
+    engines = {voice.name: ENGINES_BY_SPEED.index(voice.engine) for voice in voices}
     for _, utterances in plan:
         rng.shuffle(utterances)
+        utterances.sort(key=lambda utterance: engines[utterance.voice])
     return plan
 
 

@@ -198,10 +198,10 @@ def emoji_request(rng: random.Random) -> Raw:
 
 def printed(rng: random.Random) -> Raw:
     """A printed word or number, to be read."""
-    word = rng.choice(WORDS) if rng.random() < 0.6 else str(rng.randint(0, rng.choice((9, 99, 999))))
+    word = rng.choice(WORDS) if rng.random() < 0.75 else str(rng.randint(0, rng.choice((9, 99, 999))))
     question = rng.choice(["What is written here?", "What does it say?", "Read the word.", "What can you read?", "Which word is this?"])
     made = Exchange(Sentence(question), Sentence(f"It says {word}."), [Picture(draw_word(word, rng))])
-    return Raw("read", f"printed {word} {rng.random():.3f}", [made], {"word": word})
+    return Raw("read", f"printed {word}", [made], {"word": word})
 
 
 def motion(rng: random.Random) -> Raw:
@@ -220,7 +220,7 @@ def motion(rng: random.Random) -> Raw:
         way = f"move{'' if plural else 's'} to the {which_way}"
     question = rng.choice(["What happens in the clip?", "What moves, and which way?", "What do you see in the clip?", "Describe the clip."])
     made = Exchange(Sentence(question), Sentence(f"The {name} {way}."), [Clip(frames)])
-    return Raw("watch", f"{name} {which_way} {rng.random():.3f}", [made], {"name": name, "way": which_way})
+    return Raw("watch", f"{name} {which_way}", [made], {"name": name, "way": which_way})
 
 
 def talk(rng: random.Random) -> Raw:

@@ -89,7 +89,9 @@ def run(program: Program, config: LoopConfig, folder: Path) -> Outcome:
             bar.update(task, advance=1, note=_brief(numbers))
             done = step + 1
             if done % config.validate_every == 0 or done == config.num_steps:
-                _log(folder, done, time.monotonic() - began, {**numbers, **_validate(program, players)})
+                checked = {**numbers, **_validate(program, players)}
+                _log(folder, done, time.monotonic() - began, checked)
+                bar.console.print(f"step {done}: " + " ".join(f"{key} {value:.3f}" for key, value in checked.items()), highlight=False)
             now = time.monotonic()
             stop = bool(config.time_limit_s) and now - began > config.time_limit_s
             if stop or done == config.num_steps or now - saved > config.checkpoint_every_s:
