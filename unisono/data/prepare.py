@@ -161,4 +161,4 @@ def prepare(tokenizer: OmniTokenizer, bank: CodeBank, texts: Callable[[str], Ite
             add("speak", messages)
         for task, text in texts(split):
             writer.add(*tokenizer.template.document(text), task)
-    writer.close(split=split, seed=seed)
+    writer.close(split=split, seed=seed, text_end=tokenizer.vocab.span("time").end)

@@ -27,7 +27,9 @@ class NetworkRecipe:
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(
         num_steps=3000, learning_rate=2e-3, warmup_steps=100, weight_decay=0.1, beta2=0.95, validate_every=500, muon=True))
     loader: LoaderConfig = field(default_factory=LoaderConfig)
-    task_weights: dict[str, float] = field(default_factory=dict)
+    task_weights: dict[str, float] = field(default_factory=lambda: {"books": 0.25, "dialogues": 0.35, "stories": 0.6,
+                                                                    "sentences": 0.4, "hear_words": 1.5, "speak": 1.5})
+    text_weight: float = 3.0          # of a word beside a code: codes carry most of the nats, words most of the sense
     start_from: str = ""              # folder of a network whose weights are the start
     compile: bool = True
 
@@ -39,7 +41,7 @@ class NetworkProgram:
         self.recipe = recipe
         self.loader = Loader(train, recipe.loader, recipe.task_weights)
         self.val = val
-        vocab_size = train.manifest["vocab_size"]
+        vocab_size, self.text_end = train.manifest["vocab_size"], train.manifest["text_end"]
         self.model = (load_pretrained(recipe.start_from) if recipe.start_from else Qwen3(preset(recipe.size, vocab_size)))
         self.forward = torch.compile(self.model, dynamic=False) if recipe.compile else self.model
         self.players: dict[str, tuple[nn.Module, object]] = {"network": (self.model, self.loss)}
@@ -49,17 +51,20 @@ class NetworkProgram:
         return self.loader.batch(step)
 
     def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Numbers]:
-        """Mean cross-entropy in nats over the learned positions."""
-        losses, _ = self._losses(batch)
-        loss = losses.mean()
-        return loss, {"loss": loss.detach()}
+        """Weighted mean cross-entropy in nats over the learned positions."""
+        losses, labels = self._losses(batch)
+        weights = torch.where(labels < self.text_end, self.recipe.text_weight, 1.0)
+        loss = (losses * weights).sum() / weights.sum()
+        words = labels < self.text_end
+        return loss, {"loss": loss.detach(), "words": losses.detach()[words].mean(), "codes": losses.detach()[~words].mean()}
 
     def _losses(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """-> (L,) nats, (L,) flat places of the learned positions."""
+        """-> (L,) nats, (L,) labels of the learned positions."""
         hidden = self.forward(batch["ids"], batch["positions"], packed_mask(batch["documents"]))
         places = (batch["labels"].flatten() != PAD).nonzero()[:, 0]
         logits = self.model.logits(hidden.flatten(0, 1)[places])
-        return functional.cross_entropy(logits.float(), batch["labels"].flatten()[places], reduction="none"), places
+        labels = batch["labels"].flatten()[places]
+        return functional.cross_entropy(logits.float(), labels, reduction="none"), labels
 
     def validate(self) -> Numbers:
         """Nats per learned id, task by task, over up to 16 rows of each task of the validation shard."""
