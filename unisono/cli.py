@@ -60,6 +60,7 @@ def _data(command: argparse.ArgumentParser) -> None:
                          help="speech: sound for the audio codec; world: the small world's sentences spoken; network: token shards")
     command.add_argument("--shared", type=Path, required=True, metavar="DIR", help="folder with the recordings, pictures and texts")
     command.add_argument("--workers", type=int, default=1, help="processes that speak at once (default: 1)")
+    command.add_argument("--size", default="nano", help="whose token shards: nano or small (default: nano)")
     _run_options(command)
 
 

@@ -5,12 +5,12 @@ Under --home:  speech/codec, speech/world   sound for training            runs/<
                networks/<size>              the finished network with tokenizer and codecs
 """
 import argparse
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from unisono.codecs.audio import AudioCodec
 from unisono.codecs.image import ImageCodec
@@ -26,6 +26,7 @@ from unisono.data.shard import Shard
 from unisono.data.texts import documents
 from unisono.data.waves import Waves
 from unisono.data.world import spoken_texts
+from unisono.model.hf import load_pretrained, save_pretrained
 from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.text import TextTokenizer
 from unisono.tokens.vocab import Vocabulary
@@ -49,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.what == "world":
         build_world_speech(*spoken_texts(1, 60000), arguments.home / "speech" / "world", arguments.workers)
     else:
-        network_data(arguments.home, arguments.shared)
+        network_data(arguments.home, arguments.shared, arguments.size)
     return 0
 
 
@@ -107,13 +108,18 @@ def _trained(arguments: argparse.Namespace) -> Outcome:
     loop = replace(recipe.loop, time_limit_s=arguments.minutes * 60) if arguments.minutes else recipe.loop
     outcome = run_loop(program, loop, folder)
     if arguments.what == "network":
-        target = arguments.home / "networks" / arguments.size
-        for file in (folder / "network").iterdir():
-            shutil.copy2(file, target / file.name)
+        publish(folder / "network", arguments.home / "networks" / arguments.size)
     if outcome.finished:
         write_record(f"train-{arguments.what}", {**outcome.numbers, "steps": outcome.step, "wall_s": outcome.wall_s},
                      config=to_json(recipe), seeds=[loop.seed], folder=folder)
     return outcome
+
+
+def publish(trained: Path, target: Path) -> None:
+    """Puts trained weights, in half precision, beside the tokenizer and codecs that their data was made with."""
+    vocab = Vocabulary.load(target / "vocabulary.json")
+    extras = {"eos_token_id": vocab.id("<|end|>"), "pad_token_id": vocab.id("<|pad|>")}
+    save_pretrained(load_pretrained(trained, vocab_size=vocab.size), target, extras, dtype=torch.float16)
 
 
 def _audio_codec(arguments: argparse.Namespace) -> tuple[AudioCodecProgram, AudioCodecRecipe]:
@@ -132,5 +138,5 @@ def _image_codec(arguments: argparse.Namespace) -> tuple[ImageCodecProgram, Imag
 
 def _network(arguments: argparse.Namespace) -> tuple[NetworkProgram, NetworkRecipe]:
     recipe = override(replace(NetworkRecipe(), size=arguments.size), arguments.set)
-    shards = arguments.home / "shards" / "nano"
+    shards = arguments.home / "shards" / arguments.size
     return NetworkProgram(recipe, Shard(shards / "train"), Shard(shards / "val")), recipe
