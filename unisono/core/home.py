@@ -22,6 +22,7 @@ def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         write(part)
+        os.chmod(part, 0o644)       # some libraries create files that only their owner may read
         with open(part, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(part, path)

@@ -1,0 +1,113 @@
+"""What several tests share: a tiny random network with its codecs, and real files of sound, pictures and clips."""
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import soundfile
+import torch
+from PIL import Image, ImageDraw
+
+from unisono.codecs.audio import AudioCodec, AudioCodecConfig
+from unisono.codecs.image import ImageCodec, ImageCodecConfig
+from unisono.model.config import preset
+from unisono.model.hf import save_pretrained
+from unisono.model.transformer import Qwen3
+from unisono.tokenizer import OmniTokenizer
+from unisono.tokens.text import TextTokenizer
+from unisono.tokens.vocab import Vocabulary
+
+SENTENCES = ["What colour is the sky?", "The sky is blue.", "voice: heart", "Draw a red circle.", "Here is a red circle.",
+             "Say: good morning.", "I hear a dog.", "¿Qué es esto? \U0001F600\U0001F601\U0001F600", "It says 42."]
+SECONDS, CLIP_FPS = 0.5, 8
+
+
+def tiny_tokenizer() -> OmniTokenizer:
+    """Random codecs of 15 codes each, pictures of 4 x 4 codes, 512 pieces of text or as many as the sentences give."""
+    torch.manual_seed(0)
+    text = TextTokenizer.train(SENTENCES, 512)
+    audio = AudioCodec(AudioCodecConfig(levels=(5, 3), encoder_channels=16, decoder_channels=16, encoder_dilations=(1,),
+                                        decoder_dilations=(1, 2))).eval()
+    image = ImageCodec(ImageCodecConfig(image_size=32, levels=(5, 3), fine_channels=8, coarse_channels=8,
+                                        num_coarse_blocks=1)).eval()
+    return OmniTokenizer(Vocabulary(text.size, 15, 15), text, audio, image)
+
+
+@pytest.fixture(scope="session")
+def tiny_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a network of 512 ids of context; its weights are wide enough that its replies vary."""
+    folder = tmp_path_factory.mktemp("tiny_network")
+    tokenizer = tiny_tokenizer()
+    tokenizer.save(folder)
+    model = Qwen3(preset("tiny", tokenizer.vocab.size))
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.normal_(std=0.1) if weight.ndim > 1 else weight.uniform_(0.5, 1.5)
+    save_pretrained(model, folder, {"eos_token_id": tokenizer.vocab.id("<|end|>"), "pad_token_id": tokenizer.vocab.id("<|pad|>")})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tokenizer(tiny_network: Path) -> OmniTokenizer:
+    """The tokenizer of the tiny network, as it comes back from disk."""
+    return OmniTokenizer.load(tiny_network)
+
+
+def tone(seconds: float = SECONDS, rate: int = 16000, channels: int = 1) -> np.ndarray:
+    """(N,) or (N, channels) float32: a tone with a slow swell."""
+    time = np.arange(round(seconds * rate)) / rate
+    pcm = (0.3 * np.sin(2 * np.pi * 440 * time) * (1 + np.sin(7 * time)) / 2).astype(np.float32)
+    return pcm if channels == 1 else np.stack([pcm] * channels, 1)
+
+
+def drawing(size: tuple[int, int] = (48, 32), mode: str = "RGB") -> Image.Image:
+    """A red disc on blue."""
+    picture = Image.new("RGB", size, (40, 60, 200))
+    ImageDraw.Draw(picture).ellipse((4, 4, size[1] - 4, size[1] - 4), fill=(220, 30, 30))
+    return picture.convert(mode)
+
+
+def write_clip(path: Path, seconds: float = 1.0, *, sound: bool = True, codec: str = "mpeg4") -> Path:
+    """A clip of a moving square at 8 pictures a second, with a tone."""
+    with av.open(str(path), "w") as container:
+        video = container.add_stream(codec, rate=CLIP_FPS)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        audio = container.add_stream("aac", rate=16000, layout="mono") if sound else None
+        for number in range(round(seconds * CLIP_FPS)):
+            picture = Image.new("RGB", (64, 48), "white")
+            ImageDraw.Draw(picture).rectangle((4 * number % 50, 10, 4 * number % 50 + 12, 30), fill="green")
+            container.mux(video.encode(av.VideoFrame.from_image(picture)))
+        container.mux(video.encode(None))
+        if audio:
+            pcm, done = tone(seconds), 0
+            for done in range(0, len(pcm), 1024):
+                frame = av.AudioFrame.from_ndarray(pcm[None, done:done + 1024], format="fltp", layout="mono")
+                frame.sample_rate, frame.pts, frame.time_base = 16000, done, Fraction(1, 16000)
+                container.mux(audio.encode(frame))
+            container.mux(audio.encode(None))
+    return path
+
+
+@pytest.fixture(scope="session")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """media("sound.wav") and so on: a small real file of that name, made once."""
+    folder = tmp_path_factory.mktemp("media")
+
+    def make(name: str) -> Path:
+        path = folder / name
+        if path.exists():
+            return path
+        if path.suffix in (".wav", ".flac", ".mp3", ".ogg"):
+            soundfile.write(str(path), tone(), 16000)
+        elif path.suffix in (".mp4", ".mkv"):
+            write_clip(path, sound="silent" not in name)
+        elif path.suffix == ".gif":
+            turning = [drawing().rotate(30 * number) for number in range(8)]
+            turning[0].save(path, save_all=True, append_images=turning[1:], duration=125)
+        else:
+            drawing().save(path)
+        return path
+
+    return make
