@@ -37,11 +37,11 @@ def tiny_tokenizer() -> OmniTokenizer:
 
 @pytest.fixture(scope="session")
 def tiny_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a network of 512 ids of context; its weights are wide enough that its replies vary."""
+    """The folder of a network with 1024 ids of context; its weights are wide enough that its replies vary."""
     folder = tmp_path_factory.mktemp("tiny_network")
     tokenizer = tiny_tokenizer()
     tokenizer.save(folder)
-    model = Qwen3(preset("tiny", tokenizer.vocab.size))
+    model = Qwen3(preset("tiny", tokenizer.vocab.size, max_position_embeddings=1024))
     with torch.no_grad():
         for weight in model.parameters():
             weight.normal_(std=0.1) if weight.ndim > 1 else weight.uniform_(0.5, 1.5)
@@ -81,7 +81,7 @@ def write_clip(path: Path, seconds: float = 1.0, *, sound: bool = True, codec: s
             container.mux(video.encode(av.VideoFrame.from_image(picture)))
         container.mux(video.encode(None))
         if audio:
-            pcm, done = tone(seconds), 0
+            pcm = tone(seconds)
             for done in range(0, len(pcm), 1024):
                 frame = av.AudioFrame.from_ndarray(pcm[None, done:done + 1024], format="fltp", layout="mono")
                 frame.sample_rate, frame.pts, frame.time_base = 16000, done, Fraction(1, 16000)

@@ -1,5 +1,6 @@
 """`unisono chat`: a conversation in the terminal, or one question for scripts."""
 import argparse
+import os
 import re
 import shlex
 import shutil
@@ -58,26 +59,30 @@ class Talker:
         """One turn: text appears as it is made, sound and pictures are saved, played and shown."""
         if self.conversation is None:
             self.restart()
-        began, first, sounds = time.monotonic(), 0.0, []
+        began, first, sounds, drawings = time.monotonic(), 0.0, [], []
         self.number += 1
         for event in self.conversation.stream(*parts):
             first = first or time.monotonic() - began
             if isinstance(event, SoundDelta):
                 sounds.append(event.pcm)
             elif isinstance(event, PictureDelta):
-                if event.last:
-                    self._drawing(event.picture)
+                drawings += [event.picture] if event.last else []
             else:
                 self.console.out(event.text, end="", highlight=False)
                 self.console.file.flush()
         self.console.out("")
+        for picture in drawings:
+            self._drawing(picture)
         if sounds:
             self._spoken(np.concatenate(sounds))
         if self.arguments.timing:
             self.console.print(f"[dim]first word after {first:.2f} s, all after {time.monotonic() - began:.2f} s[/dim]")
 
     def _place(self, ending: str) -> Path:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"cannot make the folder {self.folder}: {error.strerror}; choose another with --save") from None
         return self.folder / f"reply{self.number}.{ending}"
 
     def _spoken(self, pcm: np.ndarray) -> None:
@@ -135,8 +140,8 @@ def parse_line(line: str) -> list[Input]:
     except ValueError:      # an apostrophe is no quotation
         tokens = line.split()
     for token in tokens:
-        path = Path(token).expanduser()
-        if re.search(r"\.\w{2,4}$", token) and path.is_file():
+        path = os.path.expanduser(token)
+        if re.search(r"\.\w{2,4}$", token) and os.path.isfile(path):
             parts.append(READERS[kind_of(path)](path))
         else:
             words.append(token)
@@ -207,7 +212,7 @@ def _loop(talker: Talker, lines: Iterable[str]) -> None:
     """Turn after turn; a fault in one leaves the conversation as it was."""
     for line in lines:
         try:
-            if line.startswith("/") and not Path(line.split()[0]).exists():
+            if line.startswith("/") and not os.path.exists(line.split()[0]):
                 if not _command(talker, line):
                     return
             elif line.strip():

@@ -90,6 +90,9 @@ def _run_options(command: argparse.ArgumentParser) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command -> exit status: 0, or 2 with one sentence on standard error."""
+    for stream in (sys.stdin, sys.stdout):      # a byte or a letter that a terminal cannot show is no reason to stop
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
     arguments = parser().parse_args(argv)
     try:
         return _dispatch(arguments)
@@ -102,6 +105,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:         # the reader of our output has left, e.g. `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:        # a full disk, a folder that cannot be made
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"unisono: {error.strerror or error}{where}; choose another place or free some space", file=sys.stderr)
+        if not error.filename:      # standard output itself: nothing more can be said there
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
 
 
 def _dispatch(arguments: argparse.Namespace) -> int:

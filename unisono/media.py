@@ -2,7 +2,11 @@
 
 Shapes: N samples. pcm is float32 in [-1, 1].
 """
+import contextlib
 import io
+import logging
+import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,15 +14,19 @@ import av
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from PIL import Image as Pictures
+from PIL import Image as Pictures, ImageOps
 
 from unisono.core.errors import UserError
 
+logging.getLogger("PIL").addHandler(logging.NullHandler())     # its complaints come back as ours
 MOST_SECONDS = 60.0             # of sound or clip that is read; more would not fit a conversation
 MOST_PIXELS = 100_000_000
+MOST_BYTES = 500_000_000        # of a file
+CLIP_SIZE = (512, 512)          # pictures of a clip are kept no larger
 PICTURES_PER_SECOND = 2
 AUDIO_ENDINGS = {".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".webm"}
 VIDEO_ENDINGS = {".mp4", ".mkv", ".mov", ".avi", ".webm", ".gif", ".m4v"}
+PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")     # Pillow runs other programs for some of the rest
 PICTURE_ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 
 
@@ -47,27 +55,34 @@ def _bytes(source: str | Path | bytes, what: str) -> tuple[bytes, str]:
     """-> content, name for messages."""
     if isinstance(source, bytes):
         return source, f"the {what}"
-    path = Path(source).expanduser()
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; expected a file with {what}")
+    path = os.path.expanduser(source)
     try:
-        content = path.read_bytes()
+        with open(path, "rb") as file:
+            content = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
         raise UserError(f"no file {path}; check the path") from None
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
-    return content, str(path)
+    except IsADirectoryError:
+        raise UserError(f"{path} is a folder; expected a file with {what}") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {path!r}: {_reason(error)}") from None
+    if len(content) > MOST_BYTES:
+        raise UserError(f"{path} is larger than {MOST_BYTES // 10**6} MB; cut it into pieces")
+    return content, path
 
 
 def read_picture(source: str | Path | bytes) -> Pictures.Image:
     """A PNG, JPEG, WebP, GIF, BMP or TIFF file or its content -> the picture, turned as its camera says."""
     content, name = _bytes(source, "picture")
     try:
-        picture = Pictures.open(io.BytesIO(content))
-        if picture.width * picture.height > MOST_PIXELS:
-            raise UserError(f"{name} has {picture.width} x {picture.height} pixels; expected at most {MOST_PIXELS // 10**6} million")
-        picture.draft("RGB", (1024, 1024))      # JPEG: decode no more than is looked at
-        picture.load()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")     # of Pillow, on sizes and oddities that are judged here
+            picture = Pictures.open(io.BytesIO(content), formats=PICTURE_FORMATS)
+            if picture.width * picture.height > MOST_PIXELS:
+                raise UserError(f"{name} has {picture.width} x {picture.height} pixels; expected at most {MOST_PIXELS // 10**6} million")
+            picture.draft("RGB", (1024, 1024))      # JPEG: decode no more than is looked at
+            picture.load()
+            with contextlib.suppress(Exception):    # damaged notes of the camera do not spoil the picture
+                ImageOps.exif_transpose(picture, in_place=True)
     except UserError:
         raise
     except Exception as error:    # Pillow raises many kinds, some of them bare, for damaged files
@@ -79,19 +94,24 @@ def read_picture(source: str | Path | bytes) -> Pictures.Image:
 def read_sound(source: str | Path | bytes) -> Sound:
     """A WAV, FLAC, MP3, Ogg, Opus, M4A or WebM file or its content -> its first channel mix, at its own rate."""
     content, name = _bytes(source, "sound")
-    try:
-        pcm, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
-        sound = Sound(pcm.mean(axis=1), rate)
-    except (soundfile.LibsndfileError, RuntimeError):
-        found = _decode(content, name, "sound", want_pictures=False).sound
-        if found is None:
-            raise UserError(f"{name} holds no sound; expected WAV, FLAC, MP3, Ogg, Opus, M4A or WebM") from None
-        sound = found
-    if not len(sound.pcm):
-        raise UserError(f"{name} holds no samples; expected at least a moment of sound")
+    sound = _plain(content) or _decode(content, name, "sound", want_pictures=False).sound
+    if sound is None or not len(sound.pcm):
+        raise UserError(f"{name} holds no sound; expected at least a moment in WAV, FLAC, MP3, Ogg, Opus, M4A or WebM")
     if sound.seconds > MOST_SECONDS:
-        raise UserError(f"{name} lasts {sound.seconds:.0f} s; expected at most {MOST_SECONDS:.0f} s. Cut it into pieces")
+        raise UserError(f"{name} lasts more than {MOST_SECONDS:.0f} s; cut it into pieces")
     return sound
+
+
+def _plain(content: bytes) -> Sound | None:
+    """WAV, FLAC and Ogg, read no further than a second past what is allowed, whatever the header promises."""
+    if not content.startswith((b"RIFF", b"fLaC", b"OggS")):
+        return None
+    try:
+        with soundfile.SoundFile(io.BytesIO(content)) as file:
+            pcm = file.read(int((MOST_SECONDS + 1) * file.samplerate), dtype="float32", always_2d=True)
+            return Sound(pcm.mean(axis=1), file.samplerate) if len(pcm) else None
+    except (RuntimeError, MemoryError):
+        return None
 
 
 def read_footage(source: str | Path | bytes) -> Footage:
@@ -110,17 +130,19 @@ def _decode(content: bytes, name: str, what: str, *, want_pictures: bool) -> Foo
     rate, broken = 0, ""
     try:
         with av.open(io.BytesIO(content)) as container:
-            streams = ([container.streams.video[0]] if want_pictures and container.streams.video else []) + \
-                      ([container.streams.audio[0]] if container.streams.audio else [])
+            known = [stream for stream in container.streams if stream.codec_context]
+            streams = [*[s for s in known if s.type == "video" and want_pictures][:1], *[s for s in known if s.type == "audio"][:1]]
             if not streams:
                 raise UserError(f"{name} holds no {what}")
+            for stream in streams:
+                stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
+            start = (container.start_time or 0) / av.time_base
             for frame in container.decode(*streams):
-                seconds = float(frame.time or 0)
+                seconds = max(0.0, float(start if frame.time is None else frame.time) - start)
                 if seconds >= MOST_SECONDS:
                     raise UserError(f"{name} lasts more than {MOST_SECONDS:.0f} s; cut it into pieces")
                 if isinstance(frame, av.VideoFrame):
-                    if seconds * PICTURES_PER_SECOND >= len(frames) - 1e-6:
-                        frames.append(frame.to_image())
+                    _take(frames, frame, seconds)
                 else:
                     rate = frame.sample_rate
                     samples.append(_floats(frame))
@@ -131,6 +153,17 @@ def _decode(content: bytes, name: str, what: str, *, want_pictures: bool) -> Foo
     if broken and not frames and not samples:
         raise UserError(f"{name} is not a {what} that can be read ({broken})")
     return Footage(frames, Sound(np.concatenate(samples), rate) if samples else None)
+
+
+def _take(frames: list[Pictures.Image], frame: av.VideoFrame, seconds: float) -> None:
+    """Adds a picture if it is time for one; a slow clip shows the last one again until then."""
+    due = seconds * PICTURES_PER_SECOND + 1e-6
+    while frames and due >= len(frames) + 1:
+        frames.append(frames[-1])
+    if due >= len(frames):
+        picture = frame.to_image()
+        picture.thumbnail(CLIP_SIZE)
+        frames.append(picture)
 
 
 def _floats(frame: av.AudioFrame) -> NDArray[np.float32]:
@@ -146,8 +179,8 @@ def _floats(frame: av.AudioFrame) -> NDArray[np.float32]:
 
 
 def _reason(error: BaseException) -> str:
-    text = str(error).split("\n")[0] or type(error).__name__
-    return text if len(text) < 120 else type(error).__name__
+    text = getattr(error, "strerror", None) or str(error).split("\n")[0].split(" <")[0]
+    return text if 0 < len(text) < 120 else type(error).__name__
 
 
 def write_sound(path: str | Path, pcm: NDArray[np.float32], sample_rate: int) -> None:

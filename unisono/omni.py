@@ -21,7 +21,7 @@ from unisono.core.home import shipped
 from unisono.engine.grammar import Grammar, Rules
 from unisono.engine.load import load_engine
 from unisono.engine.sample import Sampler, Sampling
-from unisono.engine.session import Session
+from unisono.engine.session import Reply as Making, Session
 from unisono.media import Footage, Sound
 from unisono.tokenizer import AudioDelta, ImageDelta, OmniTokenizer, TextDelta
 from unisono.tokens.message import Message, Part, Text
@@ -91,12 +91,18 @@ class Conversation:
         self.outputs = frozenset(outputs)
         if not self.outputs or self.outputs - set(OUTPUTS):
             raise UserError(f"outputs are made of {', '.join(OUTPUTS)}; got {', '.join(sorted(self.outputs)) or 'none'}")
-        self.seed = seed
+        if seed is not None and seed < 0:
+            raise UserError(f"a seed is a whole number from 0 on, got {seed}")
+        self.seed, self.finish_reason = seed, None
+        self.making: Making | None = None       # the latest reply
         self.session = Session(omni.engine)
         system = [f"voice: {voice}"] if "audio" in self.outputs else []
         system += [instructions] if instructions else []
-        if system:
-            self._append([Message("system", [Text("\n".join(system))])])
+        try:
+            self._append([Message("system", [Text("\n".join(system))])] if system else [])
+        except UserError:
+            self.session.close()
+            raise
 
     def __enter__(self) -> "Conversation":
         return self
@@ -125,13 +131,15 @@ class Conversation:
         return reply
 
     def stream(self, *parts: Input) -> Iterator[TextDelta | SoundDelta | PictureDelta]:
-        """Says `parts` to the network and yields its reply as it is made; closing the iterator interrupts it."""
+        """Says `parts` to the network and yields its reply as it is made; closing the iterator, or the next question, interrupts it."""
+        if self.making and not self.making.done:
+            self.making.interrupt()
         if not parts:
             raise UserError("nothing was said; expected words, sound, a picture or a clip")
         start = self.session.length
         try:
             self._append([Message("user", [self.omni.code(part) for part in parts])], begin_reply=True)
-            making = self.session.begin(self._grammar(), Sampler(SAMPLING, self.seed))
+            making = self.making = self.session.begin(self._grammar(), Sampler(SAMPLING, self.seed))
         except UserError:
             self.session.rewind(start)
             raise

@@ -115,7 +115,7 @@ class OmniTokenizer:
         return self.audio_codec.decode(torch.as_tensor(np.asarray(codes), dtype=torch.int64)[None])[0].numpy()
 
     def to_picture(self, codes: Codes) -> Pictures.Image:
-        """Codes of one picture -> the picture; a picture in the making is filled up with its first code's colour."""
+        """Codes of one picture -> the picture; a picture in the making is filled up with its last code's colour."""
         side = self.image_codec.grid_size
         full = np.full(side * side, codes[-1] if len(codes) else 0, np.int64)
         full[:len(codes)] = codes
@@ -140,6 +140,7 @@ class Decoder:
     def __init__(self, tokenizer: OmniTokenizer) -> None:
         self.vocab = tokenizer.vocab
         self.text: TextStream = tokenizer.text.stream()
+        self.picture_size = tokenizer.image_codec.grid_size ** 2
         self.mode = "text"
         self.picture: list[int] = []
 
@@ -154,7 +155,7 @@ class Decoder:
                 yield TextDelta(text)
         elif modality == "audio" and self.mode == "audio":
             yield AudioDelta(self.vocab.to_codes("audio", [id]))
-        elif modality == "image" and self.mode == "image":
+        elif modality == "image" and self.mode == "image" and len(self.picture) < self.picture_size:
             self.picture.append(int(self.vocab.to_codes("image", [id])[0]))
             yield ImageDelta(np.array(self.picture))
 
@@ -198,7 +199,7 @@ def _collect(parts: list[Part], event: Event) -> None:
 
 def to_mono(pcm: NDArray[np.float32], sample_rate: int, wanted_rate: int) -> NDArray[np.float32]:
     """(N,) or (N, channels) at `sample_rate` -> (N',) at `wanted_rate`, clipped to [-1, 1]; not-a-number becomes silence."""
-    pcm = np.nan_to_num(np.asarray(pcm, np.float32))
+    pcm = np.clip(np.nan_to_num(np.asarray(pcm, np.float32)), -1, 1)     # before filters turn the infinite into no number
     if pcm.ndim == 2:
         pcm = pcm.mean(axis=1)
     if pcm.ndim != 1 or not len(pcm):
@@ -215,6 +216,8 @@ def fit(picture: Pictures.Image, size: int) -> Pictures.Image:
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         picture = Pictures.alpha_composite(Pictures.new("RGBA", picture.size, "white"), picture)
+    if picture.mode.startswith("I;16"):     # Pillow would turn all but the darkest greys into white
+        picture = Pictures.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
     picture = picture.convert("RGB")
     scale = size / max(picture.size)
     wide, high = (max(1, round(side * scale)) for side in picture.size)

@@ -39,7 +39,8 @@ def load_codec(kind: type[Codec], config_kind: type, folder: str | Path) -> Code
         tensors = load_file(folder / "model.safetensors")
         codec.load_state_dict({name: value.to(torch.float32) for name, value in tensors.items()})
     except FileNotFoundError as error:
-        raise UserError(f"no {kind.__name__} in {folder}: {Path(error.filename).name} is missing; "
+        missing = Path(error.filename or "model.safetensors").name      # safetensors does not say which
+        raise UserError(f"no {kind.__name__} in {folder}: {missing} is missing; "
                         "expected config.json and model.safetensors") from None
     except (json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
         raise UserError(f"the {kind.__name__} in {folder} is damaged ({error}); fetch or train it again") from None

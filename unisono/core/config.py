@@ -25,9 +25,10 @@ def override(config: Config, assignments: Sequence[str]) -> Config:
 
 
 def _assign(config: Any, path: list[str], value: str) -> Any:
-    name, rest = path[0], path[1:]
     if isinstance(config, dict):
+        name = ".".join(path)
         return {**config, name: _parse(value, 0.0, name)}
+    name, rest = path[0], path[1:]
     known = [field.name for field in dataclasses.fields(config)]
     if name not in known:
         raise UserError(f"no field {name!r}; expected one of {', '.join(known)}")
@@ -49,6 +50,8 @@ def _parse(text: str, old: Any, name: str) -> Any:
         value = tuple(value)
     if isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
+    if isinstance(old, str) and not isinstance(value, str):
+        value = text        # a word may look like a number
     if type(value) is not type(old):
         raise UserError(f"{name} is {type(old).__name__} such as {old!r}, got {text!r}")
     return value

@@ -1,7 +1,10 @@
 """Where things lie: the user's folder, the weights inside the package, and how a file is written whole or not at all."""
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+
+from safetensors import SafetensorError
 
 from unisono.core.errors import UserError
 
@@ -26,7 +29,9 @@ def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
         with open(part, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(part, path)
-    except OSError as error:
-        raise UserError(f"could not write {path}: {error.strerror or error}; free some space or choose another folder") from error
+    except (OSError, SafetensorError) as error:     # the second is how safetensors reports a full disk
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"could not write {path}: {reason}; free some space or choose another folder") from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):      # where there is no folder there is no part either
+            part.unlink()

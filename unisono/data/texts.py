@@ -23,8 +23,11 @@ def read_lines(path: Path) -> Iterator[dict]:
         raise UserError("reading .zst texts needs zstandard; pip install 'unisono[data]'") from error
     if not path.exists():
         raise UserError(f"expected {path.name} in {path.parent}; name the shared data folder that holds text/")
-    with zstandard.open(path, "rt", encoding="utf8") as lines:
-        yield from (json.loads(line) for line in lines)
+    try:
+        with zstandard.open(path, "rt", encoding="utf8") as lines:
+            yield from (json.loads(line) for line in lines)
+    except (zstandard.ZstdError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({error}); fetch it again") from None
 
 
 def _story(record: dict) -> str:

@@ -1,4 +1,5 @@
 """A stream of ids for people: each id coloured by its modality, what is learned underlined; in a terminal or as SVG."""
+import re
 from collections.abc import Sequence
 from html import escape
 from itertools import groupby
@@ -9,6 +10,8 @@ from unisono.tokens.text import TextTokenizer
 from unisono.tokens.vocab import Vocabulary
 
 COLOURS = {"text": "#1f77b4", "special": "#7f7f7f", "time": "#8c564b", "audio": "#d62728", "image": "#2ca02c", "padding": "#c0c0c0"}
+
+NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def label(id: int, vocab: Vocabulary, text: TextTokenizer) -> str:
@@ -53,7 +56,7 @@ def svg(ids: Sequence[int], vocab: Vocabulary, text: TextTokenizer, *, cell: int
             words = f"{modality} x {len(run)}"
         x, y = place % per_row * cell, place // per_row * height
         if modality in ("text", "audio", "image") and len(run) * cell > 24:
-            notes.append(f'<text x="{x}" y="{y + 8}" fill="{COLOURS[modality]}">{escape(words[:len(run) * cell // 4])}</text>')
+            notes.append(f'<text x="{x}" y="{y + 8}" fill="{COLOURS[modality]}">{escape(NOT_XML.sub(chr(0xFFFD), words[:len(run) * cell // 4]))}</text>')
         for _ in run:
             x, y = place % per_row * cell, place // per_row * height
             cells.append(f'<rect x="{x}" y="{y + 11}" width="{cell - 1}" height="14" fill="{COLOURS[modality]}"/>')

@@ -3,6 +3,7 @@
 Words are split roughly as GPT-4 does, digits one by one. "<|user|>" typed by somebody stays those characters:
 this tokenizer does not know special ids.
 """
+from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,11 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from unisono.core.errors import UserError
 
 SPLIT = r"'(?:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+(?!\S)|\s+"
+
+PLAIN = (*range(33, 127), *range(161, 173), *range(174, 256))
+# The visible letter that stands for each byte in a byte-level vocabulary (GPT-2's table) -> the byte.
+BYTES = {chr(byte): byte for byte in PLAIN} | {
+    chr(256 + number): byte for number, byte in enumerate(sorted(set(range(256)) - set(PLAIN)))}
 
 
 class TextTokenizer:
@@ -43,13 +49,17 @@ class TextTokenizer:
         """Ids -> text; bytes that are not UTF-8 become the replacement character."""
         return self.inner.decode(ids, skip_special_tokens=False)
 
+    def piece(self, id: int) -> bytes:
+        """What an id stands for; nothing for an id that has no piece. Whole characters it need not be."""
+        return bytes(BYTES[letter] for letter in self.inner.id_to_token(id) or "")
+
     def stream(self) -> "TextStream":
         """A fresh incremental decoder."""
         return TextStream(self)
 
     def save(self, path: str | Path) -> None:
         """Writes tokenizer.json."""
-        self.inner.save(str(path))
+        Path(path).write_text(self.inner.to_str(pretty=True), encoding="utf8")
 
     @classmethod
     def load(cls, path: str | Path) -> "TextTokenizer":
@@ -67,23 +77,15 @@ class TextStream:
 
     def __init__(self, tokenizer: TextTokenizer) -> None:
         self.tokenizer = tokenizer
-        self.ids: list[int] = []
+        self.decoder = getincrementaldecoder("utf8")("replace")
 
     def push(self, id: int) -> str:
         """-> the characters that became complete, often none."""
-        self.ids.append(id)
-        text = self.tokenizer.decode(self.ids)
-        # A character has at most four bytes: what is still open after that never was UTF-8.
-        if text.endswith("\ufffd") and len(self.ids) < 4:
-            return ""
-        self.ids = []
-        return text
+        return self.decoder.decode(self.tokenizer.piece(id))
 
     def flush(self) -> str:
         """-> what is still held back."""
-        text = self.tokenizer.decode(self.ids) if self.ids else ""
-        self.ids = []
-        return text
+        return self.decoder.decode(b"", True)
 
 
 def split_texts(texts: Iterable[str], length: int = 2000) -> Iterator[str]:

@@ -129,7 +129,7 @@ class Vocabulary:
         """Reads what `save` wrote."""
         try:
             return cls(**json.loads(Path(path).read_text()))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise UserError(f"no vocabulary at {path}; expected the folder of a trained network") from None
         except (json.JSONDecodeError, UnicodeDecodeError, TypeError):
             raise UserError(f"{path} does not hold a vocabulary: expected text_size, audio_size and image_size") from None

@@ -5,7 +5,6 @@ state of its own. Killed at any moment, a run loses at most the steps since its 
 """
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import torch
 
@@ -21,7 +20,14 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
     state = {**state, "torch_rng": torch.get_rng_state()}
     if torch.cuda.is_available():
         state["cuda_rng"] = torch.cuda.get_rng_state()
-    atomic_write(folder / NAME, lambda path: torch.save(state, path))
+
+    def write(path: Path) -> None:
+        try:
+            torch.save(state, path)
+        except RuntimeError as error:       # how torch reports a full disk
+            raise OSError(str(error).split("\n")[0]) from error
+
+    atomic_write(folder / NAME, write)
 
 
 def load_checkpoint(folder: Path) -> dict[str, Any] | None:
@@ -31,9 +37,10 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, BadZipFile, ValueError) as error:
-        raise UserError(f"{path} is damaged ({error}); delete it to start this stage again") from None
-    torch.set_rng_state(state.pop("torch_rng"))
+        torch.set_rng_state(state.pop("torch_rng"))
+    except Exception as error:      # torch raises a dozen kinds for damaged and foreign files
+        reason = str(error).split("\n")[0] or type(error).__name__
+        raise UserError(f"{path} is damaged ({reason}); delete it to start this stage again") from None
     if "cuda_rng" in state and torch.cuda.is_available():
         torch.cuda.set_rng_state(state.pop("cuda_rng"))
     return state

@@ -1,0 +1,62 @@
+"""Training the audio codec: a crumb is learned, phonemes become readable, critics leave the encoder alone."""
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from unisono.codecs.audio import AudioCodec, AudioCodecConfig
+from unisono.data.waves import Waves
+from unisono.train.audio_codec import AudioCodecProgram, AudioCodecRecipe
+from unisono.train.loop import LoopConfig, run
+
+TINY = AudioCodecConfig(encoder_channels=48, decoder_channels=48, encoder_dilations=(1, 2), decoder_dilations=(1, 2))
+RECIPE = AudioCodecRecipe(codec=TINY, batch_size=4, item_s=0.96, window_frames=40,
+                          loop=LoopConfig(num_steps=80, learning_rate=3e-3, warmup_steps=5, validate_every=80, device="cpu",
+                                          bf16=False, weight_decay=0.0))
+
+
+@pytest.fixture(scope="module")
+def waves(tmp_path_factory) -> Path:
+    """Six short items: three vowels of two voices, harmonics under two formants."""
+    folder: Path = tmp_path_factory.mktemp("waves")
+    time = np.arange(12800) / 16000
+    items, pcm = [], []
+    for symbol, formants in (("i", (300, 2300)), ("ɑ", (750, 1200)), ("u", (320, 800))):
+        for pitch in (110, 190):
+            tone = sum(np.sin(2 * np.pi * pitch * k * time) * sum(np.exp(-((pitch * k - f) / 150) ** 2) for f in formants)
+                       for k in range(1, 30))
+            pcm.append((tone / np.abs(tone).max() * 0.7 * 32767).astype("<i2"))
+            for split in ("train", "test"):
+                items.append({"start": 12800 * (len(pcm) - 1), "length": 12800, "text": symbol, "voice": str(pitch),
+                              "split": split, "source": "tones", "phonemes": [symbol]})
+    np.concatenate(pcm).tofile(folder / "pcm.i16")
+    (folder / "index.jsonl").write_text("\n".join(map(json.dumps, items)) + "\n")
+    return folder
+
+
+def test_a_crumb_is_learned(waves: Path, tmp_path: Path) -> None:
+    program = AudioCodecProgram(RECIPE, Waves([waves], "train"), Waves([waves], "test"))
+    with torch.no_grad():
+        before = program.validate()
+    run(program, RECIPE.loop, tmp_path)
+    with torch.no_grad():
+        after = program.validate()
+    assert after["mel"] < 0.6 * before["mel"]
+    assert after["ctc"] < 0.5 * before["ctc"]
+    assert AudioCodec.load(tmp_path / "codec").config == TINY
+
+
+def test_the_adversarial_stage_moves_the_decoder_only(waves: Path, tmp_path: Path) -> None:
+    AudioCodec(TINY).save(tmp_path / "start")
+    recipe = replace(RECIPE, adversarial=True, start_from=str(tmp_path / "start"), loop=replace(RECIPE.loop, num_steps=2))
+    program = AudioCodecProgram(recipe, Waves([waves], "train"), Waves([waves], "test"))
+    program.critics.crop = 9600
+    pcm = torch.from_numpy(Waves([waves], "train").pcm(0))[None]
+    codes = program.model.codec.encode(pcm)
+    before = program.model.codec.decode(codes)
+    run(program, recipe.loop, tmp_path / "run")
+    assert torch.equal(program.model.codec.encode(pcm), codes)
+    assert not torch.allclose(program.model.codec.decode(codes), before)

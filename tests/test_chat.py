@@ -1,0 +1,131 @@
+"""The terminal: lines with paths, commands, and faults that leave the conversation as it was."""
+import argparse
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import drawing
+from PIL import Image
+from rich.console import Console
+
+from unisono import chat
+from unisono.chat import Talker, blocks, parse_line, parse_outputs
+from unisono.core.errors import UserError
+from unisono.media import Footage, Sound
+from unisono.omni import Omni
+
+Media = Callable[[str], Path]
+
+
+@pytest.fixture(scope="module")
+def omni(tiny_network: Path) -> Omni:
+    return Omni(tiny_network)
+
+
+@pytest.fixture
+def talker(omni: Omni, tmp_path: Path) -> Talker:
+    """A conversation whose terminal is a string: `talker.console.file.getvalue()`."""
+    arguments = argparse.Namespace(out="text", voice="heart", save=str(tmp_path / "replies"), seed=1, quiet=True, timing=False)
+    return Talker(omni, arguments, Console(file=io.StringIO(), width=200))
+
+
+def shown(talker: Talker) -> str:
+    return talker.console.file.getvalue()   # type: ignore[attr-defined]
+
+
+def typed(talker: Talker, *lines: str) -> str:
+    """What the terminal shows after these lines."""
+    chat._loop(talker, lines)
+    return shown(talker)
+
+
+def test_outputs() -> None:
+    assert parse_outputs("text") == ("text",) and parse_outputs(" text, image,") == ("text", "image")
+    for wrong in ("", ",", "text,smell", "Text"):
+        with pytest.raises(UserError, match="outputs are a list such as"):
+            parse_outputs(wrong)
+
+
+@pytest.mark.parametrize("line", ["Hello there", "what's this?", "don't and can't", 'she said "no', "a.b c.xyz", "~nobody-of-this-name.png",
+                                  "x" * 5000 + ".png", "3.14 is pi", "see http://a.example/cat.png", "\\", "tab\tand  spaces"])
+def test_words_stay_words(line: str) -> None:
+    assert parse_line(line) == [line]
+
+
+def test_nothing_is_nothing() -> None:
+    assert parse_line("") == parse_line("   ") == []
+
+
+def test_paths_in_a_line_are_attached(media: Media, tmp_path: Path) -> None:
+    odd = tmp_path / "my cat's.png"
+    drawing().save(odd)
+    for line in (f"what is this? {media('a.png')}", f"{media('a.png')} what is this?", f"what is '{media('a.png')}' this?"):
+        picture, words = parse_line(line)
+        assert isinstance(picture, Image.Image) and words.split() == ["what", "is", "this?"]
+    assert isinstance(parse_line(f'"{odd}"')[0], Image.Image) and len(parse_line(f'"{odd}"')) == 1
+    kinds = [type(part) for part in parse_line(f"{media('a.wav')} {media('a.mp4')} and {media('a.png')}")]
+    assert kinds[:2] == [Sound, Footage] and kinds[3] is str
+
+
+def test_a_readable_path_with_bad_content_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("only text")
+    with pytest.raises(UserError, match="not a picture"):
+        parse_line(f"look {tmp_path / 'text.png'}")
+    (tmp_path / "notes.txt").write_text("only text")
+    with pytest.raises(UserError, match="cannot tell"):
+        parse_line(f"look {tmp_path / 'notes.txt'}")
+
+
+def test_turns_and_commands(talker: Talker, media: Media) -> None:
+    typed(talker, "Hello", "", f"/image {media('a.png')} what is this?", f"/audio {media('a.wav')}", "/voice joe", "/out text,audio",
+          "Say: good morning.", "/new", "/help", "/out image", "Draw a red circle.", "/quit", "never said")
+    assert talker.number == 5 and talker.voice == "joe" and talker.outputs == ("image",)
+    assert {path.name for path in talker.folder.iterdir()} == {"reply4.wav", "reply5.png"}
+    assert Image.open(talker.folder / "reply5.png").size == (256, 256)
+    assert "/mic [SECONDS]" in shown(talker) and "spoken, " in shown(talker)
+    assert [line for line in shown(talker).splitlines() if line.startswith("drawn: ")] == [f"drawn: {talker.folder / 'reply5.png'}"]
+
+
+def test_faults_leave_the_conversation_as_it_was(talker: Talker, tmp_path: Path) -> None:
+    typed(talker, "Hello")
+    assert talker.conversation
+    before = list(talker.conversation.session.ids)
+    found = typed(talker, "/image none.png", "/audio", "/video " + str(tmp_path), "/out smell", "/image ~nobody-of-this-name/a.png",
+                  "It says 42. " * 500, "/image " + "x" * 5000)
+    for words in ("no file none.png", "is a folder", "outputs are a list", "no file ~nobody", "too long", "cannot read"):
+        assert words in found
+    assert talker.conversation.session.ids == before
+    typed(talker, "And now?")
+    assert talker.conversation.session.length > len(before)
+
+
+def test_an_interrupted_turn_does_not_end_the_chat(talker: Talker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+    with monkeypatch.context() as patch:
+        patch.setattr(talker.console, "out", lambda text, **_: stop() if text else None)
+        with pytest.raises(KeyboardInterrupt):
+            talker.say(["Hello"])
+    assert talker.conversation and talker.omni.tokenizer.vocab.name(talker.conversation.session.ids[-1]) == "<|end|>"
+    typed(talker, "Hello again")
+
+
+@pytest.mark.parametrize("output", ["audio", "image"])
+def test_a_folder_that_cannot_be_made_is_explained(talker: Talker, tmp_path: Path, output: str) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    for place in ("file", "file/below"):
+        talker.folder = tmp_path / place
+        assert "cannot make the folder" in typed(talker, f"/out {output}", "Draw a red circle.")
+
+
+def test_pictures_as_blocks() -> None:
+    found = blocks(Image.fromarray(np.zeros((64, 64, 3), np.uint8)), width=8)
+    assert found.plain == ("▀" * 8 + "\n") * 4 and "rgb(0,0,0) on rgb(0,0,0)" in str(found.spans[0].style)
+
+
+def test_without_a_recorder_the_microphone_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat.shutil, "which", lambda name: None)
+    with pytest.raises(UserError, match="no recorder found; install alsa-utils"):
+        chat.record(1.0)

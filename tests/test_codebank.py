@@ -1,0 +1,89 @@
+"""Sound as codes: each item's codes are those of the item alone, and words are found by who says them."""
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import tiny_tokenizer, tone
+
+from unisono.codecs.audio import AudioCodec
+from unisono.core.errors import UserError
+from unisono.data.codebank import CodeBank, encode_waves
+from unisono.data.corpus import Spoken, to_int16, write_waves
+from unisono.data.waves import Waves
+
+LENGTHS = (3200, 5000, 321, 16000, 1, 800)
+
+
+@pytest.fixture(scope="module")
+def codec() -> AudioCodec:
+    return tiny_tokenizer().audio_codec
+
+
+@pytest.fixture(scope="module")
+def waves(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six items: two texts by two voices in two splits, one without words, one of another text."""
+    folder = tmp_path_factory.mktemp("waves")
+    rng = np.random.default_rng(0)
+    fields = [("good morning", "heart", "train"), ("good morning", "joe", "train"), ("good morning", "joe", "test"),
+              (None, "libri", "train"), ("día", "heart", "val"), ("good morning ", "heart", "train")]
+    write_waves(folder, [Spoken(to_int16(tone(1.0)[:length] + rng.normal(0, 0.01, length)),
+                                {"text": text, "voice": voice, "split": split}) for length, (text, voice, split) in zip(LENGTHS, fields)])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bank(waves: Path, codec: AudioCodec, tmp_path_factory: pytest.TempPathFactory) -> CodeBank:
+    folder = tmp_path_factory.mktemp("codes")
+    encode_waves(waves, codec, folder, batch_size=4)
+    return CodeBank([folder])
+
+
+def test_batched_codes_are_those_of_each_alone(waves: Path, codec: AudioCodec, bank: CodeBank) -> None:
+    source = Waves([waves], None)
+    assert [item["text"] for item in bank.items] == [item["text"] for item in source.items]
+    for number, length in enumerate(LENGTHS):
+        codes = bank.codes_of(number)
+        alone = codec.encode(torch.from_numpy(source.pcm(number))[None])[0].numpy()
+        assert codes.dtype == np.int64 and len(codes) == len(alone) == -(-length // 320)
+        assert (codes == alone).mean() > 0.95
+
+
+def test_words_are_found_by_voice_and_split(bank: CodeBank) -> None:
+    rng = random.Random(0)
+
+    def who(text: str, splits: set[str], voice: str | None = None) -> set[int]:
+        found = [bank.find(text, rng, frozenset(splits), voice) for _ in range(40)]
+        return {n for n in range(6) for codes in found if codes is not None and np.array_equal(codes, bank.codes_of(n))}
+    assert who("good morning", {"train"}) == {0, 1} and who("good morning", {"train", "test"}) == {0, 1, 2}
+    assert who("good morning", {"train", "test"}, "heart") == {0} and who("día", {"val"}) == {4}
+    assert bank.find("good morning", rng, frozenset({"val"})) is None
+    assert bank.find("good evening", rng, frozenset({"train"})) is None
+    assert bank.find("good morning", rng, frozenset({"train"}), "slt") is None
+
+
+def test_several_folders_are_one_bank(waves: Path, codec: AudioCodec, bank: CodeBank, tmp_path: Path) -> None:
+    for name in "ab":
+        encode_waves(waves, codec, tmp_path / name)
+    both = CodeBank([tmp_path / "a", tmp_path / "b"])
+    assert len(both.items) == 12 and np.array_equal(both.codes_of(9), both.codes_of(3))
+    assert len(CodeBank([]).items) == 0
+
+
+def test_a_finished_folder_is_left_alone(waves: Path, codec: AudioCodec, tmp_path: Path) -> None:
+    encode_waves(waves, codec, tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    (tmp_path / "codes.u16").write_bytes(b"")
+    encode_waves(waves, codec, tmp_path)
+    assert (tmp_path / "codes.u16").read_bytes() == b""
+    (tmp_path / "index.jsonl").unlink()         # stopped before its end: made again
+    encode_waves(waves, codec, tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert all(json.loads(line)["length"] > 0 for line in before["index.jsonl"].decode().splitlines())
+
+
+def test_a_folder_without_codes_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no codes in .*unisono data network"):
+        CodeBank([tmp_path])

@@ -1,0 +1,60 @@
+"""The building: imports only go down, rooms on one floor do not know each other, no function is long."""
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import unisono
+
+PACKAGE = Path(unisono.__file__).parent
+FLOORS = {"core": 0, "tokens": 1, "codecs": 1, "model": 1, "media": 1, "tokenizer": 2, "data": 3, "engine": 3, "tasks": 3,
+          "train": 4, "serve": 4, "omni": 4, "assess": 5, "chat": 5, "show": 5, "cli": 6}
+LONGEST = 100
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room(module: str) -> str:
+    """unisono.data.loader -> data; unisono.omni -> omni; unisono itself -> nothing."""
+    return (module.split(".") + [""])[1]
+
+
+def own_room(path: Path) -> str:
+    return room(".".join(("unisono", *path.relative_to(PACKAGE).with_suffix("").parts)))
+
+
+def imported(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, module) of each import of this package, those within functions too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+        if isinstance(node, ast.Import):
+            names = [name.name for name in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}:{node.lineno}: import by full name"
+            names = [f"unisono.{name.name}" for name in node.names] if node.module == "unisono" else [node.module or ""]
+        else:
+            continue
+        yield from ((node.lineno, name) for name in names if name.split(".")[0] == "unisono")
+
+
+def test_every_file_has_a_floor() -> None:
+    rooms = {own_room(path) for path in FILES} - {"__init__"}
+    assert rooms <= set(FLOORS) and len(FILES) > 40
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_only_go_down(path: Path) -> None:
+    own = own_room(path)
+    for line, module in imported(path):
+        other = room(module)
+        assert own != "__init__", f"{path}:{line}: the package itself imports nothing before it is asked to"
+        if other in ("", "__version__"):
+            continue
+        assert other == own or FLOORS[other] < FLOORS[own], f"{path}:{line}: {own} (floor {FLOORS[own]}) imports {module}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_function_is_long(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or 0) - node.lineno + 1
+            assert length <= LONGEST, f"{path}:{node.lineno}: {node.name} has {length} lines"

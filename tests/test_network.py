@@ -1,0 +1,67 @@
+"""Training the network: a crumb is learned by heart, saved as a Hugging Face folder, validated task by task."""
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from unisono.data.loader import LoaderConfig
+from unisono.data.shard import Shard, ShardWriter
+from unisono.model.hf import load_pretrained
+from unisono.train.loop import LoopConfig, run
+from unisono.train.network import NetworkProgram, NetworkRecipe
+
+RECIPE = NetworkRecipe(size="tiny", compile=False, task_weights={},
+                       loader=LoaderConfig(batch_size=2, row_length=64, block_ids=400),
+                       loop=LoopConfig(num_steps=60, learning_rate=1e-2, warmup_steps=5, validate_every=60, device="cpu",
+                                       bf16=False, muon=True))
+
+
+@pytest.fixture(scope="module")
+def shard(tmp_path_factory) -> Shard:
+    """Eight documents; "code" ids (from 100 on) and "word" ids below."""
+    folder: Path = tmp_path_factory.mktemp("shard")
+    rng = np.random.default_rng(0)
+    writer = ShardWriter(folder, 128)
+    for number in range(8):
+        ids = np.concatenate([[number], rng.integers(10, 128, size=20)])
+        writer.add(ids, np.arange(21) > 0, "even" if number % 2 == 0 else "odd")
+    writer.close(text_end=100)
+    return Shard(folder)
+
+
+def test_a_crumb_is_learned_by_heart(shard: Shard, tmp_path: Path) -> None:
+    program = NetworkProgram(RECIPE, shard, shard)
+    before = program.validate()
+    run(program, RECIPE.loop, tmp_path)
+    after = program.validate()
+    assert set(after) == {"even", "odd"}
+    assert all(before[task] > 4 and after[task] < 0.3 for task in after)
+    again = load_pretrained(tmp_path / "network")
+    ids = torch.arange(10)[None]
+    torch.testing.assert_close(again(ids), program.model.eval()(ids))
+
+
+def test_a_packed_document_is_computed_as_if_alone(shard: Shard) -> None:
+    program = NetworkProgram(RECIPE, shard, shard)
+    batch = program.batch(0)
+    losses, labels = program._losses(batch)
+    alone = []
+    for row in range(2):
+        for number in batch["documents"][row][batch["documents"][row] >= 0].unique():
+            where = (batch["documents"][row] == number).nonzero()[:, 0]
+            ids = batch["ids"][row, where][None]
+            alone += program.model.loss_per_id(ids[:, :-1], ids[:, 1:])[0].tolist()
+    assert sorted(alone) == pytest.approx(sorted(losses.tolist()), abs=1e-4)
+    assert len(labels) == len(losses)
+
+
+def test_words_weigh_more_than_codes(shard: Shard) -> None:
+    heavy = NetworkProgram(replace(RECIPE, text_weight=5.0), shard, shard)
+    batch = heavy.batch(0)
+    losses, labels = heavy._losses(batch)
+    weights = torch.where(labels < 100, 5.0, 1.0)
+    loss, numbers = heavy.loss(batch, 0)
+    torch.testing.assert_close(loss, (losses * weights).sum() / weights.sum())
+    assert set(numbers) == {"loss", "words", "codes"}

@@ -1,0 +1,125 @@
+"""Raw conversations become shards: every task, spoken where there is sound, splits apart, always the same."""
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import drawing
+
+from unisono.data import prepare as module
+from unisono.data.codebank import CodeBank, encode_waves
+from unisono.data.corpus import Spoken, to_int16, write_waves
+from unisono.data.prepare import (SOUND_NAMES, Coder, Counts, hear_conversations, prepare, speak_conversations,
+                                  world_conversations)
+from unisono.data.raw import Clip, Exchange, Picture, Raw, Sentence
+from unisono.data.shard import Shard
+from unisono.data.splits import split_of
+from unisono.data.voices import speak
+from unisono.data.world import MAKERS
+from unisono.tokenizer import OmniTokenizer
+from unisono.tokens.message import Audio, Image, Message, Text, Video
+
+COUNTS = Counts(see=2, draw=2, see_emoji=2, draw_emoji=2, read=2, watch=2, talk=2)
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BATCH", 4)
+
+
+@pytest.fixture(scope="module")
+def bank(tokenizer: OmniTokenizer, tmp_path_factory: pytest.TempPathFactory) -> CodeBank:
+    """What the two conversations of each task say, spoken by espeak-ng: questions by espeak00, answers in the name of heart."""
+    if not shutil.which("espeak-ng"):
+        pytest.skip("needs the program espeak-ng")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "BATCH", 4)
+        silent = Coder(tokenizer, CodeBank([]), "train", 1)
+        said = [(message.role, message.text) for task in MAKERS for messages in world_conversations(task, 2, "train", silent, 1)
+                for message in messages if message.text]
+    items = [Spoken(to_int16(speak(text, "espeak00")), {"text": text, "voice": "espeak00" if role == "user" else "heart",
+                                                        "split": "train", "source": "espeak"}) for role, text in dict.fromkeys(said)]
+    word, bark, test = (to_int16(speak(text, "espeak01")) for text in ("dog", "woof", "seven"))
+    items += [Spoken(word, {"text": "كلب", "meaning": "dog", "voice": "arabic1", "split": "train", "source": "arabic_commands"}),
+              Spoken(bark, {"text": None, "label": "dog_bark", "voice": "esc10", "split": "train", "source": "esc10"}),
+              Spoken(test, {"text": "seven", "voice": "joe", "split": "test", "source": "espeak"})]
+    folder = tmp_path_factory.mktemp("speech")
+    write_waves(folder / "waves", items)
+    encode_waves(folder / "waves", tokenizer.audio_codec, folder / "codes")
+    return CodeBank([folder / "codes"])
+
+
+def texts(split: str) -> Iterator[tuple[str, str]]:
+    yield "stories", f"A story of the {split} split."
+    yield "books", "A book. " * 20
+
+
+def test_a_crumb_of_everything(tokenizer: OmniTokenizer, bank: CodeBank, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        prepare(tokenizer, bank, texts, tmp_path / name, split="train", counts=COUNTS)
+    shard = Shard(tmp_path / "first")
+    assert all((tmp_path / "first" / file.name).read_bytes() == file.read_bytes() for file in (tmp_path / "second").iterdir())
+    assert shard.manifest["split"] == "train" and shard.manifest["vocab_size"] == tokenizer.vocab.size
+    numbers = {name: int((shard.tasks == place).sum()) for place, name in enumerate(shard.task_names)}
+    assert all(numbers[task] == 2 for task in MAKERS)
+    assert numbers["hear_words"] == 2 and numbers["hear_sounds"] == 1 and numbers["stories"] == numbers["books"] == 1
+    assert numbers["hear"] + 1 == len([item for item in bank.items if item["split"] == "train" and item["text"]])
+    assert numbers["speak"] == len([item for item in bank.items if item["voice"] == "heart"])
+    vocab = tokenizer.vocab
+    for number in range(len(shard.ends)):
+        ids, learn = shard.document(number)
+        first = "<|document|>" if shard.task_names[shard.tasks[number]] in ("stories", "books") else "<|user|>"
+        assert vocab.name(int(ids[0])) in (first, "<|system|>") and vocab.name(int(ids[-1])) == "<|end|>"
+        assert not learn[0] and learn[-1] and ids.max() < vocab.size
+        assert {vocab.modality(int(id)) for id in ids} <= {"text", "special", "audio", "image", "time"}
+
+
+def test_what_has_sound_is_spoken(tokenizer: OmniTokenizer, bank: CodeBank) -> None:
+    asked = next(item["text"] for item in bank.items if item["voice"] == "espeak00")
+    answered = next(item["text"] for item in bank.items if item["voice"] == "heart")
+    raw = Raw("see", "key", [Exchange(Sentence(asked), Sentence(answered), [Picture(drawing()), Clip([drawing((9, 9))] * 2)],
+                                      Picture(drawing((64, 64))))])
+    coder = Coder(tokenizer, bank, "train", 1)
+    coder.see([raw])
+
+    def kinds(message: Message) -> list[type]:
+        return [type(part) for part in message.parts]
+    question, answer = coder.messages(raw, (False, False))
+    assert kinds(question) == [Image, Video, Text] and kinds(answer) == [Text, Image]
+    assert (question.text, answer.text) == (asked, answered)
+    assert np.array_equal(answer.parts[1].codes, tokenizer.image_part(drawing((64, 64))).codes)
+    system, question, answer = coder.messages(raw, (True, True))
+    assert system == Message("system", [Text("voice: heart")])
+    assert kinds(question) == [Image, Video, Audio] and kinds(answer) == [Text, Audio, Image]
+    heard = {n for n, item in enumerate(bank.items) if np.array_equal(bank.codes_of(n), question.parts[2].codes)}
+    assert asked in {bank.items[n]["text"] for n in heard}
+
+
+def test_what_has_no_sound_stays_written(tokenizer: OmniTokenizer, bank: CodeBank) -> None:
+    coder = Coder(tokenizer, bank, "train", 1)
+    answered = next(item["text"] for item in bank.items if item["voice"] == "heart")
+    raw = Raw("talk", "key", [Exchange(Sentence("Nobody ever said this?"), Sentence(answered)),
+                              Exchange(Sentence("Nor this?"), Sentence("This neither."))])
+    assert [type(part) for message in coder.messages(raw, (True, True)) for part in message.parts] == [Text] * 4
+
+
+def test_every_conversation_keeps_to_its_split(tokenizer: OmniTokenizer, bank: CodeBank) -> None:
+    for split in ("train", "val", "test"):
+        coder = Coder(tokenizer, CodeBank([]), split, 1)
+        asked = [messages[0].text for messages in world_conversations("talk", 5, split, coder, seed=3)]
+        assert len(asked) == 5 and {split_of(text) for text in asked} == {split}
+    assert not list(hear_conversations(bank, "val", random.Random(0)))
+    (messages,) = speak_conversations(bank, "test", random.Random(0))
+    assert messages[0].text == "voice: joe" and "seven" in messages[1].text and messages[2].text == "seven"
+
+
+def test_hearing_asks_for_words_meaning_and_names(bank: CodeBank) -> None:
+    found = {(task, messages[1].text) for task, messages in hear_conversations(bank, "train", random.Random(0))}
+    assert {("hear_words", "كلب"), ("hear_words", "dog"), ("hear_sounds", f"I hear {SOUND_NAMES['dog_bark']}.")} <= found
+
+
+def test_counts_scale() -> None:
+    assert Counts(see=200, scale=0.1).of("see") == 20 and Counts(see=2, scale=0.01).of("see") == 1
+    assert all(Counts().of(task) > 0 for task in MAKERS)
