@@ -102,7 +102,7 @@ def training_program(arguments: argparse.Namespace, effort: Effort, folder: Path
         length = int(rng.integers(effort.row_length // 16, effort.row_length // 2))
         learn = np.arange(length) >= length * (1 - LEARNED_SHARE)
         writer.add(rng.integers(0, vocab_size, length), learn.astype(np.uint8), "random")
-    writer.close()
+    writer.close(text_end=vocab_size)
     shard = Shard(folder / "shard")
     loader = LoaderConfig(batch_size=effort.batch_size, row_length=effort.row_length, block_ids=50 * effort.row_length)
     return NetworkProgram(NetworkRecipe(start_from=str(named), loader=loader, compile=effort.compile), shard, shard)

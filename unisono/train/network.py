@@ -75,7 +75,7 @@ class NetworkProgram:
             loader = Loader(self.val, LoaderConfig(batch_size=self.recipe.loader.batch_size, seed=0, block_ids=20_000,
                                                    row_length=self.recipe.loader.row_length), only)
             losses = [self._losses({key: value.to(device) for key, value in loader.batch(step).items()})[0] for step in range(4)]
-            numbers[task] = float(torch.cat(losses).mean())
+            numbers[task] = torch.cat(losses).mean().item()
         return numbers
 
     def save(self, folder: Path) -> None:
