@@ -35,6 +35,7 @@ from unisono.tasks.vision import FigureReader, score_scene
 
 Numbers = dict[str, object]
 WRITE_DOWN = "Write down what you hear."
+LONGEST = 8 * 16000     # samples of one item; what has no text is cut there
 
 
 class Bench:
@@ -50,9 +51,10 @@ class Bench:
         if not folders:
             raise UserError(f"no speech under {self.home / 'speech'}; run `unisono data speech` and `unisono data world` first")
         waves = Waves(folders, "test")
-        numbers = [n for n, item in enumerate(waves.items) if item["source"] == source and item["length"] < 16000 * 8]
+        numbers = [n for n, item in enumerate(waves.items)
+                   if item["source"] == source and (item["length"] < LONGEST or not item["text"])]
         random.Random(source).shuffle(numbers)
-        return [(waves.pcm(n), waves.items[n]) for n in numbers[:self.samples]]
+        return [(waves.pcm(n, 0, LONGEST), waves.items[n]) for n in numbers[:self.samples]]
 
     def world(self, task: str) -> list[Raw]:
         """`samples` conversations of the small world from its test split."""
