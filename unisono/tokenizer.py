@@ -22,6 +22,8 @@ from unisono.tokens.template import Template
 from unisono.tokens.text import TextStream, TextTokenizer
 from unisono.tokens.vocab import NUM_TIMES, TIME_STEP_S, Vocabulary
 
+MOST_CHANNELS = 64      # more are samples: the array lies on its side
+
 
 @dataclass(frozen=True)
 class TextDelta:
@@ -32,7 +34,7 @@ class TextDelta:
 
 @dataclass(frozen=True)
 class AudioDelta:
-    """A code of sound; `last` marks the end of a stretch and carries no code."""
+    """A code of sound; `last` marks the end of a stretch and carries no code. One that breaks off has no `last`."""
 
     codes: Codes
     last: bool = False
@@ -40,7 +42,7 @@ class AudioDelta:
 
 @dataclass(frozen=True)
 class ImageDelta:
-    """All codes of the picture so far."""
+    """All codes of the picture so far; `last` marks a whole one. One that breaks off has no `last`."""
 
     codes: Codes
     last: bool = False
@@ -96,6 +98,8 @@ class OmniTokenizer:
                    sample_rate: int = 16000) -> Video:
         """Pictures at two a second, and the sound of the clip -> codes of both, half second by half second."""
         frames = list(frames)[:NUM_TIMES]
+        if not frames:
+            raise ValueError("expected a clip of at least one picture")
         codes = self.picture_codes(frames)
         if pcm is None or not len(pcm):
             return Video(codes)
@@ -112,6 +116,8 @@ class OmniTokenizer:
 
     def to_pcm(self, codes: Codes) -> NDArray[np.float32]:
         """(F,) codes -> (N,) pcm at the codec's rate."""
+        if not len(codes):
+            return np.zeros(0, np.float32)
         return self.audio_codec.decode(torch.as_tensor(np.asarray(codes), dtype=torch.int64)[None])[0].numpy()
 
     def to_picture(self, codes: Codes) -> Pictures.Image:
@@ -170,8 +176,10 @@ class Decoder:
         if name in ("<|begin_audio|>", "<|begin_image|>"):
             self.mode, self.picture = name[8:-2], []
         elif name == f"<|end_{self.mode}|>":
-            yield (AudioDelta(np.zeros(0, np.int64), last=True) if self.mode == "audio"
-                   else ImageDelta(np.array(self.picture, np.int64), last=True))
+            if self.mode == "audio":
+                yield AudioDelta(np.zeros(0, np.int64), last=True)
+            elif len(self.picture) == self.picture_size:
+                yield ImageDelta(np.array(self.picture, np.int64), last=True)
             self.mode = "text"
         elif name == "<|end|>":
             yield TurnEnd()
@@ -198,9 +206,16 @@ def _collect(parts: list[Part], event: Event) -> None:
 
 
 def to_mono(pcm: NDArray[np.float32], sample_rate: int, wanted_rate: int) -> NDArray[np.float32]:
-    """(N,) or (N, channels) at `sample_rate` -> (N',) at `wanted_rate`, clipped to [-1, 1]; not-a-number becomes silence."""
+    """(N,) or (N, channels) at `sample_rate` -> (N',) at `wanted_rate`, clipped to [-1, 1]; not-a-number becomes silence.
+
+    Signed integers are taken at the full scale of their width.
+    """
+    if not 0 < sample_rate < float("inf"):      # soxr never returns from a rate that is no number
+        raise ValueError(f"expected a sample rate above 0, got {sample_rate}")
+    if np.asarray(pcm).dtype.kind == "i":
+        pcm = np.asarray(pcm, np.float32) / -float(np.iinfo(np.asarray(pcm).dtype).min)
     pcm = np.clip(np.nan_to_num(np.asarray(pcm, np.float32)), -1, 1)     # before filters turn the infinite into no number
-    if pcm.ndim == 2:
+    if pcm.ndim == 2 and pcm.shape[1] <= MOST_CHANNELS:
         pcm = pcm.mean(axis=1)
     if pcm.ndim != 1 or not len(pcm):
         raise ValueError(f"expected sound of shape (samples,) or (samples, channels) with at least one sample, got {pcm.shape}")

@@ -18,9 +18,13 @@ def pick_device(name: str | None = None) -> torch.device:
     try:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
     except RuntimeError:
-        raise UserError(f"unknown device {name!r}; expected cpu, cuda or cuda:N") from None
+        device = None
+    if device is None or device.type not in ("cpu", "cuda"):
+        raise UserError(f"unknown device {name!r}; expected cpu, cuda or cuda:N")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise UserError("no CUDA device here; use --device cpu")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UserError(f"no device {device} here; expected cuda:0 to cuda:{torch.cuda.device_count() - 1}")
     return device
 
 
@@ -47,7 +51,17 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def cpu_name() -> str:
+    """What the processor calls itself, such as AMD EPYC; its architecture where it does not say."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf8") as cpuinfo:
+            names = [line.partition(":")[2].strip() for line in cpuinfo if line.startswith("model name")]
+    except OSError:
+        names = []
+    return (names + [""])[0] or platform.processor() or platform.machine()
+
+
 def hardware() -> dict[str, Any]:
     """What a record says of the machine."""
-    name = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
+    name = torch.cuda.get_device_name() if torch.cuda.is_available() else cpu_name()
     return {"name": name, "cpus": os.cpu_count(), "threads": torch.get_num_threads()}

@@ -12,7 +12,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from unisono.core.device import hardware, peak_mb
+from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
 
 PACKAGES = ("torch", "numpy", "tokenizers", "onnxruntime", "transformers", "faster-whisper")
@@ -52,13 +55,27 @@ def versions() -> dict[str, str]:
     return found
 
 
+def plain(value: Any) -> Any:
+    """Numbers of numpy as JSON knows them; what is infinite or no number becomes null, which every reader takes."""
+    if isinstance(value, dict):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [plain(one) for one in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def write_record(what: str, numbers: dict[str, Any], *, config: dict[str, Any] | None = None,
                  seeds: Sequence[int] = (), folder: Path = Path("records")) -> Path:
     """Writes folder/<what>_<hardware>_<date>.json -> its path. A second record of the day gets a number."""
     machine = hardware()
     date = datetime.datetime.now(datetime.timezone.utc)
     name = re.sub(r"[^a-z0-9]+", "-", f"{machine['name']}-{machine['cpus']}".lower()).strip("-")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot keep records in {folder}: {error.strerror}; choose another folder") from None
     path = folder / f"{what}_{name}_{date:%Y-%m-%d}.json"
     number = 2
     while path.exists():
@@ -66,6 +83,6 @@ def write_record(what: str, numbers: dict[str, Any], *, config: dict[str, Any] |
         number += 1
     record = {"what": what, "date": date.isoformat(timespec="seconds"), "command": ["unisono", *sys.argv[1:]],
               "commit": commit(), "versions": versions(), "hardware": machine, "seeds": list(seeds),
-              "wall_s": round(time.time() - STARTED, 1), "peak_mb": round(peak_mb()), "config": config or {}, "numbers": numbers}
+              "wall_s": round(time.time() - STARTED, 1), "peak_mb": round(peak_mb()), "config": plain(config or {}), "numbers": plain(numbers)}
     atomic_write(path, lambda part: part.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf8"))
     return path

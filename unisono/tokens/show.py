@@ -11,6 +11,8 @@ from unisono.tokens.vocab import Vocabulary
 
 COLOURS = {"text": "#1f77b4", "special": "#7f7f7f", "time": "#8c564b", "audio": "#d62728", "image": "#2ca02c", "padding": "#c0c0c0"}
 
+UNSEEN = {code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\n\t"}     # pictures of control characters
+UNSEEN |= {0x7F: chr(0x2421)} | dict.fromkeys(range(0x80, 0xA0), chr(0xFFFD))    # a terminal would obey them
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -25,14 +27,20 @@ def label(id: int, vocab: Vocabulary, text: TextTokenizer) -> str:
 
 
 def coloured(ids: Sequence[int], loss_mask: Sequence[int], vocab: Vocabulary, text: TextTokenizer) -> Coloured:
-    """The stream for a terminal; learned ids are underlined."""
-    out = Coloured()
+    """The stream for a terminal; learned ids are underlined. A character of several ids stands at its last one."""
+    out, words = Coloured(), text.stream()
     for id, learn in zip(ids, loss_mask):
-        modality = vocab.modality(int(id))
-        out.append(label(int(id), vocab, text), style=COLOURS[modality] + (" underline" if learn else ""))
+        id, style = int(id), " underline" if learn else ""
+        modality = vocab.modality(id)
+        if modality == "text":
+            shown = words.push(id)
+        else:
+            out.append(words.flush(), style=COLOURS["text"])
+            shown = label(id, vocab, text)
+        out.append(shown.translate(UNSEEN), style=COLOURS[modality] + style)
         if modality in ("audio", "image"):
             out.append(" ")
-    return out
+    return out.append(words.flush(), style=COLOURS["text"])
 
 
 def counts(ids: Sequence[int], vocab: Vocabulary) -> dict[str, int]:
