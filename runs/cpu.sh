@@ -8,15 +8,17 @@ shared=${1:?name the folder with the raw data, e.g. runs/cpu.sh ../shared/data}
 unisono=${UNISONO:-.venv/bin/unisono}
 crumb=()
 network=()
+scale=()
 if [ -n "${CRUMB:-}" ]; then
     crumb=(--set loop.num_steps=4 --set batch_size=2 --set loop.validate_every=4)
+    scale=(--scale 0.002)
     network=(--set loop.num_steps=2 --set loader.batch_size=1 --set loop.validate_every=2 --set compile=false)
 fi
-"$unisono" data speech --shared "$shared" --workers 2
+"$unisono" data speech --shared "$shared" --workers 2 "${scale[@]}"
 "$unisono" train audio-codec "${crumb[@]}"
 "$unisono" train image-codec --shared "$shared" "${crumb[@]}"
-"$unisono" data world --shared "$shared" --workers 2
-"$unisono" data network --shared "$shared"
+"$unisono" data world --shared "$shared" --workers 2 "${scale[@]}"
+"$unisono" data network --shared "$shared" "${scale[@]}"
 "$unisono" train network --size nano "${network[@]}"
 home=${UNISONO_HOME:-$HOME/.cache/unisono}
 "$unisono" bench quality --model "$home/networks/nano" --shared "$shared" ${CRUMB:+--samples 2 --records "$home/records"}

@@ -120,7 +120,8 @@ def test_parts_of_sound_pictures_and_clips(tokenizer: OmniTokenizer) -> None:
     assert np.array_equal(np.concatenate(clip.audio), tokenizer.audio_part(tone(1.2), 16000).codes)
     assert len(tokenizer.video_part([drawing()], tone(1.2), 16000).audio) == 1
     assert tokenizer.video_part([drawing()]).audio == tokenizer.video_part([drawing()], np.zeros(0, np.float32)).audio == []
-    assert len(tokenizer.video_part([drawing()] * 70).frames) == NUM_TIMES
+    with pytest.raises(UserError, match="32 s"):
+        tokenizer.video_part([drawing()] * (NUM_TIMES + 1))
     ids, _ = tokenizer.encode([Message("user", [sound, clip, Video([clip.frames[0]]), Text("hm")])])
     assert tokenizer.vocab.name(int(ids[-1])) == "<|end|>"
 

@@ -6,7 +6,7 @@ import torch
 
 from unisono.core.errors import UserError
 from unisono.model.config import Qwen3Config, preset
-from unisono.model.transformer import IGNORE, Qwen3, packed_mask
+from unisono.model.transformer import IGNORE, Qwen3, blockwise_attention, packed_mask
 
 VOCAB = 320
 
@@ -92,3 +92,12 @@ def test_impossible_shapes_are_refused() -> None:
         preset("tiny", VOCAB, model_type="mamba")
     with pytest.raises(TypeError):
         Qwen3Config(n_embd=3)   # type: ignore[call-arg]
+
+
+@torch.no_grad()
+def test_attention_a_quarter_at_a_time_is_attention() -> None:
+    random = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(2, heads, 64, 16, generator=random) for heads in (4, 2, 2))
+    mask = packed_mask(torch.tensor([[0] * 20 + [1] * 44, [0] * 64]))
+    expected = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
+    assert torch.allclose(blockwise_attention(q, k, v, mask), expected, atol=1e-6)

@@ -7,10 +7,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from unisono.data.pictures import BACKGROUNDS, EMOJI, Thing, draw_emoji, draw_things
+from unisono.data.pictures import BACKGROUNDS, EMOJI, Thing, draw_emoji, draw_things, draw_word
 from unisono.data.samples import random_things
 from unisono.data.world import draw_request
-from unisono.tasks.vision import FigureReader, Seen, read_scene, score_scene
+from unisono.tasks.vision import DigitReader, FigureReader, Seen, read_scene, score_scene
 
 NUM_SCENES = 80
 
@@ -59,6 +59,16 @@ def test_figures_are_named(spoil) -> None:
         picture = draw_emoji(name, x=32 + rng.uniform(-4, 4), y=32 + rng.uniform(-4, 4), width=rng.uniform(30, 54))
         right += reader.read(spoil(picture, n)) == name
     assert right / len(EMOJI) >= 0.97
+
+
+def test_digits_are_read() -> None:
+    rng = random.Random(6)
+    reader = DigitReader([(digit, np.asarray(draw_word(digit, rng))) for digit in 5 * "0123456789"])
+    right = [reader.read(spoiled(draw_word(digit, rng), n)) == digit for n, digit in enumerate(10 * "0123456789")]
+    assert sum(right) >= 97
+    reader.read(np.full((64, 64, 3), 255, np.uint8))
+    with pytest.raises(ValueError, match="example"):
+        DigitReader([])
 
 
 def test_wishes_are_scored() -> None:

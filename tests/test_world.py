@@ -8,7 +8,7 @@ import pytest
 
 from unisono.core.errors import UserError
 from unisono.data import pictures, sayings
-from unisono.data.pictures import COLOURS, EMOJI, SHAPES, Thing, draw_emoji, draw_word
+from unisono.data.pictures import COLOURS, EMOJI, SHAPES, Thing, draw_emoji, draw_things, draw_word, resolution
 from unisono.data.raw import Clip, Exchange, Picture
 from unisono.data.splits import split_of
 from unisono.data.words import WORDS
@@ -183,3 +183,14 @@ def test_figures_differ_and_pictures_carry_their_kind() -> None:
     assert len({draw_emoji(name).tobytes() for name in EMOJI}) == len(EMOJI) >= 75
     raw = MAKERS["see_emoji"](random.Random(3))
     assert isinstance(raw.exchanges[0].shown[0], Picture) and raw.truth["name"] in raw.exchanges[0].answer.text
+
+
+@pytest.mark.parametrize("draw", [lambda: draw_emoji("cat", x=30, y=34, width=40), lambda: draw_word("42", random.Random(1)),
+                                  lambda: draw_things([Thing("star", "red", "big", 20, 40)])])
+def test_a_finer_picture_shows_the_same(draw) -> None:
+    coarse = draw()
+    with resolution(128):
+        fine = draw()
+    assert coarse.size == (64, 64) and fine.size == (128, 128) and draw().size == (64, 64)
+    apart = np.abs(np.asarray(fine.reduce(2), float) - np.asarray(coarse, float)).mean()
+    assert apart < 3, apart

@@ -40,7 +40,7 @@ def _chat(command: argparse.ArgumentParser) -> None:
     command.add_argument("question", nargs="*", help="one question; without any, a conversation starts")
     _media(command)
     command.add_argument("--out", default="text", metavar="LIST", help="what replies are made of: text,audio,image (default: text)")
-    command.add_argument("--voice", default="heart", help="voice of spoken replies: heart, joe or slt (default: heart)")
+    command.add_argument("--voice", default="heart", help="voice of spoken replies (default: heart)")
     command.add_argument("--save", metavar="DIR", help="where spoken and drawn replies go (default: a temporary folder)")
     command.add_argument("--engine", default="auto", choices=("auto", "onnx", "torch"), help="what computes (default: the fastest here)")
     command.add_argument("--seed", type=int, help="the same seed gives the same reply")
@@ -61,6 +61,7 @@ def _data(command: argparse.ArgumentParser) -> None:
     command.add_argument("--shared", type=Path, required=True, metavar="DIR", help="folder with the recordings, pictures and texts")
     command.add_argument("--workers", type=int, default=1, help="processes that speak at once (default: 1)")
     command.add_argument("--size", default="nano", help="whose token shards: nano or small (default: nano)")
+    command.add_argument("--scale", type=float, default=1.0, help="share of the usual amount, e.g. 0.01 to try the path (default: 1)")
     _run_options(command)
 
 
@@ -68,6 +69,7 @@ def _train(command: argparse.ArgumentParser) -> None:
     command.add_argument("what", choices=("audio-codec", "image-codec", "network"))
     command.add_argument("--size", default="nano", help="tiny, nano, small or base (default: nano)")
     command.add_argument("--shared", type=Path, metavar="DIR", help="folder with picture archives (image codec)")
+    command.add_argument("--name", default="", help="network: name of the run and of the finished folder (default: its size)")
     command.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="override a recipe's field, e.g. loop.num_steps=500")
     command.add_argument("--minutes", type=float, default=0, help="stop after so many minutes; the next call goes on (default: no limit)")
     _run_options(command)
@@ -78,6 +80,7 @@ def _bench(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", metavar="DIR", help="folder of a network (default: the weights in the package)")
     command.add_argument("--shared", type=Path, metavar="DIR", help="folder with the held-out recordings (codec and quality)")
     command.add_argument("--samples", type=int, default=100, help="test samples of each task (default: 100)")
+    command.add_argument("--twin", metavar="DIR", help="quality: a network trained on texts alone, to read beside this one")
     command.add_argument("--only", default="", metavar="LIST", help="quality: only these measures")
     command.add_argument("--records", type=Path, default=Path("records"), help="where the record goes (default: records)")
     _run_options(command)

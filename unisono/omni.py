@@ -93,6 +93,9 @@ class Conversation:
             raise UserError(f"outputs are made of {', '.join(OUTPUTS)}; got {', '.join(sorted(self.outputs)) or 'none'}")
         if seed is not None and seed < 0:
             raise UserError(f"a seed is a whole number from 0 on, got {seed}")
+        known = omni.tokenizer.voices
+        if "audio" in self.outputs and known and voice not in known:
+            raise UserError(f"no voice {voice!r}; this network speaks as {', '.join(known)}")
         self.seed, self.finish_reason = seed, None
         self.making: Making | None = None       # the latest reply
         self.session = Session(omni.engine)

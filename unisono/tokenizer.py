@@ -4,6 +4,7 @@ A folder of a trained network holds tokenizer.json, vocabulary.json, audio_codec
 
 Shapes: N samples, F audio frames, L ids. pcm is float32 mono in [-1, 1].
 """
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from PIL import Image as Pictures
 
 from unisono.codecs.audio import AudioCodec
 from unisono.codecs.image import ImageCodec
+from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
 from unisono.tokens.message import Audio, Codes, Image, Message, Part, Text, Video
 from unisono.tokens.template import Template
@@ -59,8 +61,10 @@ Event = TextDelta | AudioDelta | ImageDelta | TurnEnd
 class OmniTokenizer:
     """Everything between what people send and what the network reads."""
 
-    def __init__(self, vocab: Vocabulary, text: TextTokenizer, audio_codec: AudioCodec, image_codec: ImageCodec) -> None:
+    def __init__(self, vocab: Vocabulary, text: TextTokenizer, audio_codec: AudioCodec, image_codec: ImageCodec,
+                 voices: Sequence[str] = ()) -> None:
         self.vocab, self.text = vocab, text
+        self.voices = list(voices)      # that the network was taught to speak with, the usual one first
         self.audio_codec, self.image_codec = audio_codec, image_codec
         self.template = Template(vocab, text)
 
@@ -69,7 +73,7 @@ class OmniTokenizer:
         """Reads the folder of a trained network; UserError says what is missing."""
         folder = Path(folder)
         return cls(Vocabulary.load(folder / "vocabulary.json"), TextTokenizer.load(folder / "tokenizer.json"),
-                   AudioCodec.load(folder / "audio_codec"), ImageCodec.load(folder / "image_codec"))
+                   AudioCodec.load(folder / "audio_codec"), ImageCodec.load(folder / "image_codec"), _voices(folder))
 
     def save(self, folder: str | Path) -> None:
         """Writes everything beside the network's weights."""
@@ -77,6 +81,7 @@ class OmniTokenizer:
         folder.mkdir(parents=True, exist_ok=True)
         atomic_write(folder / "tokenizer.json", self.text.save)
         atomic_write(folder / "vocabulary.json", self.vocab.save)
+        atomic_write(folder / "voices.json", lambda part: part.write_text(json.dumps(self.voices) + "\n"))
         self.audio_codec.save(folder / "audio_codec")
         self.image_codec.save(folder / "image_codec")
 
@@ -97,9 +102,11 @@ class OmniTokenizer:
     def video_part(self, frames: Sequence[Pictures.Image], pcm: NDArray[np.float32] | None = None,
                    sample_rate: int = 16000) -> Video:
         """Pictures at two a second, and the sound of the clip -> codes of both, half second by half second."""
-        frames = list(frames)[:NUM_TIMES]
+        frames = list(frames)
         if not frames:
             raise ValueError("expected a clip of at least one picture")
+        if len(frames) > NUM_TIMES:
+            raise UserError(f"a clip may last {NUM_TIMES * TIME_STEP_S:.0f} s at two pictures a second, got {len(frames)} pictures; cut it")
         codes = self.picture_codes(frames)
         if pcm is None or not len(pcm):
             return Video(codes)
@@ -138,6 +145,19 @@ class OmniTokenizer:
         for event in [event for id in ids for event in decoder.push(int(id))] + list(decoder.flush()):
             _collect(parts, event)
         return [Text(part.text.strip(" ")) if isinstance(part, Text) else part for part in parts]
+
+
+def _voices(folder: Path) -> list[str]:
+    """Names of voices beside a network; none where the file is missing, as with networks that were never taught to speak."""
+    try:
+        found = json.loads((folder / "voices.json").read_text())
+    except FileNotFoundError:
+        return []
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise UserError(f"{folder / 'voices.json'} is damaged: expected a list of names") from None
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise UserError(f"{folder / 'voices.json'} is damaged: expected a list of names")
+    return found
 
 
 class Decoder:

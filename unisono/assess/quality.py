@@ -19,7 +19,7 @@ from unisono.assess.judge import comparable, transcribe, word_error_rate
 from unisono.core.errors import UserError
 from unisono.core.progress import track
 from unisono.core.record import mean_stderr, write_record
-from unisono.data.pictures import EMOJI, draw_emoji
+from unisono.data.pictures import EMOJI, SIZE, draw_emoji, draw_word, resolution
 from unisono.data.raw import Clip, Raw
 from unisono.data.recordings import iter_recordings
 from unisono.data.samples import draw_sample
@@ -31,7 +31,8 @@ from unisono.media import Footage, Sound
 from unisono.model.hf import load_pretrained
 from unisono.model.transformer import Qwen3
 from unisono.omni import Input, Omni, Reply
-from unisono.tasks.vision import FigureReader, score_scene
+from unisono.tasks.vision import DigitReader, FigureReader, score_scene
+from unisono.tokenizer import fit
 
 Numbers = dict[str, object]
 WRITE_DOWN = "Write down what you hear."
@@ -43,7 +44,7 @@ class Bench:
 
     def __init__(self, omni: Omni, arguments: argparse.Namespace) -> None:
         self.omni, self.samples = omni, arguments.samples
-        self.shared, self.home = arguments.shared, arguments.home
+        self.shared, self.home, self.twin = arguments.shared, arguments.home, arguments.twin
 
     def waves(self, source: str) -> list[tuple[np.ndarray, dict]]:
         """Up to `samples` (pcm, item) of the test split of one source under home/speech."""
@@ -59,10 +60,11 @@ class Bench:
     def world(self, task: str) -> list[Raw]:
         """`samples` conversations of the small world from its test split."""
         rng, found = random.Random(f"test {task}"), []
-        while len(found) < self.samples:
-            raw = MAKERS[task](rng)
-            if split_of(raw.key) == "test":
-                found.append(raw)
+        with resolution(self.omni.tokenizer.image_codec.image_size):
+            while len(found) < self.samples:
+                raw = MAKERS[task](rng)
+                if split_of(raw.key) == "test":
+                    found.append(raw)
         return found
 
     def ask(self, *parts: Input, outputs: tuple[str, ...] = ("text",), voice: str = "heart") -> Reply:
@@ -101,14 +103,26 @@ def _wer(refs: list[str], hyps: list[str]) -> Numbers:
 
 
 def image_codec(bench: Bench) -> Numbers:
-    """PSNR in dB of pictures never drawn in training."""
+    """PSNR in dB of pictures never drawn in training; printed digits that a reader of its own reads before and after."""
     codec, rng, numbers = bench.omni.tokenizer.image_codec, random.Random("test pictures"), {}
     for kind in ("scene", "emoji", "word", "motion"):
-        pixels = np.stack([draw_sample(kind, rng, np.zeros(0)) for _ in range(bench.samples)])
-        true = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+        with resolution(codec.image_size):
+            true = _pixels([draw_sample(kind, rng, np.zeros(0)) for _ in range(bench.samples)])
         error = (codec.decode(codec.encode(true)) - true).square().mean(dim=(1, 2, 3))
         numbers[f"{kind}_psnr_db"] = mean_stderr((-10 * torch.log10(error + 1e-9)).tolist())
+    with resolution(codec.image_size):
+        reader = DigitReader([(digit, np.asarray(draw_word(digit, rng))) for digit in 20 * "0123456789"])
+        digits = [rng.choice("0123456789") for _ in range(bench.samples)]
+        true = _pixels([np.asarray(draw_word(digit, rng)) for digit in digits])
+    for name, pixels in (("original", true), ("decoded", codec.decode(codec.encode(true)).clip(0, 1))):
+        pictures = pixels.permute(0, 2, 3, 1).numpy()
+        numbers[f"digits_{name}"] = mean_stderr([float(reader.read(one) == digit) for one, digit in zip(pictures, digits)])
     return numbers
+
+
+def _pixels(pictures: list[np.ndarray]) -> torch.Tensor:
+    """(S, S, 3) uint8 each -> (N, 3, S, S) in [0, 1]."""
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
 
 
 def hears(bench: Bench) -> Numbers:
@@ -165,7 +179,7 @@ def draws(bench: Bench) -> Numbers:
         reply = bench.ask(raw.exchanges[0].question.text, outputs=("text", "image"))
         wanted = [(shape, colour, size if raw.truth["form"] == "one" and size in raw.key else None)
                   for shape, colour, size in raw.truth["things"]]
-        picture = np.asarray(reply.pictures[0]) if reply.pictures else np.full((64, 64, 3), 255, np.uint8)
+        picture = np.asarray(fit(reply.pictures[0], SIZE)) if reply.pictures else np.full((SIZE, SIZE, 3), 255, np.uint8)
         for name, right in score_scene(picture, wanted, raw.truth["side"]).items():
             found.setdefault(name, []).append(float(right))
     numbers: Numbers = {name: mean_stderr(values) for name, values in found.items()}
@@ -174,7 +188,7 @@ def draws(bench: Bench) -> Numbers:
     right = []
     for raw in track(bench.world("draw_emoji"), "draws figures"):
         reply = bench.ask(raw.exchanges[0].question.text, outputs=("text", "image"))
-        right.append(float(bool(reply.pictures) and figures.read(np.asarray(reply.pictures[0])) == raw.truth["name"]))
+        right.append(float(bool(reply.pictures) and figures.read(np.asarray(fit(reply.pictures[0], SIZE))) == raw.truth["name"]))
     return {**numbers, "figures": mean_stderr(right)}
 
 
@@ -193,9 +207,11 @@ def talks(bench: Bench) -> Numbers:
 
 
 def reads(bench: Bench) -> Numbers:
-    """Bits per byte of test stories and dialogues, beside xz and gzip of the same texts put together."""
+    """Bits per byte of test stories and dialogues, beside xz and gzip of the same texts put together, and beside a network
+    of the same size that was trained on texts alone, if --twin names one (`unisono train network --name nano-text`)."""
     numbers: Numbers = {}
     network = load_pretrained(bench.omni.folder)
+    twin = load_pretrained(bench.twin) if bench.twin else None
     for task in ("stories", "dialogues"):
         texts = [text for name, text in documents(bench.shared, "test", {"stories": bench.samples, "dialogues": bench.samples,
                                                                          "books": 0, "sentences": 0}) if name == task]
@@ -205,6 +221,8 @@ def reads(bench: Bench) -> Numbers:
                          "stderr": mean_stderr([b / n for b, n in bits])["stderr"],
                          "xz_bpb": 8 * len(lzma.compress(whole, preset=9)) / len(whole),
                          "gzip_bpb": 8 * len(zlib.compress(whole, 9)) / len(whole)}
+        if twin:
+            numbers[task]["text_only_bpb"] = sum(_bits(bench.omni, twin, text) for text in texts) / sum(n for _, n in bits)
     return numbers
 
 

@@ -1,15 +1,32 @@
-"""A progress bar over anything that takes longer than a moment."""
+"""A progress bar over anything that takes longer than a moment; in a log file, a line now and then."""
+import time
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 Item = TypeVar("Item")
+LINE_EVERY_S = 20.0
+
+
+class Lines(Progress):
+    """A bar in a terminal. Elsewhere, where a bar would show nothing until its end, one line every 20 s."""
+
+    last_line_s = 0.0
+
+    def update(self, task_id: TaskID, **fields: Any) -> None:
+        """As in rich."""
+        super().update(task_id, **fields)
+        if not self.console.is_terminal and time.monotonic() - self.last_line_s > LINE_EVERY_S:
+            self.last_line_s = time.monotonic()
+            task = self._tasks[task_id]
+            total = "?" if task.total is None else f"{task.total:g}"
+            self.console.print(f"{task.description} {task.completed:g}/{total} {task.fields.get('note', '')}", highlight=False)
 
 
 def progress() -> Progress:
     """Description, bar, count, times, and a `note` field."""
-    return Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+    return Lines(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
                     TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
 
 

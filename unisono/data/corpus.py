@@ -193,14 +193,15 @@ def expected_s(text: str) -> float:
     return 0.35 + len(text) / 20
 
 
-def build_world_speech(questions: dict[str, int], answers: dict[str, int], folder: Path, workers: int = 1) -> list[Path]:
+def build_world_speech(questions: dict[str, int], answers: dict[str, int], folder: Path, workers: int = 1,
+                       scale: float = 1.0) -> list[Path]:
     """Speaks the small world into folder/question and folder/answer; -> those sound folders. Resumable.
 
-    folder/unheard holds questions for judging only.
+    folder/unheard holds questions for judging only. `scale`: share of the usual hours.
     """
-    for role, plan in plan_world(questions, answers):
+    for role, plan in plan_world(questions, answers, 5 * scale, 3 * scale):
         build_corpus(plan, Path(folder) / role, workers, role=role)
-    build_corpus(plan_unheard(questions), Path(folder) / "unheard", workers, role="question", split="test")
+    build_corpus(plan_unheard(questions, max(1, int(300 * scale))), Path(folder) / "unheard", workers, role="question", split="test")
     return [shard for role in ("question", "answer") for shard in shard_folders(Path(folder) / role)]
 
 
@@ -238,14 +239,19 @@ def _read_packed(path: Path) -> list[dict]:
         return [json.loads(line) for line in lines]
 
 
-def build_codec_speech(shared_data_folder: Path, folder: Path, workers: int = 1) -> list[Path]:
-    """Recordings, then 3.5 h of synthesized sentences; -> the sound folders, each whole."""
+def build_reply_speech(shared_data_folder: Path, folder: Path, workers: int = 1, scale: float = 1.0) -> None:
+    """Three hours of open sentences in the main reply voice, so that it can say more than the small world's answers."""
+    build_corpus(plan_sentences(shared_data_folder, [ALL_ANSWERS[0]], 3 * scale, seed=2), Path(folder), workers)
+
+
+def build_codec_speech(shared_data_folder: Path, folder: Path, workers: int = 1, scale: float = 1.0) -> list[Path]:
+    """Recordings, then 3.5 h of synthesized sentences; -> the sound folders, each whole. `scale`: share of the usual hours."""
     folder = Path(folder)
     copy_recordings(shared_data_folder, folder / "recordings")
     by_engine: dict[str, list[str]] = {}
     for voice in list_voices():
         by_engine.setdefault(voice.engine, []).append(voice.name)
     for engine, hours, count in (("hibari", 1.5, 7), ("flite", 0.5, 12), ("espeak", 0.5, 20), ("piper", 1.0, 7)):
-        plan = plan_sentences(shared_data_folder, by_engine[engine][:count], hours)
+        plan = plan_sentences(shared_data_folder, by_engine[engine][:count], hours * scale)
         build_corpus(plan, folder / engine, workers)
     return [folder / "recordings", *(shard for engine in by_engine for shard in shard_folders(folder / engine))]

@@ -1,10 +1,12 @@
-"""Drawing: scenes of coloured shapes, emoji, printed words and moving things, 64 x 64 pixels, truth known.
+"""Drawing: scenes of coloured shapes, emoji, printed words and moving things, truth known.
 
-Everything is drawn four times as large and shrunk, which smooths the edges. Coordinates are pixels of the
-finished picture, origin at the top left.
+Everything is drawn large and shrunk, which smooths the edges. Places and sizes are in units of 1/64 of a side,
+origin at the top left; how many pixels a side has is set by `resolution`.
 """
+import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from math import cos, pi, sin
@@ -14,8 +16,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from unisono.core.errors import UserError
 
-SIZE = 64
-OVER = 4
+SIZE = 64           # units a side
+OVER = 4            # pixels a unit of what is then shrunk
+PIXELS: ContextVar[int] = ContextVar("pixels a side", default=SIZE)
 COLOURS = {"red": (220, 40, 40), "green": (40, 160, 60), "blue": (45, 85, 220), "yellow": (245, 215, 50),
            "orange": (245, 140, 30), "purple": (150, 60, 190), "black": (30, 30, 30), "brown": (130, 80, 40)}
 RADII = {"small": 6.0, "big": 10.0}
@@ -39,6 +42,21 @@ EMOJI = {
     "camera": "\U0001F4F7", "guitar": "\U0001F3B8", "drum": "\U0001F941", "ball": "⚽", "balloon": "\U0001F388",
     "gift": "\U0001F381", "crown": "\U0001F451", "hat": "\U0001F3A9", "shoe": "\U0001F45F", "glasses": "\U0001F453",
     "cup": "☕", "hammer": "\U0001F528", "scissors": "✂️", "robot": "\U0001F916", "ghost": "\U0001F47B"}
+
+
+@contextlib.contextmanager
+def resolution(pixels: int) -> Iterator[None]:
+    """Within a `with` block, pictures are drawn with so many pixels a side, 64 otherwise."""
+    token = PIXELS.set(pixels)
+    try:
+        yield
+    finally:
+        PIXELS.reset(token)
+
+
+def shrunk(large: Image.Image) -> Image.Image:
+    """The finished picture."""
+    return large.resize((PIXELS.get(), PIXELS.get()), Image.Resampling.BOX)
 
 
 @dataclass(frozen=True)
@@ -94,7 +112,7 @@ def draw_things(things: list[Thing], background: tuple[int, int, int] = (255, 25
     pen = ImageDraw.Draw(large)
     for thing in things:
         SHAPES[thing.shape](pen, thing.x * OVER, thing.y * OVER, RADII[thing.size] * OVER, COLOURS[thing.colour])
-    return large.resize((SIZE, SIZE), Image.Resampling.BOX)
+    return shrunk(large)
 
 
 @lru_cache(maxsize=1)
@@ -115,12 +133,12 @@ def emoji(name: str) -> Image.Image:
 
 
 def draw_emoji(name: str, *, x: float = 32, y: float = 32, width: float = 48) -> Image.Image:
-    """The emoji centred at (x, y), its longer side `width` pixels, on white."""
-    figure = emoji(name)
-    scale = width / max(figure.size)
+    """The emoji centred at (x, y), its longer side `width` units, on white."""
+    figure, unit = emoji(name), PIXELS.get() / SIZE
+    scale = width * unit / max(figure.size)
     figure = figure.resize((max(1, round(figure.width * scale)), max(1, round(figure.height * scale))), Image.Resampling.LANCZOS)
-    page = Image.new("RGB", (SIZE, SIZE), "white")
-    page.paste(figure, (round(x - figure.width / 2), round(y - figure.height / 2)), figure)
+    page = Image.new("RGB", (PIXELS.get(), PIXELS.get()), "white")
+    page.paste(figure, (round(x * unit - figure.width / 2), round(y * unit - figure.height / 2)), figure)
     return page
 
 
@@ -130,7 +148,7 @@ def _print_font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def draw_word(word: str, rng: random.Random) -> Image.Image:
-    """A printed word, dark on light, as large as 58 pixels of width and 30 of height allow."""
+    """A printed word, dark on light, as large as 58 units of width and 30 of height allow."""
     size = 30 * OVER
     box = _print_font(size).getbbox(word)
     size = int(size * min(1.0, 58 * OVER / (box[2] - box[0])))
@@ -142,14 +160,14 @@ def draw_word(word: str, rng: random.Random) -> Image.Image:
     left = (SIZE * OVER - (box[2] - box[0])) / 2 + rng.uniform(-2, 2) * OVER - box[0]
     top = (SIZE * OVER - (box[3] - box[1])) / 2 + rng.uniform(-8, 8) * OVER - box[1]
     ImageDraw.Draw(page).text((left, top), word, font=font, fill=ink)
-    return page.resize((SIZE, SIZE), Image.Resampling.BOX)
+    return shrunk(page)
 
 
 MOTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1), "still": (0, 0)}
 
 
 def draw_motion(draw: Callable[[float, float], Image.Image], motion: str, num_frames: int, rng: random.Random) -> list[Image.Image]:
-    """`draw(x, y)` at places that move one way by 6 to 8 pixels a frame."""
+    """`draw(x, y)` at places that move one way by 6 to 8 units a frame."""
     dx, dy = MOTIONS[motion]
     step = rng.uniform(6, 8)
     reach = step * (num_frames - 1) / 2

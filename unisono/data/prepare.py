@@ -13,6 +13,7 @@ import numpy as np
 
 from unisono.core.progress import progress
 from unisono.data.codebank import CodeBank
+from unisono.data.pictures import resolution
 from unisono.data.raw import Clip, Picture, Raw
 from unisono.data.shard import ShardWriter
 from unisono.data.splits import split_of
@@ -105,7 +106,8 @@ def world_conversations(task: str, count: int, split: str, coder: Coder, seed: i
     """`count` conversations of one task of the small world that belong to `split`."""
     rng = random.Random(f"{seed} {task} {split}")
     while count > 0:
-        raws = [MAKERS[task](rng) for _ in range(BATCH)]
+        with resolution(coder.tokenizer.image_codec.image_size):
+            raws = [MAKERS[task](rng) for _ in range(BATCH)]
         raws = [raw for raw in raws if split_of(raw.key) == split][:count]
         coder.see(raws)
         count -= len(raws)

@@ -52,8 +52,8 @@ def _figure(rng: random.Random):
     return lambda x, y: draw_things([Thing(shape, colour, size, x, y)])
 
 
-def load_stories(archive: Path) -> np.ndarray:
-    """Illustrations of storybook_images.tar -> (N, S, S, 3) uint8, fitted on white, in the archive's order."""
+def load_stories(archive: Path, size: int = SIZE) -> np.ndarray:
+    """Illustrations of storybook_images.tar -> (N, size, size, 3) uint8, fitted on white, in the archive's order."""
     if not archive.exists():
         raise UserError(f"no picture archive at {archive}; expected storybook_images.tar (see the model card for its source)")
     pictures = []
@@ -61,8 +61,8 @@ def load_stories(archive: Path) -> np.ndarray:
         for member in tar:
             if member.name.endswith(".webp"):
                 picture = Image.open(io.BytesIO(tar.extractfile(member).read())).convert("RGB")
-                picture.thumbnail((SIZE, SIZE), Image.Resampling.LANCZOS)
-                page = Image.new("RGB", (SIZE, SIZE), "white")
-                page.paste(picture, ((SIZE - picture.width) // 2, (SIZE - picture.height) // 2))
+                picture.thumbnail((size, size), Image.Resampling.LANCZOS)
+                page = Image.new("RGB", (size, size), "white")
+                page.paste(picture, ((size - picture.width) // 2, (size - picture.height) // 2))
                 pictures.append(np.asarray(page))
     return np.stack(pictures)

@@ -15,6 +15,7 @@ from torch.nn import functional
 from unisono.model.config import Qwen3Config
 
 IGNORE = -100   # a label that is not learned
+BLOCKS = 4      # pieces of the queries in blockwise_attention
 
 
 class KVCache(Protocol):
@@ -48,6 +49,24 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.cat([low * cos - high * sin, high * cos + low * sin], dim=-1)
 
 
+def blockwise_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
+    """Attention under a causal mask in plain operators, a quarter of the queries at a time, so that what lies ahead is not computed.
+
+    (B, H, T, D), (B, K, T, D) twice, (B, 1, T, T) bool -> (B, H, T, D). Compiled for a CPU it takes half the time of
+    scaled_dot_product_attention forward and backward (T 512, 4 heads, bf16: 26 ms, not 51; dev/LOG.md 2026-11-21);
+    uncompiled it is slower.
+    """
+    repeats, width = q.shape[1] // k.shape[1], q.shape[2] // BLOCKS
+    k, v = k.repeat_interleave(repeats, dim=1), v.repeat_interleave(repeats, dim=1)
+    parts = []
+    for start in range(0, q.shape[2], width):
+        end = start + width
+        scores = (q[:, :, start:end] @ k[:, :, :end].transpose(-1, -2)).float() * q.shape[-1] ** -0.5
+        weights = scores.masked_fill(~mask[:, :, start:end, :end], float("-inf")).softmax(-1).to(v.dtype)
+        parts.append(weights @ v[:, :, :end])
+    return torch.cat(parts, dim=2)
+
+
 class Attention(nn.Module):
     def __init__(self, config: Qwen3Config, layer: int) -> None:
         super().__init__()
@@ -70,8 +89,11 @@ class Attention(nn.Module):
         q, k = rotate(q, *rope).to(v.dtype), rotate(k, *rope).to(v.dtype)
         if kv_cache is not None:
             k, v = kv_cache.append(self.layer, k, v)
-        is_causal = mask is None and T > 1
-        y = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=is_causal, enable_gqa=True)
+        if mask is not None and kv_cache is None and T % BLOCKS == 0 and q.device.type == "cpu" and torch.compiler.is_compiling():
+            y = blockwise_attention(q, k, v, mask)
+        else:
+            is_causal = mask is None and T > 1
+            y = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=is_causal, enable_gqa=True)
         return self.o_proj(y.transpose(1, 2).reshape(B, T, -1))
 
 

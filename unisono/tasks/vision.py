@@ -299,6 +299,31 @@ class FigureReader:
         return np.append(opponent.reshape(-1) / 16, 0.5 * proportion).astype(np.float32)
 
 
+class DigitReader:
+    """Reads one printed digit by the nearest of the examples it was given, as its ink stands in a frame around it."""
+
+    def __init__(self, examples: Sequence[tuple[str, NDArray]]) -> None:
+        if not examples:
+            raise ValueError("expected at least one example")
+        self.names = [name for name, _ in examples]
+        self.features = np.stack([self._features(as_pixels(picture)) for _, picture in examples])
+
+    def read(self, picture: NDArray) -> str:
+        """The digit of the nearest example."""
+        return self.names[int(np.linalg.norm(self.features - self._features(as_pixels(picture)), axis=1).argmin())]
+
+    @staticmethod
+    def _features(pixels: Pixels) -> NDArray[np.float32]:
+        """Ink on a 16 x 16 grid over its frame, scaled to length 1, and the frame's proportions."""
+        ink = np.abs(background(pixels) - pixels).mean(axis=-1)
+        mask = ink >= 0.3 * float(ink.max())        # all of an empty page
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        steps = (np.arange(16) + 0.5) / 16
+        high, wide = rows[-1] + 1 - rows[0], columns[-1] + 1 - columns[0]
+        cells = _sample(ink, rows[0] + steps * high - 0.5, columns[0] + steps * wide - 0.5).reshape(-1)
+        return np.append(cells / max(float(np.linalg.norm(cells)), 1e-6), 0.5 * np.log(high / wide)).astype(np.float32)
+
+
 def _span(used: NDArray[np.bool_], all_used: NDArray[np.bool_]) -> tuple[float, float]:
     """First and last place with ink, dirt far away from the largest part left out."""
     near = np.flatnonzero(used)

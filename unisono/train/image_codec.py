@@ -12,8 +12,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from unisono.codecs.image import ImageCodec, ImageCodecConfig
+from unisono.data.pictures import resolution
 from unisono.data.samples import KINDS, draw_sample
 from unisono.train.loop import LoopConfig, Numbers
+
+
+CODECS = {"nano": ImageCodecConfig(), "small": ImageCodecConfig(image_size=128, fine_channels=128, coarse_channels=320)}
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,8 @@ class ImageCodecProgram:
         rng = random.Random(self.recipe.loop.seed * 1_000_003 + step)
         kinds = rng.choices(self.kinds, self.weights, k=self.recipe.batch_size)
         num_train = int(len(self.stories) * 0.95)
-        return {"pixels": _stack([draw_sample(kind, rng, self.stories[:num_train]) for kind in kinds])}
+        with resolution(self.recipe.codec.image_size):
+            return {"pixels": _stack([draw_sample(kind, rng, self.stories[:num_train]) for kind in kinds])}
 
     def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Numbers]:
         """Absolute and squared error, and the error of the gradients, which keeps edges and letters."""
@@ -62,7 +67,8 @@ class ImageCodecProgram:
         rng = random.Random("validation")
         num_train = int(len(self.stories) * 0.95)
         for kind in self.kinds:
-            pixels = _stack([draw_sample(kind, rng, self.stories[num_train:]) for _ in range(32)])
+            with resolution(self.recipe.codec.image_size):
+                pixels = _stack([draw_sample(kind, rng, self.stories[num_train:]) for _ in range(32)])
             device = next(self.model.parameters()).device
             made = self.model.decode(self.model.encode(pixels.to(device))).cpu()
             error = (made - pixels).square().mean(dim=(1, 2, 3))

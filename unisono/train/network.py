@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from unisono.core.errors import UserError
 from unisono.data.loader import PAD, Loader, LoaderConfig
 from unisono.data.shard import Shard
 from unisono.model.config import preset
@@ -29,9 +30,15 @@ class NetworkRecipe:
     loader: LoaderConfig = field(default_factory=LoaderConfig)
     task_weights: dict[str, float] = field(default_factory=lambda: {"books": 0.25, "dialogues": 0.35, "stories": 0.6,
                                                                     "sentences": 0.4, "hear_words": 1.5, "speak": 1.5})
+    tasks: tuple[str, ...] = ()       # train on these alone; empty = on all
     text_weight: float = 3.0          # of a word beside a code: codes carry most of the nats, words most of the sense
     start_from: str = ""              # folder of a network whose weights are the start
     compile: bool = True
+
+
+# A picture of 128 pixels is 256 codes: longer rows, and pictures weigh more. Sized for 8 minutes a piece on one GPU.
+RECIPES = {"small": NetworkRecipe(size="small", loader=LoaderConfig(batch_size=32, row_length=1536), loop=LoopConfig(
+    num_steps=4000, learning_rate=1e-3, warmup_steps=200, weight_decay=0.1, beta2=0.95, validate_every=500, muon=True))}
 
 
 class NetworkProgram:
@@ -39,11 +46,16 @@ class NetworkProgram:
 
     def __init__(self, recipe: NetworkRecipe, train: Shard, val: Shard) -> None:
         self.recipe = recipe
-        self.loader = Loader(train, recipe.loader, recipe.task_weights)
+        unknown = set(recipe.tasks) - set(train.task_names)
+        if unknown:
+            raise UserError(f"no task {min(unknown)!r} in the shards; choose from {', '.join(train.task_names)}")
+        weights = {task: 0.0 for task in train.task_names if recipe.tasks and task not in recipe.tasks}
+        self.loader = Loader(train, recipe.loader, {**recipe.task_weights, **weights})
         self.val = val
         vocab_size, self.text_end = train.manifest["vocab_size"], train.manifest["text_end"]
         self.model = (load_pretrained(recipe.start_from) if recipe.start_from else Qwen3(preset(recipe.size, vocab_size)))
         self.forward = torch.compile(self.model, dynamic=False) if recipe.compile else self.model
+        self.cross_entropy = torch.compile(self._cross_entropy, dynamic=True) if recipe.compile else self._cross_entropy
         self.players: dict[str, tuple[nn.Module, object]] = {"network": (self.model, self.loss)}
 
     def batch(self, step: int) -> dict[str, Tensor]:
@@ -62,9 +74,12 @@ class NetworkProgram:
         """-> (L,) nats, (L,) labels of the learned positions."""
         hidden = self.forward(batch["ids"], batch["positions"], packed_mask(batch["documents"]))
         places = (batch["labels"].flatten() != PAD).nonzero()[:, 0]
-        logits = self.model.logits(hidden.flatten(0, 1)[places])
         labels = batch["labels"].flatten()[places]
-        return functional.cross_entropy(logits.float(), labels, reduction="none"), labels
+        return self.cross_entropy(hidden.flatten(0, 1)[places], labels), labels
+
+    def _cross_entropy(self, hidden: Tensor, labels: Tensor) -> Tensor:
+        """(L, C) hidden states -> (L,) nats."""
+        return functional.cross_entropy(self.model.logits(hidden).float(), labels, reduction="none")
 
     def validate(self) -> Numbers:
         """Nats per learned id, task by task, over up to 16 rows of each task of the validation shard."""

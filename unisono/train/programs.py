@@ -2,9 +2,10 @@
 
 Under --home:  speech/codec, speech/world   sound for training            runs/<what>-<size>    checkpoints
                codes                        the same sound as codes       shards/<split>        token shards
-               networks/<size>              the finished network with tokenizer and codecs
+               networks/<size>              the finished network with tokenizer and codecs (--name: another folder)
 """
 import argparse
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +20,8 @@ from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
 from unisono.core.record import write_record
 from unisono.data.codebank import CodeBank, encode_waves
-from unisono.data.corpus import build_codec_speech, build_world_speech
-from unisono.data.prepare import Counts, prepare
+from unisono.data.corpus import ALL_ANSWERS, build_codec_speech, build_reply_speech, build_world_speech
+from unisono.data.prepare import REPLY_VOICES, Counts, prepare
 from unisono.data.samples import load_stories
 from unisono.data.shard import Shard
 from unisono.data.texts import documents
@@ -31,9 +32,9 @@ from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.text import TextTokenizer
 from unisono.tokens.vocab import Vocabulary
 from unisono.train.audio_codec import AudioCodecProgram, AudioCodecRecipe
-from unisono.train.image_codec import ImageCodecProgram, ImageCodecRecipe
+from unisono.train.image_codec import CODECS, ImageCodecProgram, ImageCodecRecipe
 from unisono.train.loop import Outcome, run as run_loop
-from unisono.train.network import NetworkProgram, NetworkRecipe
+from unisono.train.network import RECIPES, NetworkProgram, NetworkRecipe
 
 TEXT_SIZES = {"tiny": 512, "nano": 4096, "small": 16384, "base": 32768}
 TEXT_LIMITS = {"dialogues": 3000, "books": 2000, "sentences": 20000}
@@ -46,11 +47,13 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.command == "train":
         _trained(arguments)
     elif arguments.what == "speech":
-        build_codec_speech(arguments.shared, arguments.home / "speech" / "codec", arguments.workers)
+        build_codec_speech(arguments.shared, arguments.home / "speech" / "codec", arguments.workers, arguments.scale)
     elif arguments.what == "world":
-        build_world_speech(*spoken_texts(1, 60000), arguments.home / "speech" / "world", arguments.workers)
+        speech, workers, scale = arguments.home / "speech", arguments.workers, arguments.scale
+        build_reply_speech(arguments.shared, speech / ALL_ANSWERS[0], workers, scale)
+        build_world_speech(*spoken_texts(1, max(1, int(60000 * scale))), speech / "world", workers, scale)
     else:
-        network_data(arguments.home, arguments.shared, arguments.size)
+        network_data(arguments.home, arguments.shared, arguments.size, arguments.scale)
     return 0
 
 
@@ -80,19 +83,20 @@ def text_tokenizer(home: Path, shared: Path, size: int) -> TextTokenizer:
     return TextTokenizer.load(path)
 
 
-def network_data(home: Path, shared: Path, size: str = "nano") -> None:
-    """Codes of all speech, then the token shards of every split."""
-    audio, image = finished(home, "audio-codec", AudioCodec), finished(home, "image-codec", ImageCodec)
+def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.0) -> None:
+    """Codes of all speech, then the token shards of every split. `scale`: share of the usual number of conversations."""
+    audio, image = finished(home, "audio-codec", AudioCodec), finished(home, image_run(size), ImageCodec)
     coded = []
     for folder in sound_folders(home):
         coded.append(home / "codes" / folder.relative_to(home / "speech"))
         encode_waves(folder, audio, coded[-1])
     text = text_tokenizer(home, shared, TEXT_SIZES[size])
     vocab = Vocabulary(text.size, audio.codebook_size, image.codebook_size)
-    tokenizer = OmniTokenizer(vocab, text, audio, image)
-    tokenizer.save(home / "networks" / size)
     bank = CodeBank(coded)
-    for split, counts, limits in (("val", VAL_COUNTS, VAL_LIMITS), ("train", Counts(), TEXT_LIMITS)):
+    spoken = {item["voice"] for item in bank.items}
+    tokenizer = OmniTokenizer(vocab, text, audio, image, [voice for voice in REPLY_VOICES if voice in spoken])
+    tokenizer.save(home / "networks" / size)
+    for split, counts, limits in (("val", VAL_COUNTS, VAL_LIMITS), ("train", Counts(scale=scale), TEXT_LIMITS)):
         folder = home / "shards" / size / split
         if not (folder / "manifest.json").exists():
             def texts(of: str, limits: dict[str, int] = limits) -> Iterator[tuple[str, str]]:
@@ -103,20 +107,29 @@ def network_data(home: Path, shared: Path, size: str = "nano") -> None:
 def _trained(arguments: argparse.Namespace) -> Outcome:
     """Trains one thing as far as time allows and records what came of it."""
     makers = {"audio-codec": _audio_codec, "image-codec": _image_codec, "network": _network}
-    folder = arguments.home / "runs" / (arguments.what if arguments.what != "network" else f"network-{arguments.size}")
+    name = arguments.name or arguments.size
+    runs = {"audio-codec": "audio-codec", "image-codec": image_run(arguments.size), "network": f"network-{name}"}
+    folder = arguments.home / "runs" / runs[arguments.what]
     program, recipe = makers[arguments.what](arguments)
     loop = replace(recipe.loop, time_limit_s=arguments.minutes * 60) if arguments.minutes else recipe.loop
     outcome = run_loop(program, loop, folder)
     if arguments.what == "network":
-        publish(folder / "network", arguments.home / "networks" / arguments.size)
+        publish(folder / "network", arguments.home / "networks" / arguments.size, arguments.home / "networks" / name)
     if outcome.finished:
         write_record(f"train-{arguments.what}", {**outcome.numbers, "steps": outcome.step, "wall_s": outcome.wall_s},
                      config=to_json(recipe), seeds=[loop.seed], folder=folder)
     return outcome
 
 
-def publish(trained: Path, target: Path) -> None:
+def image_run(size: str) -> str:
+    """The run whose image codec this size uses: sizes that see alike share one."""
+    return f"image-codec-{size}" if size in CODECS and size != "nano" else "image-codec"
+
+
+def publish(trained: Path, made_with: Path, target: Path) -> None:
     """Puts trained weights, in half precision, beside the tokenizer and codecs that their data was made with."""
+    if target != made_with:
+        shutil.copytree(made_with, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("model*.safetensors", "config.json"))
     vocab = Vocabulary.load(target / "vocabulary.json")
     extras = {"eos_token_id": vocab.id("<|end|>"), "pad_token_id": vocab.id("<|pad|>")}
     save_pretrained(load_pretrained(trained, vocab_size=vocab.size), target, extras, dtype=torch.float16)
@@ -129,14 +142,14 @@ def _audio_codec(arguments: argparse.Namespace) -> tuple[AudioCodecProgram, Audi
 
 
 def _image_codec(arguments: argparse.Namespace) -> tuple[ImageCodecProgram, ImageCodecRecipe]:
-    recipe = override(ImageCodecRecipe(), arguments.set)
+    recipe = override(ImageCodecRecipe(codec=CODECS.get(arguments.size, CODECS["nano"])), arguments.set)
     archive = arguments.shared / "storybook_images.tar" if arguments.shared else None
     size = recipe.codec.image_size
-    stories = load_stories(archive) if archive else np.zeros((0, size, size, 3), np.uint8)
+    stories = load_stories(archive, size) if archive else np.zeros((0, size, size, 3), np.uint8)
     return ImageCodecProgram(recipe, stories), recipe
 
 
 def _network(arguments: argparse.Namespace) -> tuple[NetworkProgram, NetworkRecipe]:
-    recipe = override(replace(NetworkRecipe(), size=arguments.size), arguments.set)
+    recipe = override(RECIPES.get(arguments.size, NetworkRecipe(size=arguments.size)), arguments.set)
     shards = arguments.home / "shards" / arguments.size
     return NetworkProgram(recipe, Shard(shards / "train"), Shard(shards / "val")), recipe
