@@ -1,5 +1,7 @@
 """What several tests share: a tiny random network with its codecs, and real files of sound, pictures and clips."""
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from PIL import Image, ImageDraw
 
 from unisono.codecs.audio import AudioCodec, AudioCodecConfig
 from unisono.codecs.image import ImageCodec, ImageCodecConfig
+from unisono.core.home import default_weights
 from unisono.model.config import preset
 from unisono.model.hf import save_pretrained
 from unisono.model.transformer import Qwen3
@@ -111,3 +114,47 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         return path
 
     return make
+
+
+class Running:
+    """A server in a thread of this process, as clients meet it."""
+
+    def __init__(self, folder: Path, **settings: object) -> None:
+        import uvicorn
+
+        from unisono.serve.app import create_app
+        from unisono.serve.guard import Settings
+        from unisono.serve.service import Service
+        self.settings = Settings(**settings)
+        self.service = Service(folder)
+        config = uvicorn.Config(create_app(self.service, self.settings), host="127.0.0.1", port=0, log_config=None,
+                                ws="websockets-sansio", ws_max_size=16_000_000, ws_per_message_deflate=False)
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.thread.start()
+        while not self.server.started:
+            assert self.thread.is_alive(), "the server did not start"
+            time.sleep(0.01)
+        self.port = self.server.servers[0].sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/v1"
+
+    def stop(self) -> None:
+        """Ends it."""
+        self.server.should_exit = True
+        self.thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def tiny_server(tiny_network: Path) -> Iterator[Running]:
+    """The server over the tiny random network: shapes, order and errors."""
+    running = Running(tiny_network)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def shipped_server() -> Iterator[Running]:
+    """The server over the weights that ship: content."""
+    running = Running(default_weights())
+    yield running
+    running.stop()

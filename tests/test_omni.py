@@ -12,6 +12,7 @@ from PIL import Image as Pictures
 
 import unisono
 from unisono import omni as module
+from unisono.core import home
 from unisono.core.errors import UserError
 from unisono.engine.session import Session
 from unisono.media import Footage, Sound
@@ -239,13 +240,13 @@ def test_an_incomplete_folder_is_refused(tiny_network: Path, tmp_path: Path, nam
 
 
 def test_the_package_without_weights_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "shipped", lambda: tmp_path)
+    monkeypatch.setattr(home, "shipped", lambda: tmp_path)
     with pytest.raises(UserError, match="no weights in .* name a folder with --model"):
         Omni()
     for name in ("nano", "small"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text("{}")
-    assert module.default_weights() == tmp_path / "small"
+    assert home.default_weights() == tmp_path / "small"
 
 
 def test_the_public_surface(tiny_network: Path) -> None:

@@ -1,4 +1,4 @@
-"""One command: `unisono chat | show | data | train | bench`. Only reads arguments; the work is done elsewhere."""
+"""One command: `unisono chat | serve | show | data | train | bench`. Only reads arguments; the work is done elsewhere."""
 import argparse
 import os
 import sys
@@ -26,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
     _show(commands.add_parser("show", help="print the ids that a conversation becomes, coloured by modality"))
     _data(commands.add_parser("data", help="build the training data: speech, then token shards"))
     _train(commands.add_parser("train", help="train a codec or the network; resumes where it stopped"))
+    _serve(commands.add_parser("serve", help="answer OpenAI's clients: chat, speech, pictures, live voice"))
     _bench(commands.add_parser("bench", help="measure speed, memory and quality; writes records/"))
     return top
 
@@ -75,6 +76,24 @@ def _train(command: argparse.ArgumentParser) -> None:
     _run_options(command)
 
 
+def _serve(command: argparse.ArgumentParser) -> None:
+    command.description = ("Starts the server. Point any OpenAI client at it: base_url=http://127.0.0.1:8000/v1, any key. "
+                           "Without --keys it serves this machine only.")
+    command.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1; others need keys)")
+    command.add_argument("--port", type=int, default=8000, help="port to listen at (default: 8000)")
+    command.add_argument("--model", metavar="DIR", help="folder of a network (default: the weights in the package)")
+    command.add_argument("--engine", default="auto", choices=("auto", "onnx", "torch"), help="what computes (default: the fastest here)")
+    command.add_argument("--precision", default="int8", choices=("float32", "int8", "int4"), help="weights of the onnx engine (default: int8)")
+    command.add_argument("--keys", type=Path, metavar="FILE", help="keys that are let in, one a line; also UNISONO_API_KEYS=a,b")
+    command.add_argument("--requests-per-minute", type=int, default=0, metavar="N", help="limit of each key (default: none)")
+    command.add_argument("--tokens-per-minute", type=int, default=0, metavar="N", help="limit of each key (default: none)")
+    command.add_argument("--sessions", type=int, default=64, metavar="N", help="realtime sessions at once of each key (default: 64)")
+    command.add_argument("--max-mb", type=float, default=50, metavar="MB", help="size of a request's body (default: 50)")
+    command.add_argument("--tls-cert", metavar="FILE", help="certificate, PEM; with --tls-key the server speaks https and wss")
+    command.add_argument("--tls-key", metavar="FILE", help="its key, PEM")
+    command.add_argument("--verbose", action="store_true", help="log every request as a line of JSON (never what was said)")
+
+
 def _bench(command: argparse.ArgumentParser) -> None:
     command.add_argument("what", choices=("train", "generate", "codec", "chat", "quality"), help="what to measure")
     command.add_argument("--model", metavar="DIR", help="folder of a network (default: the weights in the package)")
@@ -122,6 +141,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         from unisono.chat import run
     elif arguments.command == "show":
         from unisono.show import run
+    elif arguments.command == "serve":
+        from unisono.serve.run import run
     elif arguments.command == "bench":
         from unisono.assess.bench import run
     else:

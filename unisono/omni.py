@@ -17,7 +17,7 @@ from PIL import Image as Pictures
 
 from unisono.codecs.audio import DecoderStream
 from unisono.core.errors import UserError
-from unisono.core.home import shipped
+from unisono.core.home import default_weights
 from unisono.engine.grammar import Grammar, Rules
 from unisono.engine.load import load_engine
 from unisono.engine.sample import Sampler, Sampling
@@ -186,11 +186,3 @@ def code(tokenizer: OmniTokenizer, part: Input) -> Part:
     if isinstance(part, Pictures.Image):
         return tokenizer.image_part(part)
     raise UserError(f"expected text, a Sound, a picture or Footage, got {type(part).__name__}")
-
-
-def default_weights() -> Path:
-    """The folder of the network that ships in the package."""
-    folders = sorted(path.parent for path in shipped().glob("*/config.json"))
-    if not folders:
-        raise UserError(f"no weights in {shipped()}; train some with runs/cpu.sh or name a folder with --model")
-    return folders[-1]      # nano before small: the larger one is the default where both ship

@@ -6,7 +6,8 @@ from rich.console import Console
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
 from unisono.media import read_footage, read_picture, read_sound
-from unisono.omni import code, default_weights
+from unisono.core.home import default_weights
+from unisono.omni import code
 from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.message import Message, Text
 from unisono.tokens.show import COLOURS, coloured, counts, svg

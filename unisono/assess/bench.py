@@ -33,7 +33,8 @@ from unisono.core.record import write_record
 from unisono.data.recordings import iter_recordings
 from unisono.data.world import MAKERS
 from unisono.media import write_sound
-from unisono.omni import Omni, default_weights
+from unisono.core.home import default_weights
+from unisono.omni import Omni
 from unisono.tokenizer import OmniTokenizer
 
 PIECE_S = 0.1               # what a microphone delivers at a time

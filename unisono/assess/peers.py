@@ -36,7 +36,7 @@ from unisono.engine.session import Session
 from unisono.model import cost
 from unisono.model.config import Qwen3Config
 from unisono.model.hf import config_from_hf, read_config, save_pretrained
-from unisono.omni import default_weights
+from unisono.core.home import default_weights
 from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.message import Message, Part, Text
 from unisono.tokens.vocab import Vocabulary

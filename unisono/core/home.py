@@ -19,6 +19,14 @@ def shipped() -> Path:
     return Path(__file__).resolve().parent.parent / "weights"
 
 
+def default_weights() -> Path:
+    """The folder of the network that ships in the package."""
+    folders = sorted(path.parent for path in shipped().glob("*/config.json"))
+    if not folders:
+        raise UserError(f"no weights in {shipped()}; train some with runs/cpu.sh or name a folder with --model")
+    return folders[-1]      # nano before small: the larger one is the default where both ship
+
+
 def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
     """Lets `write` fill a temporary file beside `path`, syncs it and renames it. On a full disk nothing is left behind."""
     path = Path(path)

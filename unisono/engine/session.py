@@ -50,9 +50,10 @@ class Session:
             raise too_long(len(ids), self.room, self.engine.max_length)
         self.ids.extend(int(id) for id in ids)
 
-    def accept(self, logits: NDArray[np.float32]) -> None:
-        """Takes the (V,) logits that the engine gave for `pending`."""
-        self.num_fed, self._logits = len(self.ids), logits
+    def accept(self, logits: NDArray[np.float32], num_ids: int | None = None) -> None:
+        """Takes the (V,) logits that the engine gave for `pending`, or for its first `num_ids`."""
+        self.num_fed += len(self.pending) if num_ids is None else num_ids
+        self._logits = logits
 
     def logits(self) -> NDArray[np.float32]:
         """(V,) logits of the next id; feeds what is pending."""

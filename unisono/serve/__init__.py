@@ -1,0 +1,1 @@
+"""The server: one network behind the API that people's clients already call."""

@@ -1,0 +1,46 @@
+"""The application: routes, life span, and what wraps every request. Starting it is `unisono serve`'s business (serve/run.py)."""
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from unisono.core.errors import UserError
+from unisono.serve import audio, chat, embeddings, files, images, models, moderations, operations, realtime, responses, webrtc
+from unisono.serve.errors import ApiError, answer_error
+from unisono.serve.guard import Guard, Settings
+from unisono.serve.service import Service
+
+ROUTERS = (models.router, chat.router, responses.router, audio.router, images.router, embeddings.router, moderations.router,
+           files.router, realtime.router, webrtc.router, operations.router)
+
+
+def create_app(service: Service, settings: Settings) -> FastAPI:
+    """The server's application; it starts and ends the service's threads."""
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        service.start()
+        yield
+        await webrtc.close_calls(app)
+        service.close()
+
+    app = FastAPI(title="Unisono", version="1", lifespan=lifespan, summary="One network behind the API that people's clients already call.")
+    app.state.service, app.state.settings = service, settings
+    for router in ROUTERS:
+        app.include_router(router)
+    for kind in (ApiError, UserError, HTTPException, Exception):
+        app.add_exception_handler(kind, answer_error)
+    app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_middleware(Guard, settings=settings)
+    return app
+
+
+async def _answer_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    """Pydantic's findings -> one sentence that names the first member that is wrong."""
+    first = error.errors()[0]
+    place = [str(step) for step in first["loc"] if step not in ("body", "query", "header", "path")]
+    param = ".".join(place) or None
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return ApiError(f"{param}: {message}." if param else f"{message}.", 400, param).response()

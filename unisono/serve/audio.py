@@ -1,0 +1,4 @@
+"""audio"""
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/v1")

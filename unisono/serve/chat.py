@@ -1,0 +1,4 @@
+"""chat"""
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/v1")

@@ -1,0 +1,4 @@
+"""embeddings"""
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/v1")

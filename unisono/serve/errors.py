@@ -1,0 +1,61 @@
+"""What goes wrong, in the shape that OpenAI's clients read: {"error": {message, type, param, code}}."""
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from unisono.core.errors import UserError
+
+TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 413: "invalid_request_error",
+         429: "rate_limit_error", 503: "server_error"}
+
+
+@dataclass
+class ApiError(Exception):
+    """An error for the client. `param` names the member of the request that is wrong."""
+
+    message: str
+    status: int = 400
+    param: str | None = None
+    code: str | None = None
+    retry_after_s: float | None = None
+
+    @property
+    def type(self) -> str:
+        return TYPES.get(self.status, "server_error" if self.status >= 500 else "invalid_request_error")
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What is sent."""
+        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
+
+    def response(self) -> JSONResponse:
+        """The HTTP answer. A client's retry makes no sense unless the error says when."""
+        headers = {} if self.retry_after_s is None else {"retry-after": f"{max(1, round(self.retry_after_s))}"}
+        if self.status >= 429 and self.retry_after_s is None:
+            headers["x-should-retry"] = "false"
+        return JSONResponse(self.body, self.status, headers)
+
+
+def as_api_error(error: Exception, param: str | None = None) -> ApiError:
+    """Any error -> one for the client; what is our own fault says nothing of the inside."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, UserError):
+        code = "context_length_exceeded" if "too long" in str(error) else None
+        return ApiError(_sentence(str(error)), 503 if "stop" in str(error) and "server" in str(error) else 400, param, code)
+    if isinstance(error, HTTPException):
+        words = {404: "there is nothing at this address; see /docs for what there is", 405: "this address takes another method"}
+        return ApiError(words.get(error.status_code, str(error.detail)), error.status_code)
+    return ApiError("the server failed on this request; its log names the cause under this request's id", 500)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
+
+
+async def answer_error(request: Request, error: Exception) -> JSONResponse:
+    """Starlette's handler for all of them."""
+    return as_api_error(error).response()

@@ -1,0 +1,4 @@
+"""files"""
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/v1")

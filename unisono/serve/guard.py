@@ -1,0 +1,164 @@
+"""Who may ask, how much and how often; a request id on every answer. Pure ASGI, so that streams pass unbuffered.
+
+Settings come from the command line. Keys: sk-... from --keys or UNISONO_API_KEYS; without any, only this machine is served.
+"""
+import hmac
+import logging
+import time
+import uuid
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from unisono.serve.errors import ApiError
+from unisono.serve.metrics import IN_FLIGHT, REQUESTS, SECONDS
+
+log = logging.getLogger("unisono.serve")
+OPEN_PATHS = ("/health", "/docs", "/openapi.json", "/")
+WINDOW_S = 60.0
+
+
+@dataclass
+class Settings:
+    """What an operator decides."""
+
+    keys: tuple[str, ...] = ()
+    most_bytes: int = 50_000_000            # of a request's body
+    requests_per_minute: int = 0            # per key; 0 = no limit
+    tokens_per_minute: int = 0
+    sessions: int = 64                      # realtime sessions at once, per key
+    drain_s: float = 20.0
+    is_draining: bool = False
+    client_keys: dict[str, float] = field(default_factory=dict)      # ek_... of realtime/client_secrets -> when it ends
+
+
+class Limits:
+    """What each key used within the last minute."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.requests: dict[str, deque[float]] = defaultdict(deque)
+        self.tokens: dict[str, deque[tuple[float, int]]] = defaultdict(deque)
+        self.sessions: dict[str, int] = defaultdict(int)
+
+    def check(self, key: str) -> None:
+        """ApiError 429 with the time to wait, where a limit is reached; otherwise counts the request."""
+        now = time.monotonic()
+        requests, tokens = self.requests[key], self.tokens[key]
+        while requests and requests[0] < now - WINDOW_S:
+            requests.popleft()
+        while tokens and tokens[0][0] < now - WINDOW_S:
+            tokens.popleft()
+        if self.settings.requests_per_minute and len(requests) >= self.settings.requests_per_minute:
+            raise ApiError("Too many requests in a minute for this key.", 429, None, "rate_limit_exceeded", requests[0] + WINDOW_S - now)
+        if self.settings.tokens_per_minute and sum(count for _, count in tokens) >= self.settings.tokens_per_minute:
+            raise ApiError("Too many tokens in a minute for this key.", 429, None, "rate_limit_exceeded", tokens[0][0] + WINDOW_S - now)
+        requests.append(now)
+
+    def use(self, key: str, num_tokens: int) -> None:
+        """Counts the tokens of a reply."""
+        if self.settings.tokens_per_minute:
+            self.tokens[key].append((time.monotonic(), num_tokens))
+
+
+class Guard:
+    """ASGI middleware. Puts `key` (a name for whoever asks) and `limits` into the request's state."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app, self.settings, self.limits = app, settings, Limits(settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        request_id, began = f"req_{uuid.uuid4().hex}", time.perf_counter()
+        status = 500
+        state = scope.setdefault("state", {})
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
+                status = message["status"]
+                MutableHeaders(scope=message)["x-request-id"] = request_id
+            elif message["type"] == "websocket.accept":
+                status = 101
+            await send(message)
+
+        IN_FLIGHT.inc()
+        try:
+            state.update(request_id=request_id, limits=self.limits, key=self._admit(scope))
+            await self.app(scope, self._limited(receive), send_with_id)
+        except ApiError as error:
+            await self._refuse(error, scope, receive, send_with_id)
+        finally:
+            IN_FLIGHT.dec()
+            route = getattr(scope.get("route"), "path", "none")
+            seconds = time.perf_counter() - began
+            REQUESTS.labels(route, str(status)).inc()
+            SECONDS.labels(route).observe(seconds)
+            log.info("request", extra={"fields": {"id": request_id, "path": scope["path"], "status": status, "s": round(seconds, 4)}})
+
+    def _admit(self, scope: Scope) -> str:
+        """The name of whoever asks; ApiError if they may not."""
+        path, headers = scope["path"].rstrip("/") or "/", Headers(scope=scope)
+        if path in OPEN_PATHS or scope.get("method") == "OPTIONS":
+            return "open"
+        if self.settings.is_draining:
+            raise ApiError("The server is stopping; try again in a moment.", 503, None, None, 5)
+        if int(headers.get("content-length") or 0) > self.settings.most_bytes:
+            raise ApiError(f"The request is larger than {self.settings.most_bytes // 10**6} MB.", 413)
+        key = self._known(_key_of(headers))
+        self.limits.check(key)
+        return key
+
+    def _known(self, key: str) -> str:
+        if not self.settings.keys:
+            return "local"
+        for number, known in enumerate(self.settings.keys):
+            if hmac.compare_digest(key.encode(), known.encode()):
+                return f"key{number}"
+        if self.settings.client_keys.get(key, 0) > time.time():
+            return key
+        raise ApiError("Incorrect API key; send it as Authorization: Bearer KEY.", 401, None, "invalid_api_key")
+
+    def _limited(self, receive: Receive) -> Receive:
+        """Bodies that are longer than they said, or said nothing."""
+        size = 0
+
+        async def limited() -> Message:
+            nonlocal size
+            message = await receive()
+            if message["type"] == "http.request":
+                size += len(message.get("body", b""))
+                if size > self.settings.most_bytes:
+                    raise ApiError(f"The request is larger than {self.settings.most_bytes // 10**6} MB.", 413)
+            return message
+
+        return limited
+
+    @staticmethod
+    async def _refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await error.response()(scope, receive, send)
+        elif "websocket.http.response" in scope.get("extensions", {}):
+            await send({"type": "websocket.http.response.start", "status": error.status, "headers": [(b"content-type", b"application/json")]})
+            await send({"type": "websocket.http.response.body", "body": error.response().body})
+        else:
+            await send({"type": "websocket.close", "code": 1008, "reason": error.message})
+
+
+def _key_of(headers: Headers) -> str:
+    """The bearer key, or the one that browsers put among a socket's protocols."""
+    for protocol in headers.get("sec-websocket-protocol", "").split(","):
+        if protocol.strip().startswith("openai-insecure-api-key."):
+            return protocol.strip().removeprefix("openai-insecure-api-key.")
+    scheme, _, key = headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
+
+
+def key_of(state: Any) -> str:
+    """Who asks, for limits and for keeping people's things apart."""
+    return state.key

@@ -1,0 +1,4 @@
+"""images"""
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/v1")

@@ -1,0 +1,123 @@
+"""What a request carries as sound, picture or clip: data URLs, base64, remote addresses -> arrays. Guarded on every side.
+
+Remote addresses: http and https only, public ones only (checked after each redirect and for what the name resolves to),
+at most 20 MB and 10 s.
+"""
+import asyncio
+import base64
+import binascii
+import ipaddress
+import socket
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import unquote_to_bytes, urljoin, urlsplit
+
+from PIL import Image as Pictures
+
+from unisono.core.errors import UserError
+from unisono.media import Footage, Sound, read_footage, read_picture, read_sound
+from unisono.serve.errors import ApiError
+
+Result = TypeVar("Result")
+MOST_BYTES = 20_000_000
+MOST_SECONDS = 10.0
+MOST_REDIRECTS = 3
+
+
+def from_base64(text: object, param: str) -> bytes:
+    """Base64, padded or not, url-safe or not -> bytes."""
+    if not isinstance(text, str) or not text:
+        raise ApiError(f"{param} must be a base64 string.", 400, param)
+    text = text.strip().translate({ord("-"): "+", ord("_"): "/"})
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise ApiError(f"{param} is not valid base64.", 400, param) from None
+
+
+async def content_of(url: object, param: str) -> bytes:
+    """A data: or http(s): address -> what it holds."""
+    if not isinstance(url, str):
+        raise ApiError(f"{param} must be a data: or http(s): address.", 400, param)
+    if url[:5].lower() == "data:":
+        head, comma, data = url[5:].partition(",")
+        if not comma:
+            raise ApiError(f"{param} is a data: address without a comma; expected data:image/png;base64,...", 400, param)
+        return from_base64(data, param) if head.lower().endswith(";base64") else unquote_to_bytes(data)
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise ApiError(f"{param} must be a data: or http(s): address, got {url[:40]!r}.", 400, param)
+    try:
+        return await asyncio.wait_for(_fetch(url, param), MOST_SECONDS)
+    except TimeoutError:
+        raise ApiError(f"{param} could not be fetched within {MOST_SECONDS:.0f} s; send it as a data: address.", 400, param) from None
+
+
+async def _fetch(url: str, param: str) -> bytes:
+    import httpx    # only for the few requests that name an address
+    try:
+        async with httpx.AsyncClient(follow_redirects=False, trust_env=False) as client:
+            for _ in range(MOST_REDIRECTS + 1):
+                address = await _public_address(url, param)
+                parts = urlsplit(url)
+                # Connect to the address that was checked, not to what the name may resolve to next time.
+                host = f"[{address}]" if ":" in address else address
+                port = f":{parts.port}" if parts.port else ""
+                target = parts._replace(netloc=host + port).geturl()
+                async with client.stream("GET", target, headers={"host": parts.netloc.rpartition("@")[2]},
+                                         extensions={"sni_hostname": parts.hostname}) as answer:
+                    if answer.is_redirect:
+                        url = urljoin(url, answer.headers["location"])
+                        continue
+                    if answer.status_code != 200:
+                        raise ApiError(f"{param} answered with status {answer.status_code}.", 400, param)
+                    return await _limited(answer.aiter_bytes(), param)
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        raise ApiError(f"{param} could not be fetched ({type(error).__name__}); send it as a data: address.", 400, param) from None
+    raise ApiError(f"{param} redirects more than {MOST_REDIRECTS} times.", 400, param)
+
+
+async def _limited(pieces, param: str) -> bytes:
+    content = bytearray()
+    async for piece in pieces:
+        content += piece
+        if len(content) > MOST_BYTES:
+            raise ApiError(f"{param} is larger than {MOST_BYTES // 10**6} MB.", 400, param)
+    return bytes(content)
+
+
+async def _public_address(url: str, param: str) -> str:
+    """The address of the host; ApiError unless every one of its addresses is public."""
+    host, port = urlsplit(url).hostname, urlsplit(url).port
+    if not host or urlsplit(url).scheme not in ("http", "https"):
+        raise ApiError(f"{param} leads to {url[:60]!r}, which is not an http(s): address.", 400, param)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port or 443, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise ApiError(f"{param}: no host {host!r}; send it as a data: address.", 400, param) from None
+    addresses = [info[4][0] for info in found]
+    if not all(ipaddress.ip_address(address.partition("%")[0]).is_global for address in addresses):
+        raise ApiError(f"{param} leads to a private address, which this server does not fetch.", 400, param)
+    return addresses[0]
+
+
+async def picture_of(url: object, param: str) -> Pictures.Image:
+    """The picture at an address."""
+    return await _read(read_picture, await content_of(url, param), param)
+
+
+async def sound_of(content: bytes, param: str) -> Sound:
+    """The sound in a file's content."""
+    return await _read(read_sound, content, param)
+
+
+async def clip_of(url: object, param: str) -> Footage:
+    """The clip at an address."""
+    return await _read(read_footage, await content_of(url, param), param)
+
+
+async def _read(read: Callable[[bytes], Result], content: bytes, param: str) -> Result:
+    """Decodes beside the event loop: a large file must not stop everybody else."""
+    try:
+        return await asyncio.to_thread(read, content)
+    except UserError as error:
+        raise ApiError(f"{param}: {error}.", 400, param) from None

@@ -1,0 +1,4 @@
+"""moderations"""
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/v1")

@@ -1,0 +1,4 @@
+"""realtime"""
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/v1")

@@ -1,0 +1,4 @@
+"""responses"""
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/v1")

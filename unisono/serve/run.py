@@ -1,0 +1,92 @@
+"""`unisono serve`: reads the operator's wishes, starts the application, stops it gracefully."""
+import argparse
+import asyncio
+import ipaddress
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import uvicorn
+
+from unisono.core.errors import UserError
+from unisono.core.home import default_weights
+from unisono.serve.app import create_app
+from unisono.serve.guard import Settings
+from unisono.serve.service import Service
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: time, level, what happened, and fields; never what people said."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {"time": round(record.created, 3), "level": record.levelname.lower(), "event": record.getMessage()}
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return json.dumps({**line, **getattr(record, "fields", {})}, ensure_ascii=False)
+
+
+class Server(uvicorn.Server):
+    """uvicorn that first lets running replies end: at SIGTERM new requests get 503 while old ones go on."""
+
+    settings: Settings
+
+    def handle_exit(self, sig: int, frame: object) -> None:
+        if self.settings.is_draining or sig == signal.SIGINT:
+            super().handle_exit(sig, frame)
+            return
+        self.settings.is_draining = True
+        asyncio.get_event_loop().create_task(self._drain())
+
+    async def _drain(self) -> None:
+        end = time.monotonic() + self.settings.drain_s
+        scheduler = self.config.app.state.service.scheduler
+        while (scheduler.running or scheduler.waiting) and time.monotonic() < end:
+            await asyncio.sleep(0.05)
+        self.should_exit = True
+
+
+def read_keys(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Keys from --keys FILE (one a line) and UNISONO_API_KEYS (separated by commas)."""
+    keys = [key.strip() for key in os.environ.get("UNISONO_API_KEYS", "").split(",")]
+    if arguments.keys:
+        try:
+            keys += [line.strip() for line in arguments.keys.read_text(encoding="utf8").splitlines()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"cannot read the keys in {arguments.keys}: {error}; expected a text file with one key a line") from None
+    keys = [key for key in keys if key and not key.startswith("#")]
+    if not keys and not _is_loopback(arguments.host):
+        raise UserError(f"{arguments.host} can be reached from other machines; name a file of keys with --keys, or set UNISONO_API_KEYS")
+    return tuple(keys)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Entry of `unisono serve`."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.INFO if arguments.verbose else logging.WARNING, handlers=[handler])
+    settings = Settings(keys=read_keys(arguments), most_bytes=int(arguments.max_mb * 1e6), sessions=arguments.sessions,
+                        requests_per_minute=arguments.requests_per_minute, tokens_per_minute=arguments.tokens_per_minute)
+    for name in (arguments.tls_cert, arguments.tls_key):
+        if name and not Path(name).is_file():
+            raise UserError(f"no file {name}; --tls-cert and --tls-key name PEM files")
+    service = Service(arguments.model or default_weights(), engine=arguments.engine, precision=arguments.precision)
+    config = uvicorn.Config(create_app(service, settings), host=arguments.host, port=arguments.port, log_config=None, ws="websockets-sansio",
+                            ws_max_size=16_000_000, ws_per_message_deflate=False, timeout_graceful_shutdown=5, server_header=False,
+                            ssl_certfile=arguments.tls_cert, ssl_keyfile=arguments.tls_key)
+    server = Server(config)
+    server.settings = settings
+    scheme = "https" if arguments.tls_cert else "http"
+    print(f"Unisono listens at {scheme}://{arguments.host}:{arguments.port}/v1   (Ctrl-C stops it)", flush=True)
+    server.run()
+    return 0 if server.started else 1

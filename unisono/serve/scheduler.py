@@ -1,0 +1,235 @@
+"""Requests -> steps of the one engine: continuous batching, a prefix cache, and everything else that touches the engine.
+
+One thread owns the engine. Replies join and leave between two steps; a long prompt is fed in pieces so that nobody
+who is already speaking waits for it. Callers live in an asyncio loop and are told of new ids there.
+"""
+import asyncio
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unisono.core.errors import UserError
+from unisono.engine.engine import Engine
+from unisono.engine.grammar import Grammar
+from unisono.engine.sample import Sampler
+from unisono.engine.session import Reply, Session
+
+Result = TypeVar("Result")
+PREFILL_IDS = 256       # of waiting prompts fed in one step: about as long as 16 streams take for one id each
+MOST_IDLE = 8           # conversations that are kept for their prefix
+LEAST_SHARED = 8        # ids; a shorter common beginning is not worth a copy
+END = object()
+
+
+@dataclass(eq=False)
+class Generation:
+    """A reply in the making, seen from the asyncio side: iterate it for (id, logits row or None)."""
+
+    scheduler: "Scheduler"
+    session: Session
+    reply: Reply
+    wants_logits: bool
+    loop: asyncio.AbstractEventLoop
+    queue: asyncio.Queue = field(default_factory=asyncio.Queue)
+    error: Exception | None = None
+
+    async def __aiter__(self) -> AsyncIterator[tuple[int, NDArray[np.float32] | None]]:
+        while (item := await self.queue.get()) is not END:
+            yield item
+        if self.error:
+            raise self.error
+
+    async def stop(self, length: int | None = None) -> None:
+        """Interrupts the reply, if it still runs; `length`: how many ids of the conversation remain, what was heard of it."""
+        def interrupt() -> None:
+            self.scheduler.leave(self)
+            if not self.reply.done:
+                self.reply.interrupt(length)
+            elif length is not None and length < self.session.length:
+                self.reply.interrupt(length)
+        await self.scheduler.call(interrupt)
+
+
+class Scheduler:
+    """Runs from `start` to `close`."""
+
+    def __init__(self, engine: Engine, most_replies: int = 64) -> None:
+        self.engine, self.most_replies = engine, most_replies
+        self.jobs: deque[tuple[Callable[[], Any], Future]] = deque()
+        self.running: list[Generation] = []
+        self.idle: list[Session] = []           # the one that was used last comes last
+        self.waiting: deque[Generation] = deque()
+        self.awake = threading.Condition()
+        self.is_open = False
+        self.num_ids = 0                        # generated since the start
+        self.thread = threading.Thread(target=self._run, name="engine", daemon=True)
+
+    def start(self) -> None:
+        """Starts the engine's thread."""
+        self.is_open = True
+        self.thread.start()
+
+    def close(self) -> None:
+        """Ends the thread; replies that still run end with an error."""
+        with self.awake:
+            self.is_open = False
+            self.awake.notify()
+        self.thread.join()
+
+    # ---- called in the asyncio loop ----
+
+    async def call(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Runs `function` on the engine's thread between two steps. Cancelling the caller does not undo it."""
+        future: Future = Future()
+        with self.awake:
+            if not self.is_open:
+                raise UserError("the engine has stopped; try again when the server is back")
+            self.jobs.append((lambda: function(*arguments), future))
+            self.awake.notify()
+        return await asyncio.shield(asyncio.wrap_future(future))
+
+    async def open(self, ids: Sequence[int]) -> tuple[Session, int]:
+        """A conversation that holds `ids`, and how many of them some earlier one had already computed."""
+        return await self.call(self._open, list(ids))
+
+    async def release(self, session: Session) -> None:
+        """Gives a conversation back; it is kept for a while for those that begin alike."""
+        await self.call(self._release, session)
+
+    async def generate(self, session: Session, grammar: Grammar, sampler: Sampler, max_ids: int | None = None,
+                       wants_logits: bool = False) -> Generation:
+        """Begins a reply."""
+        loop = asyncio.get_running_loop()
+
+        def begin() -> Generation:
+            made = Generation(self, session, session.begin(grammar, sampler, max_ids), wants_logits, loop)
+            if made.reply.done:
+                loop.call_soon_threadsafe(made.queue.put_nowait, END)
+            else:
+                self.waiting.append(made)
+            return made
+
+        return await self.call(begin)
+
+    # ---- called on the engine's thread ----
+
+    def leave(self, generation: Generation) -> None:
+        """Takes a reply out of the batch; its reader sees the end."""
+        if generation in self.running:
+            self.running.remove(generation)
+        elif generation in self.waiting:
+            self.waiting.remove(generation)
+        else:
+            return
+        generation.loop.call_soon_threadsafe(generation.queue.put_nowait, END)
+
+    def _open(self, ids: list[int]) -> tuple[Session, int]:
+        if len(ids) > self.engine.max_length:
+            raise UserError(f"the conversation is too long: {len(ids)} ids, the network holds {self.engine.max_length}; shorten it")
+        shared = [_common(session.ids, ids) for session in self.idle]
+        best = max(range(len(shared)), key=shared.__getitem__, default=None)
+        if best is None or shared[best] < LEAST_SHARED:
+            session, num_shared = Session(self.engine), 0
+        elif shared[best] == len(self.idle[best].ids):
+            session, num_shared = self.idle.pop(best), shared[best]
+        else:
+            session, num_shared = self.idle[best].fork(), shared[best]
+        computed = min(num_shared, session.num_fed)
+        try:
+            session.replace(ids)
+        except UserError:
+            session.close()
+            raise
+        return session, computed
+
+    def _release(self, session: Session) -> None:
+        self.idle.append(session)
+        while len(self.idle) > MOST_IDLE:
+            self.idle.pop(0).close()
+
+    def _run(self) -> None:
+        while True:
+            with self.awake:
+                while self.is_open and not (self.jobs or self.running or self.waiting):
+                    self.awake.wait()
+                if not self.is_open:
+                    break
+                jobs, self.jobs = self.jobs, deque()
+            for function, future in jobs:
+                _settle(function, future)
+            while self.waiting and len(self.running) < self.most_replies:
+                self.running.append(self.waiting.popleft())
+            if self.running:
+                self._step()
+        for generation in [*self.running, *self.waiting]:
+            generation.error = UserError("the server is stopping; try again when it is back")
+            self.leave(generation)
+        for _, future in self.jobs:
+            future.set_exception(UserError("the server is stopping; try again when it is back"))
+
+    def _step(self) -> None:
+        """One id for every reply whose prompt is fed."""
+        try:
+            ready = self._feed([generation for generation in self.running])
+            told = [self._advance(generation) for generation in ready]
+        except Exception as error:      # the engine itself failed: nobody in this batch can go on
+            for generation in list(self.running):
+                generation.error = error
+                self.leave(generation)
+            return
+        for loop in {generation.loop for generation in ready}:
+            news = [(generation.queue, item) for generation, items in zip(ready, told) if generation.loop is loop for item in items]
+            loop.call_soon_threadsafe(_tell, news)
+
+    def _feed(self, generations: list[Generation]) -> list[Generation]:
+        """Feeds what is pending, long prompts no further than the budget -> the replies that can take a step."""
+        budget, feeds, fed = PREFILL_IDS, [], []
+        for generation in generations:
+            pending = generation.session.pending
+            if len(pending) > 1:
+                pending, budget = pending[:budget], budget - min(len(pending), budget)
+            if pending:
+                feeds.append((generation.session.handle, pending))
+                fed.append((generation.session, len(pending)))
+        if feeds:
+            for (session, count), row in zip(fed, self.engine.feed(feeds)):
+                session.accept(row, count)
+        return [generation for generation in generations if not generation.session.pending]
+
+    def _advance(self, generation: Generation) -> list[Any]:
+        """-> what its reader is told."""
+        try:
+            logits = generation.session.logits()
+            id = generation.reply.step()
+        except (UserError, ValueError) as error:
+            generation.error = error
+            self.running.remove(generation)
+            return [END]
+        self.num_ids += 1
+        news: list[Any] = [(id, logits if generation.wants_logits else None)]
+        if generation.reply.done:
+            self.running.remove(generation)
+            news.append(END)
+        return news
+
+
+def _common(a: Sequence[int], b: Sequence[int]) -> int:
+    return next((n for n, (old, new) in enumerate(zip(a, b)) if old != new), min(len(a), len(b)))
+
+
+def _settle(function: Callable[[], Any], future: Future) -> None:
+    try:
+        future.set_result(function())
+    except BaseException as error:
+        future.set_exception(error)
+
+
+def _tell(news: list[tuple[asyncio.Queue, Any]]) -> None:
+    for queue, item in news:
+        queue.put_nowait(item)

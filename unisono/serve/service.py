@@ -1,0 +1,244 @@
+"""What all endpoints share: messages in, a stream of words, sound and pictures out, all of it from the one network.
+
+Shapes: N samples. pcm is float32 mono in [-1, 1] at 16 kHz here; other rates and formats are serve/pcm.py's.
+"""
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image as Pictures
+
+from unisono.core.errors import UserError
+from unisono.engine.grammar import Grammar, Rules
+from unisono.engine.load import load_engine
+from unisono.engine.sample import Sampler, Sampling, probabilities
+from unisono.engine.session import Session
+from unisono.media import Footage, Sound
+from unisono.serve.errors import ApiError
+from unisono.serve.scheduler import Generation, Scheduler
+from unisono.tokenizer import AudioDelta, ImageDelta, OmniTokenizer, TextDelta
+from unisono.tokens.message import Message, Part, Text
+
+Result = TypeVar("Result")
+Input = str | Sound | Footage | Pictures.Image
+MODEL = "unisono"
+# Names that unmodified clients have as defaults; each is answered by the one network.
+ALIASES = ("unisono-nano", "gpt-4o", "gpt-4o-mini", "gpt-4o-audio-preview", "gpt-audio", "gpt-realtime", "gpt-4o-realtime-preview",
+           "gpt-4o-transcribe", "gpt-4o-mini-transcribe", "whisper-1", "tts-1", "tts-1-hd", "gpt-4o-mini-tts", "gpt-image-1",
+           "dall-e-2", "dall-e-3", "text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002",
+           "omni-moderation-latest", "text-moderation-latest")
+PRESETS = ("alloy", "ash", "ballad", "coral", "echo", "fable", "nova", "onyx", "sage", "shimmer", "verse", "marin", "cedar")
+SAMPLING = {"text": Sampling(temperature=0), "audio": Sampling(temperature=0.7, top_k=50), "image": Sampling(temperature=0.5, top_k=50)}
+MOST_FRAMES = 600       # of sound a sentence: 12 s
+
+
+@dataclass(frozen=True)
+class Words:
+    """More text. `tokens`: (id, logprob, [(id, logprob), ...]) of each text id since the last event, where asked for."""
+
+    text: str
+    tokens: tuple[tuple[int, float, tuple[tuple[int, float], ...]], ...] = ()
+
+
+@dataclass(frozen=True)
+class Speech:
+    """More of the voice; `last`: the sentence is spoken."""
+
+    pcm: NDArray[np.float32]
+    last: bool = False
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """The picture so far."""
+
+    picture: Pictures.Image
+    last: bool
+
+
+Event = Words | Speech | Drawing
+
+
+@dataclass(kw_only=True)
+class Wish:
+    """How a reply is to be made."""
+
+    outputs: frozenset[str] = frozenset({"text"})
+    voice: str = "alloy"
+    sampler: Sampler | None = None
+    max_ids: int | None = None
+    grammar: Grammar | None = None      # in place of the usual one
+    opening: Sequence[int] = ()         # ids that the reply begins with; they are not generated
+    top_logprobs: int | None = None     # None: no logprobs
+
+
+@dataclass
+class Usage:
+    """Ids by modality."""
+
+    prompt: dict[str, int] = field(default_factory=lambda: {"text": 0, "audio": 0, "image": 0})
+    cached: int = 0
+    reply: dict[str, int] = field(default_factory=lambda: {"text": 0, "audio": 0, "image": 0})
+
+
+class Turn:
+    """A reply in the making: iterate it for events; then `finish_reason` (stop, length, interrupted), `usage`, `ids`."""
+
+    def __init__(self, service: "Service", session: Session, generation: Generation, wish: Wish, cached: int, owns: bool) -> None:
+        self.service, self.session, self.generation, self.wish, self.owns = service, session, generation, wish, owns
+        self.start = generation.reply.start                 # ids before the reply, its opening included
+        self.usage = Usage(service.count(session.ids[:self.start]), cached)
+        self.ids: list[int] = []
+
+    @property
+    def finish_reason(self) -> str | None:
+        return self.generation.reply.finish_reason
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        service, tokens = self.service, []
+        events = service.tokenizer.stream()
+        sound = service.tokenizer.audio_codec.decoder_stream()
+        for id in self.wish.opening:
+            list(events.push(id))
+        try:
+            async for id, logits in self.generation:
+                self.ids.append(id)
+                modality = service.modality(id)
+                self.usage.reply[modality] += 1
+                if logits is not None and modality == "text" and id < service.tokenizer.vocab.text_size:
+                    tokens.append(_logprobs(logits, id, self.wish.top_logprobs or 0))
+                for event in events.push(id):
+                    if isinstance(event, TextDelta):
+                        yield Words(event.text, tuple(tokens))
+                        tokens = []
+                    elif isinstance(event, AudioDelta):
+                        pcm = np.zeros(0, np.float32) if event.last else await service.codec(_decode, sound, event.codes)
+                        yield Speech(pcm, event.last)
+                    elif isinstance(event, ImageDelta):
+                        yield Drawing(await service.codec(service.tokenizer.to_picture, event.codes), event.last)
+        finally:
+            await asyncio.shield(self.end())
+
+    async def end(self, length: int | None = None) -> None:
+        """Stops what still runs; `length`: ids of the conversation that remain. Gives the conversation back if it is nobody's."""
+        await self.generation.stop(length)
+        if self.owns:
+            self.owns = False
+            await self.service.scheduler.release(self.session)
+
+
+class Service:
+    """A loaded network and the two threads that compute: the engine's and the codecs'."""
+
+    def __init__(self, folder: str | Path, *, engine: str = "auto", precision: str = "int8") -> None:
+        self.folder = Path(folder)
+        self.tokenizer = OmniTokenizer.load(self.folder)
+        self.scheduler = Scheduler(load_engine(self.folder, kind=engine, precision=precision))
+        if self.scheduler.engine.vocab_size != self.tokenizer.vocab.size:
+            raise UserError(f"the network in {self.folder} and its vocabulary are not of the same training")
+        self.vocab, self.created = self.tokenizer.vocab, int(time.time())
+        self.codecs = ThreadPoolExecutor(1, "codecs", initializer=torch.set_num_threads, initargs=(1,))
+        self.sample_rate = self.tokenizer.audio_codec.sample_rate
+        self._modalities = np.array([name if (name := self.vocab.modality(id)) in ("audio", "image") else "text"
+                                     for id in range(self.vocab.size)])
+
+    def start(self) -> None:
+        """Starts computing."""
+        self.scheduler.start()
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self.scheduler.close()
+        self.codecs.shutdown(cancel_futures=True)
+
+    def modality(self, id: int) -> str:
+        """text, audio or image; marks count as text."""
+        return str(self._modalities[id])
+
+    def count(self, ids: Sequence[int]) -> dict[str, int]:
+        """Ids by modality."""
+        names, counts = np.unique(self._modalities[np.asarray(ids, np.int64)], return_counts=True)
+        return {"text": 0, "audio": 0, "image": 0, **dict(zip(names.tolist(), counts.tolist()))}
+
+    async def codec(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Runs something of the codecs on their thread."""
+        return await asyncio.get_running_loop().run_in_executor(self.codecs, function, *arguments)
+
+    async def code(self, part: Input) -> Part:
+        """Words, sound, a picture or a clip -> a part of a message."""
+        if isinstance(part, str):
+            return Text(part)
+        if isinstance(part, Sound):
+            return await self.codec(self.tokenizer.audio_part, part.pcm, part.sample_rate)
+        if isinstance(part, Footage):
+            sound = (part.sound.pcm, part.sound.sample_rate) if part.sound else ()
+            return await self.codec(self.tokenizer.video_part, part.frames, *sound)
+        return await self.codec(self.tokenizer.image_part, part)
+
+    def check_model(self, name: object) -> str:
+        """The name of a model that exists here, as it was given."""
+        if not isinstance(name, str) or name not in (MODEL, *ALIASES):
+            raise ApiError(f"The model {name!r} does not exist; GET /v1/models lists those that do.", 404, "model", "model_not_found")
+        return name
+
+    def voice(self, name: object) -> str:
+        """A voice of the network for a name of its own or of OpenAI's presets, given as a string or {"id": ...}."""
+        if isinstance(name, dict):
+            name = name.get("id")
+        own = self.tokenizer.voices or ["heart"]
+        if name in own:
+            return str(name)
+        if name in PRESETS:
+            return own[PRESETS.index(name) % len(own)]
+        raise ApiError(f"There is no voice {name!r}; choose from {', '.join((*own, *PRESETS))}.", 400, "voice")
+
+    def usual_grammar(self, outputs: frozenset[str]) -> Grammar:
+        """What a reply made of `outputs` may contain."""
+        return Grammar(self.vocab, Rules(
+            outputs=outputs | {"text"}, force_audio="audio" in outputs, force_image=outputs == {"image"},
+            max_audio_frames=MOST_FRAMES, ids_per_image=self.tokenizer.image_codec.grid_size ** 2))
+
+    def prompt(self, messages: Sequence[Message], wish: Wish) -> list[int]:
+        """The ids of a conversation up to where the reply begins."""
+        if "audio" in wish.outputs:
+            voice = f"voice: {self.voice(wish.voice)}"
+            first = messages[0] if messages and messages[0].role == "system" else None
+            said = f"{voice}\n{first.text}" if first and first.text else voice
+            messages = [Message("system", [Text(said)]), *messages[1 if first else 0:]]
+        ids, _ = self.tokenizer.encode(messages, begin_reply=True)
+        return [*ids.tolist(), *wish.opening]
+
+    async def reply(self, messages: Sequence[Message], wish: Wish) -> Turn:
+        """Begins a reply to a conversation."""
+        session, cached = await self.scheduler.open(self.prompt(messages, wish))
+        return await self.reply_in(session, wish, cached, owns=True)
+
+    async def reply_in(self, session: Session, wish: Wish, cached: int = 0, owns: bool = False) -> Turn:
+        """Begins a reply in a conversation that ends with <|assistant|> and `wish.opening`."""
+        grammar = wish.grammar or self.usual_grammar(wish.outputs)
+        try:
+            generation = await self.scheduler.generate(session, grammar, wish.sampler or Sampler(SAMPLING), wish.max_ids,
+                                                       wish.top_logprobs is not None)
+        except Exception:
+            if owns:
+                await self.scheduler.release(session)
+            raise
+        return Turn(self, session, generation, wish, cached, owns)
+
+
+def _decode(stream: Any, codes: NDArray[np.int64]) -> NDArray[np.float32]:
+    return stream.push(torch.from_numpy(codes)).numpy()
+
+
+def _logprobs(logits: NDArray[np.float32], id: int, count: int) -> tuple[int, float, tuple[tuple[int, float], ...]]:
+    """Natural logarithms of the probability of the id and of the `count` likeliest."""
+    logs = np.log(np.maximum(probabilities(logits), 1e-45))
+    best = np.argsort(-logs, kind="stable")[:count]
+    return id, float(logs[id]), tuple((int(other), float(logs[other])) for other in best)
