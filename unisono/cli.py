@@ -1,4 +1,4 @@
-"""One command: `unisono chat | serve | show | data | train | bench`. Only reads arguments; the work is done elsewhere."""
+"""One command: `unisono chat | serve | export | show | data | train | bench`. Only reads arguments; the work is done elsewhere."""
 import argparse
 import os
 import sys
@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     _data(commands.add_parser("data", help="build the training data: speech, then token shards"))
     _train(commands.add_parser("train", help="train a codec or the network; resumes where it stopped"))
     _serve(commands.add_parser("serve", help="answer OpenAI's clients: chat, speech, pictures, live voice"))
+    _export(commands.add_parser("export", help="write the network for transformers, vLLM or llama.cpp"))
     _bench(commands.add_parser("bench", help="measure speed, memory and quality; writes records/"))
     return top
 
@@ -94,6 +95,13 @@ def _serve(command: argparse.ArgumentParser) -> None:
     command.add_argument("--verbose", action="store_true", help="log every request as a line of JSON (never what was said)")
 
 
+def _export(command: argparse.ArgumentParser) -> None:
+    command.add_argument("what", choices=("hf", "gguf"), help="hf: a folder for transformers, vLLM, SGLang; gguf: a file for llama.cpp")
+    command.add_argument("target", type=Path, help="the new folder, or the file")
+    command.add_argument("--type", default="q8_0", help="gguf: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1 or q4_0 (default: q8_0)")
+    command.add_argument("--model", metavar="DIR", help="folder of a network (default: the weights in the package)")
+
+
 def _bench(command: argparse.ArgumentParser) -> None:
     command.add_argument("what", choices=("train", "generate", "codec", "chat", "quality"), help="what to measure")
     command.add_argument("--model", metavar="DIR", help="folder of a network (default: the weights in the package)")
@@ -143,6 +151,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         from unisono.show import run
     elif arguments.command == "serve":
         from unisono.serve.run import run
+    elif arguments.command == "export":
+        from unisono.export import run
     elif arguments.command == "bench":
         from unisono.assess.bench import run
     else:

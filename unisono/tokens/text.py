@@ -3,6 +3,7 @@
 Words are split roughly as GPT-4 does, digits one by one. "<|user|>" typed by somebody stays those characters:
 this tokenizer does not know special ids.
 """
+import json
 from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -63,11 +64,13 @@ class TextTokenizer:
 
     @classmethod
     def load(cls, path: str | Path) -> "TextTokenizer":
-        """Reads a tokenizer.json."""
+        """Reads a tokenizer.json; the added tokens of an exported one are left out, because text never becomes a special id."""
         if not Path(path).exists():
             raise UserError(f"no tokenizer at {path}; expected the folder of a trained network")
         try:
-            return cls(Tokenizer.from_file(str(path)))
+            stored = json.loads(Path(path).read_text(encoding="utf8"))
+            stored["added_tokens"] = []
+            return cls(Tokenizer.from_str(json.dumps(stored)))
         except Exception as error:  # the library raises bare Exception for any damaged file
             raise UserError(f"{path} is not a tokenizer.json: {error}") from None
 

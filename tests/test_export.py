@@ -1,0 +1,85 @@
+"""The network in other people's engines: transformers reads the folder, llama.cpp the file, and both say what ours says."""
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from unisono.cli import main
+from unisono.core.errors import UserError
+from unisono.core.home import default_weights
+from unisono.engine.load import load_engine
+from unisono.engine.session import Session
+from unisono.export import export_gguf, export_hf
+from unisono.model.hf import load_pretrained
+from unisono.tokenizer import OmniTokenizer
+from unisono.tokens.message import Message, Text
+
+QUESTION = [Message("user", [Text("What colour is the sky?")])]
+
+
+def greedy(ids: list[int], count: int) -> list[int]:
+    """What our own engine says in full precision."""
+    with Session(load_engine(default_weights(), precision="float32")) as session:
+        session.append(ids)
+        for _ in range(count):
+            session.append([int(session.logits().argmax())])
+        return session.ids[len(ids):]
+
+
+def test_transformers_loads_the_folder(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    folder = default_weights()
+    assert main(["export", "hf", str(tmp_path / "hf")]) == 0
+    own, tokenizer = OmniTokenizer.load(folder), transformers.AutoTokenizer.from_pretrained(tmp_path / "hf")
+    ids, _ = own.encode(QUESTION, begin_reply=True)
+    said = [{"role": "user", "content": "What colour is the sky?"}]
+    written = tokenizer.apply_chat_template(said, add_generation_prompt=True, tokenize=False)
+    assert tokenizer(written)["input_ids"] == ids.tolist()
+    assert tokenizer.convert_tokens_to_ids("<|audio_17|>") == own.vocab.to_ids("audio", [17])[0]
+    assert len(tokenizer) == own.vocab.size and tokenizer.eos_token_id == own.vocab.id("<|end|>")
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "hf", dtype=torch.float32)
+    with torch.no_grad():
+        batch = torch.from_numpy(ids.astype(np.int64))[None]
+        model = load_pretrained(folder)
+        assert (theirs(batch).logits - model.logits(model(batch))).abs().max() < 1e-4
+    again = OmniTokenizer.load(tmp_path / "hf")     # an exported folder is a network of ours, too
+    assert again.encode(QUESTION)[0].tolist() == own.encode(QUESTION)[0].tolist()
+
+
+def test_llama_cpp_says_the_same(tmp_path: Path) -> None:
+    xllamacpp = pytest.importorskip("xllamacpp")
+    export_gguf(default_weights(), tmp_path / "nano.gguf", "f32")
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path, parameters.n_ctx, parameters.n_gpu_layers = str(tmp_path / "nano.gguf"), 512, 0
+    parameters.cpuparams.n_threads, parameters.warmup, parameters.n_parallel = 1, False, 1
+    server = xllamacpp.Server(parameters)
+    ids = OmniTokenizer.load(default_weights()).encode(QUESTION, begin_reply=True)[0].tolist()
+    answer = server.handle_completions({"prompt": ids, "max_tokens": 8, "temperature": 0, "logprobs": 1, "cache_prompt": False})
+    said = [token["id"] for token in answer["choices"][0]["logprobs"]["content"]]
+    expected = greedy(ids, 8)
+    end = OmniTokenizer.load(default_weights()).vocab.id("<|end|>")
+    expected = expected[:expected.index(end)] if end in expected else expected
+    assert expected and said[:len(expected)] == expected
+
+
+@pytest.mark.parametrize("kind", ["f16", "bf16", "q8_0", "q5_1", "q4_0"])
+def test_quantized_files_come_close(tmp_path: Path, kind: str) -> None:
+    gguf = pytest.importorskip("gguf")
+    export_gguf(default_weights(), tmp_path / "nano.gguf", kind)
+    stored = {tensor.name: tensor for tensor in gguf.GGUFReader(tmp_path / "nano.gguf").tensors}
+    weight = load_pretrained(default_weights()).layers[0].mlp.up_proj.weight.detach().numpy()
+    read = gguf.quants.dequantize(stored["blk.0.ffn_up.weight"].data, stored["blk.0.ffn_up.weight"].tensor_type)
+    apart = np.abs(read.reshape(weight.shape) - weight).max() / np.abs(weight).max()
+    assert apart < {"f16": 1e-3, "bf16": 1e-2, "q8_0": 1e-2, "q5_1": 0.06, "q4_0": 0.13}[kind]
+
+
+def test_what_cannot_be_exported_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    with pytest.raises(UserError, match="not an empty folder"):
+        export_hf(default_weights(), tmp_path / "full")
+    assert main(["export", "gguf", str(tmp_path / "x.gguf"), "--type", "q4_k"]) == 2
+    assert "llama-quantize" in capsys.readouterr().err
+    assert main(["export", "gguf", str(tmp_path / "x.gguf"), "--model", str(tmp_path)]) == 2
+    assert not list(tmp_path.glob("*.gguf*"))

@@ -1,0 +1,139 @@
+"""`unisono export`: the network for other engines. `hf`: a folder for transformers, vLLM, SGLang; `gguf`: a file for llama.cpp.
+
+Every id has a name there: special ids, time marks and the codes of sound and pictures are added tokens, so that a
+conversation can be written as text (<|user|>What is this?<|begin_image|><|image_17|>...).
+"""
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unisono.core.errors import UserError
+from unisono.core.home import atomic_write, default_weights
+from unisono.model.config import Qwen3Config
+from unisono.model.hf import config_from_hf, read_config, read_tensors
+from unisono.tokens.template import chat_template
+from unisono.tokens.text import TextTokenizer
+from unisono.tokens.vocab import Vocabulary
+
+GGUF_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
+NORMAL, CONTROL = 1, 3      # kinds of tokens in a GGUF file
+PRE_TOKENIZER = "qwen2"     # llama.cpp's name for the split of words that is nearest to tokens/text.py
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Entry of `unisono export`."""
+    folder = Path(arguments.model or default_weights())
+    if arguments.what == "hf":
+        export_hf(folder, arguments.target)
+        print(f"{arguments.target}: load it with transformers' AutoModelForCausalLM.from_pretrained, or: vllm serve {arguments.target}")
+    else:
+        export_gguf(folder, arguments.target, arguments.type)
+        print(f"{arguments.target}: {arguments.target.stat().st_size / 1e6:.1f} MB, {arguments.type}; run it with llama-server -m {arguments.target}")
+    return 0
+
+
+def token_names(folder: Path) -> list[str]:
+    """The name of each id in order: byte-level pieces of text, then <|user|>, <|audio_17|> and all others."""
+    text, vocab = TextTokenizer.load(folder / "tokenizer.json"), Vocabulary.load(folder / "vocabulary.json")
+    return [text.inner.id_to_token(id) if id < text.size else vocab.name(id) for id in range(vocab.size)]
+
+
+def export_hf(folder: Path, target: Path) -> None:
+    """Writes weights, config, a tokenizer that knows every id, and the chat template."""
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UserError(f"{target} is not an empty folder; name a new one")
+    target.mkdir(parents=True, exist_ok=True)
+    names, size = token_names(folder), TextTokenizer.load(folder / "tokenizer.json").size
+    tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf8"))
+    tokenizer["added_tokens"] = [{"id": id, "content": names[id], "single_word": False, "lstrip": False, "rstrip": False,
+                                  "normalized": False, "special": True} for id in range(size, len(names))]
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|end|>", "pad_token": "<|pad|>",
+                "clean_up_tokenization_spaces": False, "model_max_length": read_config(folder)["max_position_embeddings"],
+                "chat_template": chat_template()}
+    for path in folder.iterdir():       # the codecs too: they turn codes back into sound and pictures
+        if path.is_dir():
+            shutil.copytree(path, target / path.name)
+        elif path.suffix in (".safetensors", ".json") and not path.name.startswith("tokenizer"):
+            shutil.copyfile(path, target / path.name)
+    _write(target / "tokenizer.json", json.dumps(tokenizer, ensure_ascii=False))
+    _write(target / "tokenizer_config.json", json.dumps(settings, indent=1))
+    _write(target / "chat_template.jinja", chat_template())
+
+
+def _write(path: Path, text: str) -> None:
+    atomic_write(path, lambda part: part.write_text(text, encoding="utf8"))
+
+
+def export_gguf(folder: Path, target: Path, kind: str = "q8_0") -> None:
+    """Writes one file for llama.cpp; matrices in `kind`, vectors in float32."""
+    if kind not in GGUF_TYPES:
+        raise UserError(f"no GGUF type {kind!r} here; choose from {', '.join(GGUF_TYPES)}, or write f16 and run llama-quantize for others")
+    try:
+        import gguf
+    except ImportError:
+        raise UserError("writing GGUF needs a package; run: pip install gguf") from None
+    stored = read_config(folder)
+    config = config_from_hf(stored)
+    if config.model_type != "qwen3":
+        raise UserError(f"GGUF export is written for qwen3 networks, this one is {config.model_type}; use `export hf` and llama.cpp's converter")
+
+    def write(part: Path) -> None:
+        writer = gguf.GGUFWriter(part, "qwen3")
+        _describe(writer, config, folder.name)
+        _add_tokens(writer, folder, stored)
+        writer.add_file_type(gguf.LlamaFileType[{"f32": "ALL_F32"}.get(kind, f"MOSTLY_{kind.upper()}")])
+        places = gguf.get_tensor_name_map(gguf.MODEL_ARCH.QWEN3, config.num_hidden_layers)
+        for name, tensor in read_tensors(folder).items():
+            place = places.get_name(name, try_suffixes=(".weight", ".bias"))
+            _add_tensor(writer, place, tensor.float().numpy(), gguf.GGMLQuantizationType[kind.upper()])
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write(target, write)
+
+
+def _describe(writer: Any, config: Qwen3Config, name: str) -> None:
+    writer.add_name(f"unisono-{name}")
+    writer.add_license("apache-2.0")
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_key_length(config.head_dim)
+    writer.add_value_length(config.head_dim)
+    writer.add_rope_freq_base(config.rope_theta)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+
+
+def _add_tokens(writer: Any, folder: Path, stored: dict[str, Any]) -> None:
+    names, size = token_names(folder), TextTokenizer.load(folder / "tokenizer.json").size
+    merges = json.loads((folder / "tokenizer.json").read_text(encoding="utf8"))["model"]["merges"]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(PRE_TOKENIZER)
+    writer.add_token_list(names)
+    writer.add_token_types([NORMAL] * size + [CONTROL] * (len(names) - size))
+    writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in merges])
+    writer.add_eos_token_id(stored["eos_token_id"])
+    writer.add_pad_token_id(stored["pad_token_id"])
+    writer.add_add_bos_token(False)
+    writer.add_chat_template(chat_template())
+
+
+def _add_tensor(writer: Any, place: str, values: NDArray[np.float32], kind: Any) -> None:
+    """Matrices whose rows divide into the type's blocks are quantized, the rest stays as it is."""
+    import gguf
+    block = gguf.GGML_QUANT_SIZES[kind][0]
+    if values.ndim < 2 or values.shape[-1] % block or kind == gguf.GGMLQuantizationType.F32:
+        writer.add_tensor(place, np.ascontiguousarray(values, np.float32))
+    else:
+        writer.add_tensor(place, gguf.quants.quantize(values, kind), raw_dtype=kind)
