@@ -7,6 +7,7 @@ import logging
 import time
 import uuid
 from collections import defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,8 +76,16 @@ class Guard:
             await self.app(scope, receive, send)
             return
         request_id, began = f"req_{uuid.uuid4().hex}", time.perf_counter()
-        status = 500
+        status, refused = 500, None
         state = scope.setdefault("state", {})
+
+        def refuse(error: ApiError) -> None:
+            nonlocal refused
+            refused = error
+
+        async def send_unless_refused(message: Message) -> None:
+            if not refused:         # frameworks answer 400 where reading the body fails; ours says why
+                await send_with_id(message)
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -90,10 +99,12 @@ class Guard:
         IN_FLIGHT.inc()
         try:
             state.update(request_id=request_id, limits=self.limits, key=self._admit(scope))
-            await self.app(scope, self._limited(receive), send_with_id)
+            await self.app(scope, self._limited(receive, refuse), send_unless_refused)
         except ApiError as error:
-            await self._refuse(error, scope, receive, send_with_id)
+            refused = error
         finally:
+            if refused:
+                await self._refuse(refused, scope, receive, send_with_id)
             IN_FLIGHT.dec()
             route = getattr(scope.get("route"), "path", "none")
             seconds = time.perf_counter() - began
@@ -108,8 +119,8 @@ class Guard:
             return "open"
         if self.settings.is_draining:
             raise ApiError("The server is stopping; try again in a moment.", 503, None, None, 5)
-        if int(headers.get("content-length") or 0) > self.settings.most_bytes:
-            raise ApiError(f"The request is larger than {self.settings.most_bytes // 10**6} MB.", 413)
+        if _number(headers.get("content-length")) > self.settings.most_bytes:
+            raise ApiError(f"The request is larger than {self.settings.most_bytes / 1e6:g} MB.", 413)
         key = self._known(_key_of(headers))
         self.limits.check(key)
         return key
@@ -118,14 +129,14 @@ class Guard:
         if not self.settings.keys:
             return "local"
         for number, known in enumerate(self.settings.keys):
-            if hmac.compare_digest(key.encode(), known.encode()):
+            if hmac.compare_digest(key.encode("utf8", "replace"), known.encode()):
                 return f"key{number}"
         if self.settings.client_keys.get(key, 0) > time.time():
             return key
         raise ApiError("Incorrect API key; send it as Authorization: Bearer KEY.", 401, None, "invalid_api_key")
 
-    def _limited(self, receive: Receive) -> Receive:
-        """Bodies that are longer than they said, or said nothing."""
+    def _limited(self, receive: Receive, refuse: Callable[[ApiError], None]) -> Receive:
+        """Stops bodies that are longer than they said, or said nothing."""
         size = 0
 
         async def limited() -> Message:
@@ -134,7 +145,9 @@ class Guard:
             if message["type"] == "http.request":
                 size += len(message.get("body", b""))
                 if size > self.settings.most_bytes:
-                    raise ApiError(f"The request is larger than {self.settings.most_bytes // 10**6} MB.", 413)
+                    error = ApiError(f"The request is larger than {self.settings.most_bytes / 1e6:g} MB.", 413)
+                    refuse(error)
+                    raise error
             return message
 
         return limited
@@ -148,6 +161,10 @@ class Guard:
             await send({"type": "websocket.http.response.body", "body": error.response().body})
         else:
             await send({"type": "websocket.close", "code": 1008, "reason": error.message})
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() else 0
 
 
 def _key_of(headers: Headers) -> str:

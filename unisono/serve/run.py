@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -70,6 +71,19 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """A socket at the address; taken before anything is loaded, so that a wrong one is known at once."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        made = socket.socket(family, kind, protocol)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+        made.listen(2048)
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise UserError(f"cannot listen at {host}:{port}: {getattr(error, 'strerror', None) or error}; choose another --host or --port") from None
+    return made
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Entry of `unisono serve`."""
     handler = logging.StreamHandler(sys.stderr)
@@ -80,13 +94,15 @@ def run(arguments: argparse.Namespace) -> int:
     for name in (arguments.tls_cert, arguments.tls_key):
         if name and not Path(name).is_file():
             raise UserError(f"no file {name}; --tls-cert and --tls-key name PEM files")
+    listening = listen(arguments.host, arguments.port)
     service = Service(arguments.model or default_weights(), engine=arguments.engine, precision=arguments.precision)
-    config = uvicorn.Config(create_app(service, settings), host=arguments.host, port=arguments.port, log_config=None, ws="websockets-sansio",
+    config = uvicorn.Config(create_app(service, settings), log_config=None, ws="websockets-sansio",
                             ws_max_size=16_000_000, ws_per_message_deflate=False, timeout_graceful_shutdown=5, server_header=False,
                             ssl_certfile=arguments.tls_cert, ssl_keyfile=arguments.tls_key)
     server = Server(config)
     server.settings = settings
     scheme = "https" if arguments.tls_cert else "http"
-    print(f"Unisono listens at {scheme}://{arguments.host}:{arguments.port}/v1   (Ctrl-C stops it)", flush=True)
-    server.run()
+    host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
+    print(f"Unisono listens at {scheme}://{host}:{listening.getsockname()[1]}/v1   (Ctrl-C stops it)", flush=True)
+    server.run(sockets=[listening])
     return 0 if server.started else 1
