@@ -103,7 +103,8 @@ def _export(command: argparse.ArgumentParser) -> None:
 
 
 def _bench(command: argparse.ArgumentParser) -> None:
-    command.add_argument("what", choices=("train", "generate", "codec", "chat", "quality"), help="what to measure")
+    command.add_argument("what", choices=("train", "generate", "codec", "chat", "serve", "quality", "report"),
+                         help="what to measure; report: the table of all records")
     command.add_argument("--model", metavar="DIR", help="folder of a network (default: the weights in the package)")
     command.add_argument("--shared", type=Path, metavar="DIR", help="folder with the held-out recordings (codec and quality)")
     command.add_argument("--samples", type=int, default=100, help="test samples of each task (default: 100)")

@@ -46,8 +46,14 @@ def run(arguments: argparse.Namespace, effort: Effort = Effort()) -> int:
     if arguments.what == "quality":
         from unisono.assess.quality import run as run_quality   # here: its judges are heavy to import
         return run_quality(arguments)
+    if arguments.what == "report":
+        from unisono.assess.report import run as run_report
+        return run_report(arguments)
     benches: dict[str, Callable[[argparse.Namespace, Effort], Measured]] = {
         "train": bench_train, "generate": bench_generate, "codec": bench_codec, "chat": bench_chat}
+    if arguments.what == "serve":
+        from unisono.assess.serving import bench_serve      # here: its clients are optional packages
+        benches["serve"] = bench_serve
     load_before = os.getloadavg()[0]
     measured = benches[arguments.what](arguments, effort)
     config = {**measured.config, "effort": asdict(effort), "model": arguments.model or "",

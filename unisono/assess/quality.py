@@ -11,6 +11,7 @@ import lzma
 import random
 import zlib
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -46,16 +47,24 @@ class Bench:
         self.omni, self.samples = omni, arguments.samples
         self.shared, self.home, self.twin = arguments.shared, arguments.home, arguments.twin
 
-    def waves(self, source: str) -> list[tuple[np.ndarray, dict]]:
-        """Up to `samples` (pcm, item) of the test split of one source under home/speech."""
+    @cached_property
+    def sound(self) -> Waves:
+        """The test split of all sound under home/speech."""
         folders = [index.parent for index in sorted((self.home / "speech").rglob("index.jsonl"))]
         if not folders:
             raise UserError(f"no speech under {self.home / 'speech'}; run `unisono data speech` and `unisono data world` first")
-        waves = Waves(folders, "test")
-        numbers = [n for n, item in enumerate(waves.items)
-                   if item["source"] == source and (item["length"] < LONGEST or not item["text"])]
-        random.Random(source).shuffle(numbers)
-        return [(waves.pcm(n, 0, LONGEST), waves.items[n]) for n in numbers[:self.samples]]
+        self.heard_voices = {item["voice"] for item in Waves(folders, "train").items}
+        return Waves(folders, "test")
+
+    def waves(self, name: str, belongs: Callable[[dict], bool]) -> list[tuple[np.ndarray, dict]]:
+        """Up to `samples` (pcm, item) of the test sentences that belong."""
+        numbers = [n for n, item in enumerate(self.sound.items) if belongs(item) and (item["length"] < LONGEST or not item["text"])]
+        random.Random(name).shuffle(numbers)
+        return [(self.sound.pcm(n, 0, LONGEST), self.sound.items[n]) for n in numbers[:self.samples]]
+
+    def open_speech(self, source: str) -> list[tuple[np.ndarray, dict]]:
+        """Sentences of open texts, of one source of voices."""
+        return self.waves(source, lambda item: item["source"] == source and not item.get("role"))
 
     def world(self, task: str) -> list[Raw]:
         """`samples` conversations of the small world from its test split."""
@@ -86,7 +95,7 @@ def audio_codec(bench: Bench) -> Numbers:
     codec, numbers = bench.omni.tokenizer.audio_codec, {}
     for source in ("hibari", "piper", "neural_speech", "librispeech_train251"):
         refs, before, after = [], [], []
-        for pcm, item in track(bench.waves(source), f"codec {source}"):
+        for pcm, item in track(bench.open_speech(source), f"codec {source}"):
             decoded = codec.decode(codec.encode(torch.from_numpy(pcm)[None]))[0].numpy()
             before.append(transcribe(pcm, 16000))
             after.append(transcribe(decoded, 16000))
@@ -126,13 +135,18 @@ def _pixels(pictures: list[np.ndarray]) -> torch.Tensor:
 
 
 def hears(bench: Bench) -> Numbers:
-    """Own transcripts of sentences never heard: word errors of synthesized voices, accuracy on words of unseen humans."""
+    """Own transcripts of sentences never heard: word errors of synthesized voices, accuracy on words of unseen humans.
+
+    Sentences of the small world in voices that it heard other sentences of, and in voices it never heard; open sentences.
+    """
     numbers: Numbers = {}
-    for source in ("hibari", "flite", "espeak", "piper", "neural_speech", "kokoro"):
-        items = bench.waves(source)
+    groups = {"world": bench.waves("world", lambda item: bool(item.get("role")) and item["voice"] in bench.heard_voices),
+              "world_new_voices": bench.waves("new", lambda item: bool(item.get("role")) and item["voice"] not in bench.heard_voices)}
+    groups |= {source: bench.open_speech(source) for source in ("hibari", "flite", "espeak", "piper", "neural_speech")}
+    for name, items in groups.items():
         if items:
-            said = [bench.ask(Sound(pcm, 16000), WRITE_DOWN).text for pcm, _ in track(items, f"hears {source}")]
-            numbers[source] = _wer([item["text"] for _, item in items], said)
+            said = [bench.ask(Sound(pcm, 16000), WRITE_DOWN).text for pcm, _ in track(items, f"hears {name}")]
+            numbers[name] = _wer([item["text"] for _, item in items], said)
     for source, split in (("fsdd", "test"), ("arabic_commands", "val")):
         rows = [r for r in iter_recordings(bench.shared, source, split) if source != "fsdd" or r.facts.voice.endswith("lucas")]
         random.Random(source).shuffle(rows)
@@ -144,9 +158,16 @@ def hears(bench: Bench) -> Numbers:
 
 def speaks(bench: Bench) -> Numbers:
     """Word errors of Whisper-tiny on the network's speech beside those on its source voice saying the same test sentences."""
-    items = [(pcm, item) for pcm, item in bench.waves("hibari") if item["voice"] == "heart"]
+    numbers: Numbers = {}
+    for name, is_world in (("world", True), ("open", False)):
+        numbers[name] = _speaks(bench, name, is_world)
+    return numbers
+
+
+def _speaks(bench: Bench, name: str, is_world: bool) -> Numbers:
+    items = bench.waves(f"speaks {name}", lambda item: item["voice"] == "heart" and bool(item.get("role")) == is_world)
     refs = [item["text"] for _, item in items]
-    made = [bench.ask(f"Say: {text}", outputs=("text", "audio")) for text in track(refs, "speaks")]
+    made = [bench.ask(f"Say: {text}", outputs=("text", "audio")) for text in track(refs, f"speaks {name}")]
     ours = [transcribe(reply.pcm, 16000) if len(reply.pcm) else "" for reply in made]
     source = [transcribe(pcm, 16000) for pcm, _ in items]
     return {"network": _wer(refs, ours), "source_voice": _wer(refs, source),

@@ -1,0 +1,48 @@
+"""The table of records: newest first, each row with its source, written between its marks only."""
+import json
+from pathlib import Path
+
+import pytest
+
+from unisono.assess.report import BEGIN, END, ROWS, newest, render
+from unisono.cli import main
+
+RATE = {"mean": 0.5, "stderr": 0.1, "n": 40}
+
+
+def record(folder: Path, name: str, date: str, what: str, numbers: dict) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps({"what": what, "date": date, "numbers": numbers}))
+
+
+def test_the_newest_of_each_measure_counts(tmp_path: Path) -> None:
+    folder = tmp_path / "records"
+    record(folder, "quality_a", "2026-01-01", "quality", {"talks": {"aloud": RATE, "written": RATE}, "sees": {"see": RATE}})
+    record(folder, "quality_b", "2026-02-01", "quality", {"talks": {"aloud": {**RATE, "mean": 0.9}, "written": RATE}})
+    found = newest(folder)
+    assert found["talks"][0]["aloud"]["mean"] == 0.9 and found["sees"][1].endswith("quality_a.json")
+    table = render(folder)
+    assert "90 % ± 10" in table and "scenes 50 % ± 10 (n = 40)" in table and "(records/quality_b.json)" in table
+
+
+def test_only_what_lies_between_the_marks_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    record(tmp_path / "records", "quality_a", "2026-01-01", "quality", {"sees": {"see": RATE}})
+    (tmp_path / "README.md").write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    monkeypatch.chdir(tmp_path)
+    assert main(["bench", "report"]) == 0
+    text = (tmp_path / "README.md").read_text()
+    assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text and "scenes 50 %" in text
+    assert "scenes 50 %" in capsys.readouterr().out
+
+
+def test_without_records_it_says_so(tmp_path: Path, capsys) -> None:
+    assert main(["bench", "report", "--records", str(tmp_path / "none")]) == 2
+    assert "no records" in capsys.readouterr().err
+
+
+def test_the_records_of_this_repository_render() -> None:
+    folder = Path(__file__).parent.parent / "records"
+    if not folder.is_dir():
+        pytest.skip("no records yet")
+    table = render(folder)
+    assert set(newest(folder)) & set(ROWS) and table.count("\n") > 5

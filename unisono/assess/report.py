@@ -1,0 +1,168 @@
+"""`unisono bench report`: the table of the README, rendered from the newest records that hold each measure, and from nothing else."""
+import argparse
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from unisono.core.errors import UserError
+from unisono.core.home import atomic_write
+
+BEGIN, END = "<!-- records: written by `unisono bench report` -->", "<!-- /records -->"
+Numbers = dict[str, Any]
+Row = tuple[str, str, str]     # what, measured, aim
+
+
+def newest(folder: Path) -> dict[str, tuple[Numbers, str]]:
+    """Measure -> its numbers and the record they stand in, newest first. Quality records hold several measures each."""
+    records = sorted((json.loads(path.read_text(encoding="utf8")) | {"path": path} for path in folder.glob("*.json")),
+                     key=lambda record: record["date"], reverse=True)
+    found: dict[str, tuple[Numbers, str]] = {}
+    for record in records:
+        parts = record["numbers"] if record["what"] == "quality" else {record["what"]: record["numbers"]}
+        for name, numbers in parts.items():
+            found.setdefault(name, (numbers, f"{folder.name}/{record['path'].name}"))
+    return found
+
+
+def share(value: Numbers) -> str:
+    """A mean of rights and wrongs."""
+    return f"{100 * value['mean']:.0f} % ± {100 * value['stderr']:.0f}"
+
+
+def wer(value: Numbers) -> str:
+    """A word error rate."""
+    return f"{100 * value['wer']:.0f} % ± {100 * value['stderr']:.0f}"
+
+
+def many(numbers: Numbers, names: dict[str, str], show: Callable[[Numbers], str]) -> str:
+    """`name value` for each that was measured, and n where it is common."""
+    counts = {value["n"] for key in names if (value := numbers.get(key))}
+    shown = ", ".join(f"{name} {show(numbers[key])}" for key, name in names.items() if key in numbers)
+    return shown + (f" (n = {counts.pop()})" if len(counts) == 1 else "")
+
+
+def audio_codec(n: Numbers) -> list[Row]:
+    names = {"hibari": "main reply voice", "piper": "piper", "neural_speech": "Kokoro", "librispeech_train251": "real readers"}
+    shown = ", ".join(f"{name} {wer(n[key]['original'])} → {wer(n[key]['decoded'])} (n = {n[key]['decoded']['n']})"
+                      for key, name in names.items() if key in n)
+    return [("audio codec: word errors of Whisper-tiny, original → decoded", shown, "+ 5 points; real voices + 15")]
+
+
+def image_codec(n: Numbers) -> list[Row]:
+    names = {"scene_psnr_db": "scenes", "emoji_psnr_db": "emoji", "word_psnr_db": "words", "motion_psnr_db": "clips"}
+    rows = [("image codec: likeness of what was never drawn before", many(n, names, lambda value: f"{value['mean']:.1f} dB"), "25 dB")]
+    if "digits_decoded" in n:
+        rows.append(("digits read, original → decoded", f"{share(n['digits_original'])} → {share(n['digits_decoded'])}", "- 2 points"))
+    return rows
+
+
+def hears(n: Numbers) -> list[Row]:
+    names = {"world": "sentences of its world", "world_new_voices": "the same in voices never heard", "hibari": "open sentences by hibari",
+             "flite": "by flite", "espeak": "by espeak", "piper": "by piper", "neural_speech": "by Kokoro"}
+    words = {"fsdd_accuracy": "English digits", "arabic_commands_accuracy": "Arabic commands"}
+    return [("hears: word errors of its own transcripts", many(n, names, wer), "10 %"),
+            ("hears: single words of people it never heard", many(n, words, share), "90 %")]
+
+
+def speaks(n: Numbers) -> list[Row]:
+    parts = {"its world": n["world"], "open sentences": n["open"]} if "world" in n else {"open sentences": n}
+    shown = ", ".join(f"{name} {wer(one['network'])} / {wer(one['source_voice'])} (n = {one['network']['n']})" for name, one in parts.items())
+    return [("speaks: word errors of Whisper-tiny on its speech / on the source voice", shown, "1.5 times the source")]
+
+
+def sees(n: Numbers) -> list[Row]:
+    names = {"see": "scenes", "see_emoji": "emoji", "read": "printed words", "watch": "clips"}
+    return [("sees: whole answers right to the word", many(n, names, share), "90 %")]
+
+
+def draws(n: Numbers) -> list[Row]:
+    names = {"all_attributes": "attributes", "shape": "shape", "colour": "colour", "count": "count", "figures": "emoji"}
+    return [("draws: found in its pictures by a reader of scenes", ", ".join(f"{name} {share(n[key])}" for key, name in names.items() if key in n), "90 %")]
+
+
+def talks(n: Numbers) -> list[Row]:
+    return [("talks: asked aloud about a picture, whole answers right to the word",
+             many(n, {"aloud": "as Whisper-tiny hears them", "written": "as written"}, share), "80 %")]
+
+
+def talks_in_writing(n: Numbers) -> list[Row]:
+    return [("answers typed questions, right to the word", many(n, {"talk": ""}, share).strip(), "")]
+
+
+def reads(n: Numbers) -> list[Row]:
+    parts = []
+    for name in ("stories", "dialogues"):
+        beside = f"xz {n[name]['xz_bpb']:.2f}, gzip {n[name]['gzip_bpb']:.2f}"
+        beside += f", text-only twin {n[name]['text_only_bpb']:.2f}" if "text_only_bpb" in n[name] else ""
+        parts.append(f"{name} {n[name]['bpb']:.2f} ({beside})")
+    return [("reads: bits per byte", ", ".join(parts), "below xz and gzip")]
+
+
+def _times(value: Numbers) -> str:
+    return f"{value['median']:.2f} ± {value['stderr']:.2f}"
+
+
+def train_speed(n: Numbers) -> list[Row]:
+    return [("training beside transformers, same model and batch", f"{_times(n['ratio_to_peer']['unisono'])} times the better peer "
+             f"({n['tokens_per_s']['unisono']['median']:,.0f} ids/s)", "1.3 times")]
+
+
+def generate_speed(n: Numbers) -> list[Row]:
+    return [("one stream beside transformers.generate, same weights", f"{_times(n['ratio_to_peer']['onnx int8'])} times "
+             f"({n['ids_per_s']['onnx int8']['median']:,.0f} ids/s)", "3 times")]
+
+
+def codec_speed(n: Numbers) -> list[Row]:
+    return [("audio codec, computing per second of sound, one core", f"{n['rtf']['whole']['median']:.3f} (streamed: {n['rtf']['streaming']['median']:.3f}; "
+             f"streaming differs by {n['max_pcm_error']:.0e})", "0.05; exact to 1e-5")]
+
+
+def chat_speed(n: Numbers) -> list[Row]:
+    shown = f"{n['load_s']['median']:.1f} s, {n['typed_first_word_s']['median']:.2f} s, {n['resident_mb']['median']:,.0f} MB"
+    return [("chat: loading, first word, memory", shown, "3 s, 0.3 s, 1,500 MB")]
+
+
+def voice_turns(n: Numbers) -> list[Row]:
+    def turns(one: Numbers) -> str:
+        return f"median {one['p50_ms']:.0f}, mean {one['mean_ms']:.0f} ± {one['stderr_ms']:.0f}, 95 % within {one['p95_ms']:.0f} ms (n = {one['n']}, cut in on {one['cut_in_share']:.0%})"
+    rows = [("a spoken turn, speech ends → sound begins, semantic_vad", turns(n["semantic_vad"]), "200, 232, 400 ms; 2 %"),
+            ("four people at once", turns(n["four_people"]), "600 ms")]
+    rows += [(f"server_vad with {n['server_vad']['silence_duration_ms']} ms of silence", turns(n["server_vad"]), "+ 90 ms")]
+    if n.get("barge_in_ms"):
+        rows.append(("interrupted: falls silent within", f"{n['barge_in_ms']['median']:.0f} ms", "150 ms"))
+    rows.append(("server's streams", ", ".join(f"{name} {value['median']:.2f}" for name, value in n["ratios"].items()), ""))
+    rows.append(("server: start to first answer, memory", f"{n['start_to_first_answer_s']:.1f} s, {n['resident_mb']:,.0f} MB", "4 s, 1,200 MB"))
+    return rows
+
+
+ROWS: dict[str, Callable[[Numbers], list[Row]]] = {
+    "audio_codec": audio_codec, "image_codec": image_codec, "hears": hears, "speaks": speaks, "sees": sees, "draws": draws, "talks": talks,
+    "talks_in_writing": talks_in_writing, "reads": reads, "bench-train": train_speed, "bench-generate": generate_speed,
+    "bench-codec": codec_speed, "bench-chat": chat_speed, "bench-serve": voice_turns}
+
+
+def render(folder: Path) -> str:
+    """The table, each row with its record."""
+    found = newest(folder)
+    lines = ["| what | measured | aim | record |", "|---|---|---|---|"]
+    for name, rows in ROWS.items():
+        if name in found:
+            numbers, path = found[name]
+            link = f"[{re.sub(r'_.*', '', Path(path).name)}]({path})"
+            lines += [f"| {what} | {measured} | {aim} | {link} |" for what, measured, aim in rows(numbers)]
+    return "\n".join(lines)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Entry of `unisono bench report`: prints the table, and puts it into README.md where its marks stand."""
+    if not arguments.records.is_dir():
+        raise UserError(f"no records in {arguments.records}; `unisono bench quality` and its like write them")
+    table, readme = render(arguments.records), Path("README.md")
+    print(table)
+    text = readme.read_text(encoding="utf8") if readme.exists() else ""
+    if BEGIN in text and END in text:
+        before, after = text.split(BEGIN)[0], text.split(END)[1]
+        atomic_write(readme, lambda part: part.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf8"))
+    return 0

@@ -1,0 +1,230 @@
+"""`unisono bench serve`: the server as its clients feel it, over loopback, in a process of its own.
+
+Voice turns by a person on the line (voice.py); text streams by HTTP, one and 32 at once, beside the bare loop of the
+same engine, llama.cpp (as the xllamacpp wheel has it) and transformers.generate on the same weights in the same run.
+"""
+import argparse
+import asyncio
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from unisono.assess.peers import greedy, load_peer, peer_generate, with_threads
+from unisono.assess.timing import Effort, Measured, best, ratio, summary, take_turns
+from unisono.assess.voice import RATE, Heard, line
+from unisono.core.errors import UserError
+from unisono.core.home import default_weights
+from unisono.data.world import MAKERS
+from unisono.engine.load import load_engine
+from unisono.tokenizer import OmniTokenizer
+from unisono.tokens.message import Message, Text
+
+QUESTION = "Tell me a long story."
+NUM_TURNS = 50
+NUM_PEOPLE = 4
+NUM_STREAMS = 32
+SILENCE_MS = 300        # of server_vad
+_END: list[int] = []    # the id of <|end|>, once known
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[tuple[int, int, float]]:
+    """A server in a process of its own -> port, process id, seconds from start to its first answer."""
+    began = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-m", "unisono.cli", "serve", "--port", "0", "--model", str(folder)],
+                               stdout=subprocess.PIPE, text=True)
+    try:
+        words = (process.stdout or sys.stdin).readline()
+        if "http://" not in words:
+            raise UserError("the server did not start; run `unisono serve` to see why")
+        port = int(words.split("/v1")[0].rpartition(":")[2])
+        while True:
+            try:
+                complete(port, 1)
+                break
+            except httpx.ConnectError:
+                time.sleep(0.01)
+        yield port, process.pid, time.perf_counter() - began
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def complete(port: int, count: int) -> tuple[int, float]:
+    """One streamed reply of `count` ids -> ids, seconds. The end is forbidden, so that all are made."""
+    body = {"model": "unisono", "messages": [{"role": "user", "content": QUESTION}], "max_tokens": count, "temperature": 0,
+            "stream": True, "stream_options": {"include_usage": True}, "logit_bias": {str(_END[0]): -100}}
+    began, made = time.perf_counter(), 0
+    with httpx.stream("POST", f"http://127.0.0.1:{port}/v1/chat/completions", json=body, timeout=120) as answer:
+        for text in answer.iter_lines():
+            if text.startswith("data: {") and (usage := json.loads(text[6:]).get("usage")):
+                made = usage["completion_tokens"]
+    return made, time.perf_counter() - began
+
+
+def streams(port: int, number: int, count: int) -> float:
+    """Ids/s of `number` streams at once."""
+    from concurrent.futures import ThreadPoolExecutor
+    began = time.perf_counter()
+    with ThreadPoolExecutor(number) as pool:
+        made = sum(ids for ids, _ in pool.map(lambda _: complete(port, count), range(number)))
+    return made / (time.perf_counter() - began)
+
+
+def questions(count: int) -> list[NDArray[np.float32]]:
+    """Spoken questions of the test split at 24 kHz, by voices that asked none in training where there are any."""
+    from unisono.data.splits import split_of
+    from unisono.data.voices import speak
+    rng, found = random.Random("bench serve"), []
+    while len(found) < count:
+        raw = MAKERS["talk"](rng)
+        if split_of(raw.key) == "test":
+            pcm = speak(raw.exchanges[0].question.text, rng.choice(("heart", "espeak21", "espeak25", "espeak30")))
+            found.append(soxr.resample(pcm, 16000, RATE).astype(np.float32))
+    return found
+
+
+# ---- voice ----
+
+async def talk(port: int, asked: list[NDArray[np.float32]], detection: dict[str, Any], pause_s: float = 0.4) -> list[Heard]:
+    """One person asks one question after the other."""
+    heard = []
+    async with line(port, {"audio": {"input": {"turn_detection": detection}}}) as session:
+        for pcm in asked:
+            await asyncio.sleep(pause_s)
+            heard.append(await session.turn(pcm))
+    return heard
+
+
+async def crowd(port: int, asked: list[NDArray[np.float32]], people: int) -> list[Heard]:
+    """Several people at once."""
+    parts = await asyncio.gather(*(talk(port, asked[number::people], {"type": "semantic_vad"}, 0.4 + 0.3 * number)
+                                   for number in range(people)))
+    return [heard for part in parts for heard in part]
+
+
+async def interruptions(port: int, asked: list[NDArray[np.float32]]) -> list[float]:
+    """Seconds until an interrupted answer falls silent."""
+    found = []
+    async with line(port, {"audio": {"input": {"turn_detection": {"type": "semantic_vad"}}}}) as session:
+        for number, pcm in enumerate(asked):
+            taken = await session.interrupt(asked[(number + 1) % len(asked)], pcm)
+            if taken is not None:
+                found.append(taken)
+            await asyncio.sleep(3)
+    return found
+
+
+def turns(heard: list[Heard]) -> dict[str, Any]:
+    """The figures of many turns, in milliseconds."""
+    latencies = [1000 * one.latency_s for one in heard if one.latency_s is not None]
+    if not latencies:
+        raise UserError(f"no turn was answered aloud: {heard[0].error if heard else 'nothing was asked'}")
+    stopped = [1000 * one.stopped_s for one in heard if one.stopped_s is not None]
+    first = [1000 * one.first_delta_s for one in heard if one.first_delta_s is not None]
+    return {"p50_ms": float(np.percentile(latencies, 50)), "mean_ms": float(np.mean(latencies)), "p95_ms": float(np.percentile(latencies, 95)),
+            "best_ms": min(latencies), "stderr_ms": float(np.std(latencies) / len(latencies) ** 0.5), "n": len(heard), "answered": len(latencies),
+            "cut_in_share": float(np.mean([one.cut_in for one in heard])), "detect_ms": summary(stopped) if stopped else None,
+            "first_delta_ms": summary(first), "longest_gap_ms": 1000 * max(one.gap_s for one in heard)}
+
+
+# ---- all of it ----
+
+def bench_serve(arguments: argparse.Namespace, effort: Effort) -> Measured:
+    """Start, voice turns, barge-in, streams."""
+    folder = Path(arguments.model or default_weights()).resolve()
+    _END[:] = [OmniTokenizer.load(folder).vocab.id("<|end|>")]
+    asked = questions(NUM_TURNS if effort.num_turns > 2 else 2)
+    with served(folder) as (port, process, start_s):
+        numbers: dict[str, Any] = {"start_to_first_answer_s": start_s}
+        numbers["semantic_vad"] = turns(asyncio.run(talk(port, asked, {"type": "semantic_vad"})))
+        server_vad = {"type": "server_vad", "silence_duration_ms": SILENCE_MS}
+        numbers["server_vad"] = {"silence_duration_ms": SILENCE_MS, **turns(asyncio.run(talk(port, asked[:20], server_vad)))}
+        numbers["four_people"] = turns(asyncio.run(crowd(port, asked[:24], NUM_PEOPLE)))
+        interrupted = asyncio.run(interruptions(port, asked[:10]))
+        numbers["barge_in_ms"] = summary([1000 * value for value in interrupted]) if interrupted else None
+        numbers |= http_numbers(folder, port, effort)
+        numbers["resident_mb"] = _resident_mb(process)
+    return report(numbers, effort)
+
+
+def http_numbers(folder: Path, port: int, effort: Effort) -> dict[str, Any]:
+    """Ids/s of streams beside engines without a server."""
+    tokenizer = OmniTokenizer.load(folder)
+    prompt = tokenizer.encode([Message("user", [Text(QUESTION)])], begin_reply=True)[0].tolist()
+    engine, peer, count = load_engine(folder), load_peer(folder), effort.new_ids
+    contenders: dict[str, Callable[[], float]] = {
+        "server, 1 stream": lambda: streams(port, 1, count), f"server, {NUM_STREAMS} streams": lambda: streams(port, NUM_STREAMS, count),
+        "bare loop": lambda: count / _timed(partial(greedy, engine, prompt, count)),
+        "transformers": lambda: count / _timed(partial(with_threads, 1, partial(peer_generate, peer, prompt, count)))}
+    with tempfile.TemporaryDirectory() as scratch:
+        contenders |= llama_cpp(folder, prompt, count, Path(scratch))
+        for contender in contenders.values():
+            contender()                     # warms up
+        found = take_turns(contenders, effort.num_turns)
+    one = found["server, 1 stream"]
+    ratios = {f"1 stream / {name}": ratio(one, found[name]) for name in ("bare loop", "transformers")}
+    ratios[f"{NUM_STREAMS} streams / 1 stream"] = ratio(found[f"server, {NUM_STREAMS} streams"], one)
+    if any(name.startswith("llama.cpp") for name in found):
+        ratios["1 stream / llama.cpp"] = ratio(one, found[best(found, "llama.cpp")])
+    return {"ids_per_s": {name: summary(values) for name, values in found.items()}, "ratios": ratios}
+
+
+def llama_cpp(folder: Path, prompt: list[int], count: int, scratch: Path) -> dict[str, Callable[[], float]]:
+    """llama.cpp on the same weights in two types, if its wheel is installed."""
+    try:
+        import xllamacpp
+    except ImportError:
+        return {}
+    from unisono.export import export_gguf
+    made: dict[str, Callable[[], float]] = {}
+    for kind in ("f16", "q8_0"):
+        export_gguf(folder, scratch / f"{kind}.gguf", kind)
+        parameters = xllamacpp.CommonParams()
+        parameters.model.path, parameters.n_ctx, parameters.n_parallel = str(scratch / f"{kind}.gguf"), 2048, 1
+        parameters.cpuparams.n_threads, parameters.warmup, parameters.verbosity = 1, False, -1
+        server = xllamacpp.Server(parameters)
+        wish = {"prompt": prompt, "max_tokens": count, "temperature": 0, "ignore_eos": True, "cache_prompt": False}
+        made[f"llama.cpp {kind}"] = lambda server=server, wish=wish: count / _timed(lambda: server.handle_completions(wish))
+    return made
+
+
+def _timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _resident_mb(process: int) -> float:
+    with open(f"/proc/{process}/status", encoding="ascii") as status:
+        return next(int(text.split()[1]) / 1024 for text in status if text.startswith("VmRSS"))
+
+
+def report(numbers: dict[str, Any], effort: Effort) -> Measured:
+    """The rows for people."""
+    measured = Measured(numbers, {"turns": NUM_TURNS, "people": NUM_PEOPLE, "new_ids": effort.new_ids, "client": "websockets and httpx over loopback"})
+    measured.row("start to first answer", numbers["start_to_first_answer_s"], "s")
+    for name in ("semantic_vad", "server_vad", "four_people"):
+        found = numbers[name]
+        measured.row(f"{name}: speech ends -> sound", found["p50_ms"], "ms",
+                     f"mean {found['mean_ms']:.0f}, p95 {found['p95_ms']:.0f}, cut in on {found['cut_in_share']:.0%}, {found['answered']} of {found['n']}")
+    measured.row("barge-in: speech begins -> last sound", numbers["barge_in_ms"], "ms")
+    for name, value in numbers["ids_per_s"].items():
+        measured.row(name, value, "ids/s")
+    for name, value in numbers["ratios"].items():
+        measured.row(name, value, "times")
+    measured.row("resident", numbers["resident_mb"], "MB")
+    return measured
