@@ -1,4 +1,5 @@
 """/health and /metrics."""
+import os
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -14,7 +15,7 @@ router = APIRouter()
 async def health(request: Request) -> dict[str, Any]:
     """Whether the server takes requests, and how busy it is."""
     scheduler, settings = service_of(request).scheduler, request.app.state.settings
-    return {"status": "draining" if settings.is_draining else "ok", "replies": len(scheduler.running), "waiting": len(scheduler.waiting)}
+    return {"status": "draining" if settings.is_draining else "ok", "process": os.getpid(), "replies": len(scheduler.running), "waiting": len(scheduler.waiting)}
 
 
 @router.get("/metrics")
