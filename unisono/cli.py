@@ -83,7 +83,8 @@ def _serve(command: argparse.ArgumentParser) -> None:
     command.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1; others need keys)")
     command.add_argument("--port", type=int, default=8000, help="port to listen at (default: 8000)")
     command.add_argument("--model", metavar="DIR", help="folder of a network (default: the weights in the package)")
-    command.add_argument("--engine", default="auto", choices=("auto", "onnx", "torch"), help="what computes (default: the fastest here)")
+    command.add_argument("--engine", default="auto", metavar="KIND",
+                         help="what computes: auto, onnx, torch, or the address of vLLM, SGLang or llama.cpp with the exported network")
     command.add_argument("--precision", default="int8", choices=("float32", "int8", "int4"), help="weights of the onnx engine (default: int8)")
     command.add_argument("--keys", type=Path, metavar="FILE", help="keys that are let in, one a line; also UNISONO_API_KEYS=a,b")
     command.add_argument("--requests-per-minute", type=int, default=0, metavar="N", help="limit of each key (default: none)")

@@ -8,16 +8,20 @@ from unisono.core.device import pick_device
 from unisono.core.errors import UserError
 from unisono.engine.engine import Engine
 from unisono.engine.torch_engine import TorchEngine
-from unisono.model.hf import load_pretrained
+from unisono.model.hf import config_from_hf, load_pretrained, read_config
 
-KINDS = ("auto", "onnx", "torch")
+KINDS = ("auto", "onnx", "torch")     # or the address of a server, http://host:port/v1
 
 
 def load_engine(folder: str | Path, *, kind: str = "auto", precision: str = "int8", device: str | None = None,
                 threads: int | None = None, max_length: int | None = None) -> Engine:
-    """auto: torch on a GPU in bfloat16, else ONNX Runtime, else torch. `precision` and `threads` are for onnx only."""
+    """An address: vLLM, SGLang or llama.cpp there computes. auto: torch on a GPU in bfloat16, else ONNX Runtime, else torch. `precision` and `threads` are for onnx only."""
+    if kind.startswith(("http://", "https://")):
+        from unisono.engine.remote_engine import RemoteEngine
+        config = config_from_hf(read_config(folder))
+        return RemoteEngine(kind, config.vocab_size, min(max_length or config.max_position_embeddings, config.max_position_embeddings))
     if kind not in KINDS:
-        raise UserError(f"unknown engine {kind!r}; choose one of {', '.join(KINDS)}")
+        raise UserError(f"unknown engine {kind!r}; choose one of {', '.join(KINDS)}, or the address of a server such as http://gpu:8000/v1")
     place = pick_device(device)
     has_onnx = all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime"))
     if kind == "onnx" and not has_onnx:

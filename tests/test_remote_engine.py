@@ -1,0 +1,65 @@
+"""The remote engine against a real llama.cpp server that holds the exported network."""
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unisono.core.errors import UserError
+from unisono.core.home import default_weights
+from unisono.engine.engine import Engine
+from unisono.engine.grammar import Grammar, Rules
+from unisono.engine.load import load_engine
+from unisono.engine.remote_engine import RemoteEngine
+from unisono.engine.sample import GREEDY, Sampler
+from unisono.engine.session import Session
+from unisono.export import export_gguf
+from unisono.tokenizer import OmniTokenizer
+from unisono.tokens.message import Message, Text
+
+TOKENIZER = OmniTokenizer.load(default_weights())
+
+
+@pytest.fixture(scope="module")
+def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemoteEngine]:
+    xllamacpp = pytest.importorskip("xllamacpp")
+    path: Path = tmp_path_factory.mktemp("gguf") / "nano.gguf"
+    export_gguf(default_weights(), path, "f32")
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path, parameters.n_ctx, parameters.n_parallel = str(path), 2048, 2
+    parameters.cpuparams.n_threads, parameters.warmup = 1, False
+    server = xllamacpp.Server(parameters)
+    yield RemoteEngine(f"{server.listening_address}/v1", TOKENIZER.vocab.size, 1000)
+
+
+def said(engine: Engine, question: str) -> list[int]:
+    with Session(engine) as session:
+        session.append(TOKENIZER.encode([Message("user", [Text(question)])], begin_reply=True)[0].tolist())
+        return list(session.generate(Grammar(TOKENIZER.vocab, Rules()), Sampler({"text": GREEDY}), 12))
+
+
+def test_it_says_what_the_local_engine_says(remote: RemoteEngine) -> None:
+    local = load_engine(default_weights(), precision="float32")
+    for question in ("What colour is the sky?", "Draw a red circle.", "What is two plus two?"):
+        assert said(remote, question) == said(local, question)
+
+
+def test_sequences_are_apart_fork_and_rewind(remote: RemoteEngine) -> None:
+    a, b = remote.open(), remote.open()
+    rows = remote.feed([(a, [1, 2, 3]), (b, [4, 5])])
+    fork = remote.fork(a)
+    remote.rewind(a, 2)
+    assert (remote.length(a), remote.length(b), remote.length(fork)) == (2, 2, 3)
+    np.testing.assert_allclose(remote.feed([(a, [3])])[0], rows[0], atol=1e-3)
+    for handle in (a, b, fork):
+        remote.drop(handle)
+    with pytest.raises(ValueError, match="handle"):
+        remote.length(a)
+    with pytest.raises(UserError, match="too long"):
+        remote.feed([(remote.open(), [1] * 1001)])
+
+
+def test_nobody_there_is_said() -> None:
+    engine = RemoteEngine("http://127.0.0.1:9/v1", 10, 100)
+    with pytest.raises(UserError, match="failed"):
+        engine.feed([(engine.open(), [1])])
