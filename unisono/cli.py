@@ -93,6 +93,7 @@ def _serve(command: argparse.ArgumentParser) -> None:
     command.add_argument("--max-mb", type=float, default=50, metavar="MB", help="size of a request's body (default: 50)")
     command.add_argument("--tls-cert", metavar="FILE", help="certificate, PEM; with --tls-key the server speaks https and wss")
     command.add_argument("--tls-key", metavar="FILE", help="its key, PEM")
+    command.add_argument("--open", action="store_true", help="open the page in a browser")
     command.add_argument("--verbose", action="store_true", help="log every request as a line of JSON (never what was said)")
 
 

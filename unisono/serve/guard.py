@@ -19,6 +19,7 @@ from unisono.serve.metrics import IN_FLIGHT, REQUESTS, SECONDS
 
 log = logging.getLogger("unisono.serve")
 OPEN_PATHS = ("/health", "/docs", "/openapi.json", "/")
+PAGE_ENDINGS = (".js", ".css", ".svg", ".html")      # the page itself holds no secrets
 WINDOW_S = 60.0
 
 
@@ -115,7 +116,7 @@ class Guard:
     def _admit(self, scope: Scope) -> str:
         """The name of whoever asks; ApiError if they may not."""
         path, headers = scope["path"].rstrip("/") or "/", Headers(scope=scope)
-        if path in OPEN_PATHS or scope.get("method") == "OPTIONS":
+        if path in OPEN_PATHS or path.count("/") == 1 and path.endswith(PAGE_ENDINGS) or scope.get("method") == "OPTIONS":
             return "open"
         if self.settings.is_draining:
             raise ApiError("The server is stopping; try again in a moment.", 503, None, None, 5)

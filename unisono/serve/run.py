@@ -8,7 +8,9 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
+import webbrowser
 from pathlib import Path
 
 import uvicorn
@@ -103,6 +105,9 @@ def run(arguments: argparse.Namespace) -> int:
     server.settings = settings
     scheme = "https" if arguments.tls_cert else "http"
     host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
-    print(f"Unisono listens at {scheme}://{host}:{listening.getsockname()[1]}/v1   (Ctrl-C stops it)", flush=True)
+    address = f"{scheme}://{host}:{listening.getsockname()[1]}"
+    print(f"Unisono listens at {address}/v1, its page is {address}   (Ctrl-C stops it)", flush=True)
+    if arguments.open:
+        threading.Timer(1.0, webbrowser.open, [address]).start()
     server.run(sockets=[listening])
     return 0 if server.started else 1

@@ -1,0 +1,230 @@
+// The page: wires composer, conversation, voice, camera, settings and strip together.
+
+import { complete } from "./chat.js";
+import { Camera, Trouble, address, read } from "./files.js";
+import { Conversation, keep, request, settings, snippet, textOf } from "./store.js";
+import { Strip } from "./strip.js";
+import { View, button } from "./view.js";
+import { Voice, wavAddress } from "./voice.js";
+
+const $ = (id) => document.getElementById(id);
+const strip = new Strip($("strip"), $("counts"), $("under"));
+const camera = new Camera($("camera"));
+let conversation = new Conversation(), attached = [], running = null, voice = null, edited = null;
+
+const headers = () => (settings.key ? { authorization: `Bearer ${settings.key}` } : {});
+const trouble = (text = "") => { $("trouble").textContent = text; };
+const view = new View($("log"), {
+  choose: (node) => { conversation.choose(node); show(); },
+  copy: (node) => navigator.clipboard.writeText(textOf(node)).catch(() => trouble("The browser does not allow copying here.")),
+  edit: (node) => { edited = node; $("words").value = textOf(node); attached = node.parts.filter((part) => part.type !== "text"); showAttached(); grow(); $("words").focus(); },
+  retry: (node) => { const parent = conversation.nodes.get(node.parent); if (parent) answer(parent); },
+  save: (part) => { const link = document.createElement("a"); link.href = part.url; link.download = "drawing.png"; link.click(); },
+  use: (part) => { attached.push({ type: "image", url: part.url, name: "drawing" }); showAttached(); $("words").focus(); },
+});
+
+function show() {
+  const path = conversation.path();
+  $("welcome").hidden = path.length > 0;
+  view.show(path, (node) => conversation.siblings(node));
+}
+
+// ---- writing ----
+
+async function send() {
+  const text = $("words").value.trim();
+  if (running) { running.abort(); return; }
+  const parts = [...attached, ...(camera.isOn ? [camera.part(settings.camera === "video")] : []), ...(text ? [{ type: "text", text }] : [])];
+  if (!parts.length) { $("words").focus(); return; }
+  trouble();
+  const node = conversation.add(edited ? edited.parent : conversation.last, "user", parts);
+  edited = null; attached = []; $("words").value = ""; grow(); showAttached();
+  if (voice?.isOpen) { show(); voice.send({ type: "conversation.item.create", item: itemOf(node) }); voice.send({ type: "response.create" }); return; }
+  await answer(node);
+}
+
+async function answer(question) {
+  running?.abort();
+  const control = running = new AbortController(), reply = conversation.add(question.id, "assistant", []), sounds = [], began = performance.now();
+  const path = conversation.path().slice(0, -1);
+  reply.waiting = true;
+  show(); busy(true);
+  try {
+    for await (const news of complete(request(path), headers(), control.signal)) {
+      if (!reply.note && !news.ids) reply.note = `first answer after ${Math.round(performance.now() - began)} ms`;
+      take(reply, news, sounds);
+      view.turn(reply, conversation.siblings(reply));
+    }
+  } catch (error) {
+    if (error.name !== "AbortError") trouble(error instanceof TypeError ? "The server cannot be reached. Your words are kept; press Retry when it is back." : error.message);
+  }
+  if (sounds.length) reply.parts.push({ type: "audio", url: await address(new Blob([wavAddress(sounds, 24000)], { type: "audio/wav" })), format: "wav", name: "spoken reply" });
+  reply.waiting = false;
+  if (running === control) { running = null; busy(false); }
+  view.turn(reply, conversation.siblings(reply));
+}
+
+function take(reply, news, sounds) {
+  const last = reply.parts.at(-1);
+  if (news.ids) strip.push(news.ids);
+  if (news.text) last?.type === "text" ? last.text += news.text : reply.parts.push({ type: "text", text: news.text });
+  if (news.call) last?.type === "call" ? last.text += news.call : reply.parts.push({ type: "call", text: news.call });
+  if (news.sound) { sounds.push(news.sound); play(news.sound); }
+  if (news.picture) last?.type === "image" && !last.whole ? Object.assign(last, { url: news.picture, whole: news.last }) : reply.parts.push({ type: "image", drawn: true, url: news.picture, whole: news.last });
+  if (news.finish === "length") reply.note += " · cut at the longest reply";
+}
+
+let speaker = null, due = 0;
+function play(samples) {
+  speaker ??= new AudioContext({ sampleRate: 24000 });
+  const buffer = speaker.createBuffer(1, samples.length, 24000), source = speaker.createBufferSource();
+  buffer.copyToChannel(samples, 0);
+  source.buffer = buffer;
+  source.connect(speaker.destination);
+  due = Math.max(due, speaker.currentTime + 0.02);
+  source.start(due);
+  due += buffer.duration;
+}
+
+function busy(isBusy) { $("send").textContent = isBusy ? "Stop" : "Send"; $("state").textContent = isBusy ? "answering" : "ready"; }
+function grow() { const box = $("words"); box.style.height = "auto"; box.style.height = `${box.scrollHeight + 2}px`; }
+
+// ---- things to look at and listen to ----
+
+async function attach(files) {
+  trouble();
+  try { attached.push(...await read([...files], attached.length)); } catch (error) { trouble(error instanceof Trouble ? error.message : "That could not be read."); }
+  showAttached();
+}
+
+function showAttached() {
+  $("attached").replaceChildren(...attached.map((part, at) => {
+    const item = document.createElement("li");
+    item.append(part.type === "image" || part.type === "frames" ? Object.assign(new Image(), { src: part.url ?? part.urls[0], alt: part.name ?? "a picture" }) : `${part.type}: ${part.name}`,
+      button("×", () => { attached.splice(at, 1); showAttached(); }, `remove ${part.name ?? part.type}`));
+    return item;
+  }));
+}
+
+async function look() {
+  trouble();
+  try { camera.isOn ? camera.stop() : await camera.start(); } catch (error) { trouble(`The camera cannot be used: ${reason(error)}`); }
+  $("look").setAttribute("aria-pressed", String(camera.isOn));
+}
+
+function reason(error) {
+  return { NotAllowedError: "permission was refused. Allow it in the address bar and press the button again.", NotFoundError: "this device has none.",
+    NotReadableError: "another program uses it." }[error.name] ?? error.message;
+}
+
+// ---- talking ----
+
+const turns = new Map();         // item or response id -> node
+
+function itemOf(node) {
+  const content = node.parts.map((part) => (part.type === "text" ? { type: node.role === "user" ? "input_text" : "output_text", text: part.text }
+    : part.type === "image" && !part.drawn ? { type: "input_image", image_url: part.url } : part.type === "frames" ? { type: "input_video", frames: part.urls } : null)).filter(Boolean);
+  return { type: "message", role: node.role, content: content.length ? content : [{ type: node.role === "user" ? "input_text" : "output_text", text: "…" }] };
+}
+
+async function talk() {
+  trouble();
+  if (voice) { voice.stop(); voice = null; pressed(false); return; }
+  voice = new Voice({
+    headers, key: () => settings.key,
+    session: () => ({ type: "realtime", output_modalities: ["audio"], ...(settings.system ? { instructions: settings.system } : {}), unisono: { ids: true, images: settings.pictures },
+      audio: { input: { turn_detection: { type: "semantic_vad" }, transcription: { model: "whisper-1" } }, output: { voice: settings.voice } } }),
+    opened: (line) => { for (const node of conversation.path()) line.send({ type: "conversation.item.create", item: itemOf(node) }); },
+  });
+  voice.addEventListener("event", ({ detail }) => heard(detail));
+  voice.addEventListener("level", ({ detail }) => $("talk").style.setProperty("--level", detail));
+  voice.addEventListener("state", ({ detail }) => { $("state").textContent = detail; });
+  voice.addEventListener("latency", ({ detail }) => { const node = conversation.nodes.get(conversation.last); if (node?.role === "assistant") { node.note = `answered after ${detail} ms`; view.turn(node, conversation.siblings(node)); } });
+  pressed(true);
+  try { await voice.start(); } catch (error) { const failed = voice; voice = null; failed?.stop(); pressed(false); trouble(error.name?.startsWith("Not") ? `The microphone cannot be used: ${reason(error)} You can still write.` : error.message); }
+}
+
+function pressed(isOn) { $("talk").setAttribute("aria-pressed", String(isOn)); $("talk-name").textContent = isOn ? "Hang up" : "Talk"; }
+
+function node(id, role) {
+  if (!turns.has(id)) turns.set(id, conversation.add(conversation.last, role, []));
+  return turns.get(id);
+}
+
+function heard(event) {
+  if (event.type === "input_audio_buffer.speech_started" && camera.isOn) voice.send({ type: "conversation.item.create", item: itemOf({ role: "user", parts: [camera.part(settings.camera === "video")] }) });
+  if (event.type === "input_audio_buffer.committed") node(event.item_id, "user").parts = [{ type: "text", text: "…" }];
+  if (event.type === "conversation.item.input_audio_transcription.completed") node(event.item_id, "user").parts = [{ type: "text", text: event.transcript.trim() || "(nothing understood)" }];
+  if (event.type === "response.output_audio_transcript.delta" || event.type === "response.output_text.delta") take(node(event.response_id, "assistant"), { text: event.delta }, []);
+  if (event.type === "unisono.image") take(node(event.response_id, "assistant"), { picture: `data:image/png;base64,${event.b64_json}`, last: event.last }, []);
+  if (event.type === "response.function_call_arguments.done") take(node(event.response_id, "assistant"), { call: `${event.name}${event.arguments}` }, []);
+  if (event.type === "unisono.ids") { strip.push(event.ids); return; }
+  if (event.type === "response.done" && event.response.status === "cancelled" && turns.has(event.response.id)) node(event.response.id, "assistant").note = "interrupted";
+  if (event.type === "error") trouble(event.error.message);
+  if (!event.type.endsWith("audio.delta")) show();
+}
+
+// ---- settings ----
+
+async function openSettings() {
+  const form = $("settings").querySelector("form");
+  for (const [name, value] of Object.entries(settings)) {
+    const field = form.elements[name];
+    if (field?.type === "checkbox") field.checked = value;
+    else if (field) { if (field.tagName === "SELECT" && ![...field.options].some((one) => one.value === value)) field.add(new Option(value, value)); field.value = value; }
+  }
+  $("snippet").textContent = snippet(conversation.path());
+  form.querySelector("output").textContent = settings.temperature;
+  $("settings").showModal();
+  try {
+    const told = await (await fetch("page/choices", { headers: headers() })).json();
+    for (const name of ["voice", "model"]) {
+      const field = form.elements[name], value = settings[name];
+      field.replaceChildren(...told[`${name}s`].map((one) => new Option(one, one, false, one === value)));
+    }
+  } catch { /* the server is away: what was chosen stays */ }
+}
+
+function changed({ target }) {
+  if (!target.name || target.type === "file") return;
+  keep({ [target.name]: target.type === "checkbox" ? target.checked : target.value });
+  if (target.name === "temperature") target.nextElementSibling.textContent = target.value;
+  $("snippet").textContent = snippet(conversation.path());
+  voice?.send({ type: "session.update", session: { type: "realtime", instructions: settings.system } });
+}
+
+async function load(file) {
+  try { conversation = Conversation.from(JSON.parse(await file.text())); show(); $("settings").close(); } catch (error) { $("settings").close(); trouble(error instanceof SyntaxError ? "This file is not a saved conversation." : error.message); }
+}
+
+function save() {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([JSON.stringify(conversation, null, 1)], { type: "application/json" }));
+  link.download = "conversation.json";
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+// ---- wiring ----
+
+$("composer").addEventListener("submit", (event) => { event.preventDefault(); send(); });
+$("words").addEventListener("keydown", (event) => { if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); send(); } });
+$("words").addEventListener("input", grow);
+$("attach").addEventListener("click", () => $("files").click());
+$("files").addEventListener("change", () => { attach($("files").files); $("files").value = ""; });
+$("look").addEventListener("click", look);
+$("talk").addEventListener("click", talk);
+$("new").addEventListener("click", () => { running?.abort(); conversation = new Conversation(); turns.clear(); trouble(); show(); if (voice) { talk().then(talk); } });
+$("settings-open").addEventListener("click", openSettings);
+$("settings").addEventListener("input", changed);
+$("export").addEventListener("click", save);
+$("import").addEventListener("click", () => $("import-file").click());
+$("import-file").addEventListener("change", () => { const [file] = $("import-file").files; if (file) load(file); $("import-file").value = ""; });
+$("copy-snippet").addEventListener("click", () => navigator.clipboard.writeText($("snippet").textContent).catch(() => {}));
+document.addEventListener("keydown", (event) => { if (event.key === " " && (event.target === document.body || event.target === $("log"))) { event.preventDefault(); talk(); } });
+document.addEventListener("paste", (event) => { if (event.clipboardData.files.length) { event.preventDefault(); attach(event.clipboardData.files); } });
+document.addEventListener("dragover", (event) => { event.preventDefault(); document.body.classList.add("dropping"); });
+document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("dropping"); });
+document.addEventListener("drop", (event) => { event.preventDefault(); document.body.classList.remove("dropping"); attach(event.dataTransfer.files); });
+for (const text of ["Draw a big red star.", "What colour is the sky?", "What is two plus three?"]) $("welcome").querySelector(".examples").append(button(text, () => { $("words").value = text; send(); }));
+show();

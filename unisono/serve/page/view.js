@@ -1,0 +1,82 @@
+// The conversation as elements. Each turn is drawn from its node; a turn that grows is drawn again in place.
+
+import { render } from "./markdown.js";
+
+export function button(name, act, title) {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.textContent = name;
+  if (title) { made.title = title; made.setAttribute("aria-label", title); }
+  made.addEventListener("click", act);
+  return made;
+}
+
+export class View {
+  constructor(log, acts) { this.log = log; this.acts = acts; this.items = new Map(); }
+
+  show(path, siblings) {
+    const wanted = new Set(path.map((node) => node.id));
+    for (const [id, item] of this.items) if (!wanted.has(id)) { item.remove(); this.items.delete(id); }
+    for (const node of path) this.turn(node, siblings(node));
+  }
+
+  turn(node, siblings) {
+    const stuck = this.log.scrollTop + this.log.clientHeight > this.log.scrollHeight - 60;
+    let item = this.items.get(node.id);
+    if (!item) {
+      item = document.createElement("li");
+      item.className = `turn ${node.role}`;
+      this.items.set(node.id, item);
+      this.log.append(item);
+    }
+    const said = document.createElement("div");
+    said.className = "said" + (node.waiting ? " waiting" : "");
+    said.setAttribute("aria-label", node.role === "user" ? "You" : "Unisono");
+    for (const part of node.parts) said.append(this.part(part, node));
+    item.replaceChildren(said, this.under(node, siblings));
+    if (stuck) this.log.scrollTop = this.log.scrollHeight;
+  }
+
+  part(part, node) {
+    if (part.type === "text") return node.role === "assistant" ? render(part.text) : plain(part.text);
+    if (part.type === "image") return picture(part.url, part.drawn ? "drawing" : "", part.drawn ? "A drawing by the network" : part.name);
+    if (part.type === "frames") return picture(part.urls.at(-1), "", "from the camera");
+    if (part.type === "call") { const made = plain(part.text); made.className = "call"; return made; }
+    const made = document.createElement(part.type === "video" ? "video" : "audio");
+    made.controls = true;
+    made.src = part.url;
+    made.setAttribute("aria-label", part.name ?? "sound");
+    return made;
+  }
+
+  under(node, siblings) {
+    const row = document.createElement("div");
+    row.className = "acts";
+    if (siblings.length > 1) {
+      const place = siblings.indexOf(node);
+      row.append(button("‹", () => this.acts.choose(siblings[(place + siblings.length - 1) % siblings.length]), "previous version"),
+        `${place + 1} / ${siblings.length}`, button("›", () => this.acts.choose(siblings[(place + 1) % siblings.length]), "next version"));
+    }
+    if (!node.waiting) {
+      row.append(button("Copy", () => this.acts.copy(node)), node.role === "user" ? button("Edit", () => this.acts.edit(node)) : button("Retry", () => this.acts.retry(node)));
+      for (const part of node.parts) if (part.drawn) row.append(button("Save", () => this.acts.save(part)), button("Use", () => this.acts.use(part), "attach this drawing to your next message"));
+    }
+    if (node.note) row.append(node.note);
+    return row;
+  }
+}
+
+function plain(text) {
+  const made = document.createElement("p");
+  made.style.whiteSpace = "pre-wrap";
+  made.textContent = text;
+  return made;
+}
+
+function picture(url, kind, name) {
+  const made = new Image();
+  made.src = url;
+  made.alt = name ?? "a picture";
+  made.className = kind;
+  return made;
+}
