@@ -7,6 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 venv=${UNISONO_VENV:-.venv}
 missing=()
 for program in espeak-ng flite; do command -v "$program" >/dev/null || missing+=("$program"); done
+command -v chromium >/dev/null || command -v chromium-browser >/dev/null || missing+=(chromium)
 [ -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf ] || missing+=(fonts-noto-color-emoji)
 if [ ${#missing[@]} -gt 0 ] && command -v apt-get >/dev/null; then
     echo "Installing ${missing[*]} ..." >&2

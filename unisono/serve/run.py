@@ -107,7 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
     host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
     address = f"{scheme}://{host}:{listening.getsockname()[1]}"
     print(f"Unisono listens at {address}/v1, its page is {address}   (Ctrl-C stops it)", flush=True)
-    if arguments.open:
+    if arguments.open and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform in ("darwin", "win32")):
         threading.Timer(1.0, webbrowser.open, [address]).start()
     server.run(sockets=[listening])
     return 0 if server.started else 1

@@ -1,0 +1,235 @@
+"""The page in a real Chromium, with a recorded question as its microphone: what people see and hear, not what is there.
+
+Set UNISONO_SHOTS to a folder to keep the screenshots that the README shows.
+"""
+import base64
+import io
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Running, write_clip
+from PIL import Image
+
+from unisono.data.pictures import Thing, draw_things
+from unisono.media import write_sound
+from unisono.tasks.vision import read_scene
+
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium; apt-get install chromium")
+WAIT = 30_000
+Open = Callable[..., "playwright.Page"]
+
+
+@pytest.fixture(scope="module")
+def browser_of() -> Iterator[Callable[..., "playwright.Browser"]]:
+    """browser_of(wav): Chromium whose microphone plays the file once; without one it has no microphone that works."""
+    with playwright.sync_playwright() as running:
+        opened: dict[str, playwright.Browser] = {}
+
+        def browser(wav: Path | None = None, clip: Path | None = None) -> "playwright.Browser":
+            key = f"{wav} {clip}"
+            if key not in opened:
+                arguments = ["--no-sandbox", "--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required"]
+                arguments += [f"--use-file-for-fake-audio-capture={wav}%noloop"] if wav else []
+                arguments += [f"--use-file-for-fake-video-capture={clip}"] if clip else []
+                opened[key] = running.chromium.launch(executable_path=CHROMIUM, args=arguments)
+            return opened[key]
+
+        yield browser
+        for one in opened.values():
+            one.close()
+
+
+@pytest.fixture
+def page_of(browser_of, shipped_server: Running) -> Iterator[Open]:
+    """page_of(wav=..., allow=...): the page, open; a test fails if the browser reports an error."""
+    contexts, complaints = [], []
+
+    def opened(*, wav: Path | None = None, clip: Path | None = None, allow: bool = True, query: str = "", **options: object) -> "playwright.Page":
+        context = browser_of(wav, clip).new_context(permissions=["microphone", "camera"] if allow else [], **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(WAIT)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" and "status of 4" not in message.text
+                and "ERR_" not in message.text else None)
+        page.goto(shipped_server.url[:-2] + query)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not complaints
+
+
+def shot(page: "playwright.Page", name: str) -> None:
+    """Keeps a screenshot where the README's are made."""
+    if folder := os.environ.get("UNISONO_SHOTS"):
+        page.screenshot(path=str(Path(folder) / f"{name}.png"))
+
+
+def ask(page: "playwright.Page", text: str) -> str:
+    """Writes and waits for the whole answer."""
+    before = page.locator(".turn.assistant").count()
+    page.fill("#words", text)
+    page.press("#words", "Enter")
+    page.wait_for_function("count => document.querySelectorAll('.turn.assistant').length > count && document.getElementById('send').textContent === 'Send'", arg=before)
+    return page.locator(".turn.assistant .said").last.inner_text().strip()
+
+
+def switch(page: "playwright.Page", **fields: bool) -> None:
+    page.click("#settings-open")
+    for name, value in fields.items():
+        page.locator(f"#settings [name={name}]").set_checked(value)
+    page.click("#settings button[value=close]")
+
+
+def test_a_written_turn_shows_words_ids_and_time(page_of: Open) -> None:
+    page = page_of()
+    said = ask(page, "What colour is the sky?")
+    assert re.search("[a-z]", said) and "first answer after" in page.locator(".turn.assistant .acts").inner_text()
+    assert re.search(r"\d+ text", page.inner_text("#counts"))
+    box = page.locator("#strip").bounding_box()
+    page.mouse.move(box["x"] + 3, box["y"] + 5)
+    assert re.search(r"id \d+ .* p [01]\.\d+", page.inner_text("#under"))
+    shot(page, "conversation")
+
+
+def test_a_drawing_appears_and_is_one(page_of: Open) -> None:
+    page = page_of()
+    for _ in range(4):          # a small network does not draw each time it is asked to
+        ask(page, "Draw a big red circle.")
+        if page.locator("img.drawing").count():
+            break
+    source = page.locator("img.drawing").last.get_attribute("src")
+    picture = Image.open(io.BytesIO(base64.b64decode(source.split(",")[1])))
+    assert picture.size == (64, 64) and len(read_scene(np.asarray(picture.convert("RGB")))) >= 1
+    shot(page, "drawing")
+    with page.expect_download() as download:
+        page.locator("button", has_text="Save").last.click()
+    assert Image.open(download.value.path()).size == (64, 64)
+    page.locator("button", has_text="Use").last.click()
+    assert page.locator("#attached img").count() == 1
+
+
+def test_a_picture_and_a_clip_are_asked_about(page_of: Open, tmp_path: Path) -> None:
+    page = page_of()
+    draw_things([Thing("circle", "red", "big", 32, 32)]).save(tmp_path / "red.png")
+    page.set_input_files("#files", [tmp_path / "red.png", write_clip(tmp_path / "clip.mp4")])
+    page.wait_for_function("document.querySelectorAll('#attached li').length === 2")
+    assert re.search("[a-z]", ask(page, "What colour is it?"))
+    assert page.locator(".user img").count() == 1 and page.locator(".user video").count() == 1
+    assert re.search(r"\d+ (text|image)", page.inner_text("#counts"))
+
+
+def test_edited_questions_are_branches_and_survive_saving(page_of: Open, tmp_path: Path) -> None:
+    page = page_of()
+    ask(page, "What colour is the sky?")
+    page.locator(".user button", has_text="Edit").click()
+    ask(page, "What is two plus two?")
+    assert "2 / 2" in page.inner_text(".user .acts") and page.locator(".turn.user").count() == 1
+    page.locator("button[aria-label='previous version']").first.click()
+    assert "sky" in page.inner_text(".user .said")
+    page.locator(".assistant button", has_text="Retry").click()
+    page.wait_for_function("document.querySelector('.assistant .acts')?.textContent.includes('2 / 2')")
+    page.click("#settings-open")
+    with page.expect_download() as download:
+        page.click("#export")
+    page.click("#settings button[value=close]")
+    page.click("#new")
+    assert page.locator(".turn").count() == 0
+    page.set_input_files("#import-file", download.value.path())
+    page.wait_for_selector(".turn.assistant")
+    assert "sky" in page.inner_text(".user .said") and "1 / 2" in page.inner_text(".user .acts")
+
+
+@pytest.mark.parametrize("transport", ["websocket", "webrtc"])
+def test_a_spoken_turn_is_answered_aloud(page_of: Open, tmp_path: Path, transport: str) -> None:
+    from unisono.data.voices import speak
+    question = speak("What colour is the sky?", "heart")
+    write_sound(tmp_path / "asked.wav", np.concatenate([np.zeros(24000, np.float32), question, np.zeros(16000 * 30, np.float32)]), 16000)
+    page = page_of(wav=tmp_path / "asked.wav", query=f"?transport={transport}")
+    page.click("#talk")
+    page.wait_for_selector("#talk[aria-pressed=true]")
+    page.wait_for_selector(".turn.assistant .said p", timeout=60_000)
+    page.wait_for_function("/answered after \\d+ ms/.test(document.querySelector('.turn.assistant .acts').textContent)")
+    assert re.search("[a-z]", page.inner_text(".turn.user .said")) and re.search("[a-z]", page.inner_text(".turn.assistant .said"))
+    assert "audio" in page.inner_text("#counts")
+    shot(page, f"voice-{transport}")
+    page.click("#talk")
+    assert page.inner_text("#talk-name") == "Talk"
+
+
+def test_a_refused_microphone_is_explained(page_of: Open) -> None:
+    page = page_of(allow=False)
+    page.evaluate("navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))")
+    page.click("#talk")
+    page.wait_for_function("document.getElementById('trouble').textContent.includes('permission was refused')")
+    assert page.get_attribute("#talk", "aria-pressed") == "false"
+    assert re.search("[a-z]", ask(page, "What colour is the sky?"))
+
+
+def test_bad_files_get_a_friendly_sentence(page_of: Open, tmp_path: Path) -> None:
+    page = page_of()
+    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "text.txt").write_text("words")
+    (tmp_path / "empty.wav").write_bytes(b"")
+    for files, words in (([tmp_path / "text.png"], "not a picture"), ([tmp_path / "text.txt"], "neither a picture"), ([tmp_path / "empty.wav"], "empty"),
+                         ([{"name": f"{n}.png", "mimeType": "image/png", "buffer": b"x"} for n in range(50)], "At most 8")):
+        page.set_input_files("#files", files)
+        page.wait_for_function("words => document.getElementById('trouble').textContent.includes(words)", arg=words)
+    page.evaluate("""() => { const big = new File(['x'], 'big.mp4', {type: 'video/mp4'}); Object.defineProperty(big, 'size', {value: 2e9});
+        const drop = new Event('drop', {bubbles: true}); drop.dataTransfer = {files: [big]}; document.dispatchEvent(drop); }""")
+    page.wait_for_function("document.getElementById('trouble').textContent.includes('2000 MB')")
+    assert page.locator("#attached li").count() == 0
+
+
+def test_what_is_written_is_never_run(page_of: Open) -> None:
+    page = page_of()
+    ask(page, "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script> **bold** [a](javascript:alert(1))")
+    made = page.evaluate("""async () => { const { render } = await import('./markdown.js'); const box = document.createElement('div');
+        box.append(render('**b** <script>document.title="owned"</script> [x](javascript:alert(1)) [y](https://example.org/)\\n\\n```\\n<b>\\n```\\n- one\\n- two')); return box.innerHTML; }""")
+    assert "<strong>b</strong>" in made and "&lt;script&gt;" in made and made.count("<a ") == 1 and "<li>one</li>" in made
+    assert page.title() == "Unisono"
+
+
+def test_a_lost_connection_keeps_the_words(page_of: Open) -> None:
+    page = page_of()
+    ask(page, "What colour is the sky?")
+    page.context.set_offline(True)
+    page.fill("#words", "Are you there?")
+    page.press("#words", "Enter")
+    page.wait_for_function("document.getElementById('trouble').textContent.includes('cannot be reached')")
+    page.context.set_offline(False)
+    page.locator(".assistant button", has_text="Retry").last.click()
+    page.wait_for_function("[...document.querySelectorAll('.turn.assistant .said')].at(-1).textContent.trim().length > 0")
+    assert page.locator(".turn.user").count() == 2
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(page_of: Open, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    page = page_of(color_scheme=scheme, bypass_csp=True)
+    ask(page, "What colour is the sky?")
+    shot(page, scheme)
+    found = axe.Axe().run(page).response["violations"]
+    page.click("#settings-open")
+    found += axe.Axe().run(page).response["violations"]
+    serious = [(fault["id"], [node["html"][:90] for node in fault["nodes"]]) for fault in found if fault["impact"] in ("serious", "critical")]
+    assert not serious, serious
+
+
+def test_it_fits_a_phone_and_is_light(page_of: Open) -> None:
+    page = page_of(viewport={"width": 360, "height": 640}, has_touch=True)
+    ask(page, "What colour is the sky?")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth && document.documentElement.scrollHeight <= innerHeight")
+    shot(page, "phone")
+    fetched = page.evaluate("performance.getEntriesByType('resource').filter(one => !one.name.includes('/v1/')).reduce((sum, one) => sum + one.encodedBodySize, 0)")
+    assert 0 < fetched < 150_000
+    assert not [one for one in page.evaluate("performance.getEntriesByType('resource').map(one => one.name)") if "127.0.0.1" not in one and not one.startswith(("data:", "blob:"))]
