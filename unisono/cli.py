@@ -68,7 +68,9 @@ def _data(command: argparse.ArgumentParser) -> None:
 
 
 def _train(command: argparse.ArgumentParser) -> None:
-    command.add_argument("what", choices=("audio-codec", "image-codec", "network"))
+    command.add_argument("what", choices=("audio-codec", "image-codec", "network", "moderation"),
+                         help="moderation: the small classifier beside a finished network")
+    command.add_argument("--model", metavar="DIR", help="moderation: folder of the network (default: the weights in the package)")
     command.add_argument("--size", default="nano", help="tiny, nano, small or base (default: nano)")
     command.add_argument("--shared", type=Path, metavar="DIR", help="folder with picture archives (image codec)")
     command.add_argument("--name", default="", help="network: name of the run and of the finished folder (default: its size)")
@@ -105,10 +107,10 @@ def _export(command: argparse.ArgumentParser) -> None:
 
 
 def _bench(command: argparse.ArgumentParser) -> None:
-    command.add_argument("what", choices=("train", "generate", "codec", "chat", "serve", "quality", "report"),
+    command.add_argument("what", choices=("train", "generate", "codec", "chat", "serve", "quality", "moderation", "report"),
                          help="what to measure; report: the table of all records")
     command.add_argument("--model", metavar="DIR", help="folder of a network (default: the weights in the package)")
-    command.add_argument("--shared", type=Path, metavar="DIR", help="folder with the held-out recordings (codec and quality)")
+    command.add_argument("--shared", type=Path, metavar="DIR", help="folder with the held-out recordings (codec and quality) and texts (moderation)")
     command.add_argument("--samples", type=int, default=100, help="test samples of each task (default: 100)")
     command.add_argument("--twin", metavar="DIR", help="quality: a network trained on texts alone, to read beside this one")
     command.add_argument("--only", default="", metavar="LIST", help="quality: only these measures")
@@ -156,6 +158,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         from unisono.serve.run import run
     elif arguments.command == "export":
         from unisono.export import run
+    elif arguments.command in ("train", "bench") and arguments.what == "moderation":
+        from unisono.assess.moderation import run
     elif arguments.command == "bench":
         from unisono.assess.bench import run
     else:

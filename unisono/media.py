@@ -21,6 +21,8 @@ from unisono.core.errors import UserError
 logging.getLogger("PIL").addHandler(logging.NullHandler())     # its complaints come back as ours
 MOST_SECONDS = 60.0             # of sound or clip that is read; more would not fit a conversation
 MOST_PIXELS = 100_000_000
+MOST_SAMPLES = 60_000_000       # of one channel, whatever its rate: ten minutes at 96 kHz
+BLOCK = 65536                   # samples read at once
 MOST_BYTES = 500_000_000        # of a file
 CLIP_SIZE = (512, 512)          # pictures of a clip are kept no larger
 PICTURES_PER_SECOND = 2
@@ -91,25 +93,31 @@ def read_picture(source: str | Path | bytes) -> Pictures.Image:
     return picture
 
 
-def read_sound(source: str | Path | bytes) -> Sound:
+def read_sound(source: str | Path | bytes, most_seconds: float = MOST_SECONDS) -> Sound:
     """A WAV, FLAC, MP3, Ogg, Opus, M4A or WebM file or its content -> its first channel mix, at its own rate."""
     content, name = _bytes(source, "sound")
-    sound = _plain(content) or _decode(content, name, "sound", want_pictures=False).sound
+    sound = _plain(content, most_seconds) or _decode(content, name, "sound", most_seconds, want_pictures=False).sound
     if sound is None or not len(sound.pcm):
         raise UserError(f"{name} holds no sound; expected at least a moment in WAV, FLAC, MP3, Ogg, Opus, M4A or WebM")
-    if sound.seconds > MOST_SECONDS:
-        raise UserError(f"{name} lasts more than {MOST_SECONDS:.0f} s; cut it into pieces")
+    if sound.seconds > most_seconds:
+        raise _too_long(name, most_seconds)
     return sound
 
 
-def _plain(content: bytes) -> Sound | None:
+def _too_long(name: str, most_seconds: float) -> UserError:
+    return UserError(f"{name} lasts more than {most_seconds:.0f} s; cut it into pieces")
+
+
+def _plain(content: bytes, most_seconds: float) -> Sound | None:
     """WAV, FLAC and Ogg, read no further than a second past what is allowed, whatever the header promises."""
     if not content.startswith((b"RIFF", b"fLaC", b"OggS")):
         return None
     try:
         with soundfile.SoundFile(io.BytesIO(content)) as file:
-            pcm = file.read(int((MOST_SECONDS + 1) * file.samplerate), dtype="float32", always_2d=True)
-            return Sound(pcm.mean(axis=1), file.samplerate) if len(pcm) else None
+            wanted = min(int((most_seconds + 1) * file.samplerate), MOST_SAMPLES)
+            blocks = file.blocks(BLOCK, frames=wanted, dtype="float32", always_2d=True)    # mixed before the next is read
+            pcm = np.concatenate([np.zeros(0, np.float32), *(block.mean(axis=1) for block in blocks)])
+            return Sound(pcm, file.samplerate) if len(pcm) else None
     except (RuntimeError, MemoryError):
         return None
 
@@ -117,17 +125,17 @@ def _plain(content: bytes) -> Sound | None:
 def read_footage(source: str | Path | bytes) -> Footage:
     """An MP4, MKV, MOV, WebM, AVI or GIF file or its content -> pictures and sound."""
     content, name = _bytes(source, "clip")
-    footage = _decode(content, name, "clip", want_pictures=True)
+    footage = _decode(content, name, "clip", MOST_SECONDS, want_pictures=True)
     if not footage.frames:
         raise UserError(f"{name} holds no pictures; expected a clip such as MP4, MKV, MOV, WebM or GIF")
     return footage
 
 
-def _decode(content: bytes, name: str, what: str, *, want_pictures: bool) -> Footage:
-    """Reads a container until MOST_SECONDS; a file damaged in its middle gives what came before."""
+def _decode(content: bytes, name: str, what: str, most_seconds: float, *, want_pictures: bool) -> Footage:
+    """Reads a container until `most_seconds`; a file damaged in its middle gives what came before."""
     frames: list[Pictures.Image] = []
     samples: list[NDArray[np.float32]] = []
-    rate, broken = 0, ""
+    rate, num_samples, broken = 0, 0, ""
     try:
         with av.open(io.BytesIO(content)) as container:
             known = [stream for stream in container.streams if stream.codec_context]
@@ -139,13 +147,14 @@ def _decode(content: bytes, name: str, what: str, *, want_pictures: bool) -> Foo
             start = (container.start_time or 0) / av.time_base
             for frame in container.decode(*streams):
                 seconds = max(0.0, float(start if frame.time is None else frame.time) - start)
-                if seconds >= MOST_SECONDS:
-                    raise UserError(f"{name} lasts more than {MOST_SECONDS:.0f} s; cut it into pieces")
+                if seconds >= most_seconds or num_samples > MOST_SAMPLES:
+                    raise _too_long(name, most_seconds)
                 if isinstance(frame, av.VideoFrame):
                     _take(frames, frame, seconds)
                 else:
                     rate = frame.sample_rate
                     samples.append(_floats(frame))
+                    num_samples += frame.samples
     except UserError:
         raise
     except (av.FFmpegError, ValueError, OverflowError, MemoryError) as error:

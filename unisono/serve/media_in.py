@@ -9,13 +9,14 @@ import binascii
 import ipaddress
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
 from PIL import Image as Pictures
 
 from unisono.core.errors import UserError
-from unisono.media import Footage, Sound, read_footage, read_picture, read_sound
+from unisono.media import MOST_SECONDS as MOST_SECONDS_OF_SOUND, Footage, Sound, read_footage, read_picture, read_sound
 from unisono.serve.errors import ApiError
 
 Result = TypeVar("Result")
@@ -102,12 +103,17 @@ async def _public_address(url: str, param: str) -> str:
 
 async def picture_of(url: object, param: str) -> Pictures.Image:
     """The picture at an address."""
-    return await _read(read_picture, await content_of(url, param), param)
+    return await picture_from(await content_of(url, param), param)
 
 
-async def sound_of(content: bytes, param: str) -> Sound:
+async def picture_from(content: bytes, param: str) -> Pictures.Image:
+    """The picture in a file's content."""
+    return await _read(read_picture, content, param)
+
+
+async def sound_of(content: bytes, param: str, most_seconds: float = MOST_SECONDS_OF_SOUND) -> Sound:
     """The sound in a file's content."""
-    return await _read(read_sound, content, param)
+    return await _read(partial(read_sound, most_seconds=most_seconds), content, param)
 
 
 async def clip_of(url: object, param: str) -> Footage:

@@ -3,6 +3,7 @@
 Shapes: N samples. pcm is float32 mono in [-1, 1].
 """
 import io
+from fractions import Fraction
 from typing import Protocol
 
 import av
@@ -39,6 +40,39 @@ class Resampler:
         """-> the samples that became certain."""
         pcm = np.ascontiguousarray(pcm, np.float32)
         return pcm if self.inner is None else self.inner.resample_chunk(pcm, last=last)
+
+
+class Stretcher:
+    """A stream at another speed and the same pitch (FFmpeg's atempo); nothing to do at speed 1."""
+
+    def __init__(self, rate: int, speed: float) -> None:
+        self.rate, self.num_samples, self.graph = rate, 0, None
+        if speed == 1:
+            return
+        self.graph = av.filter.Graph()
+        steps = [self.graph.add_abuffer(sample_rate=rate, format="flt", layout="mono", time_base=Fraction(1, rate))]
+        slow = [0.5] if speed < 0.5 else []     # one filter slows down by half at most
+        steps += [self.graph.add("atempo", f"{step:.6f}") for step in (*slow, speed / 0.5 if slow else speed)]
+        steps.append(self.graph.add("abuffersink"))
+        self.graph.link_nodes(*steps).configure()
+
+    def push(self, pcm: NDArray[np.float32], last: bool = False) -> NDArray[np.float32]:
+        """-> the samples that became certain."""
+        if self.graph is None:
+            return pcm
+        if len(pcm):
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(pcm, np.float32)[None], format="flt", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = self.rate, self.num_samples, Fraction(1, self.rate)
+            self.num_samples += len(pcm)
+            self.graph.push(frame)
+        if last:
+            self.graph.push(None)
+        pieces = [np.zeros(0, np.float32)]
+        while True:
+            try:
+                pieces.append(self.graph.pull().to_ndarray()[0])
+            except (BlockingIOError, EOFError):
+                return np.concatenate(pieces)
 
 
 def to_s16(pcm: NDArray[np.float32]) -> bytes:
@@ -105,7 +139,8 @@ class Packed:
         return self._news()
 
     def _news(self) -> bytes:
-        content = self.file.getvalue()[self.read:]
+        self.file.seek(self.read)       # and read to the end, which is where the next bytes are written
+        content = self.file.read()
         self.read += len(content)
         return content
 

@@ -3,6 +3,7 @@
 Shapes: N samples. pcm is float32 mono in [-1, 1] at 16 kHz here; other rates and formats are serve/pcm.py's.
 """
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -63,7 +64,22 @@ class Drawing:
     last: bool
 
 
-Event = Words | Speech | Drawing
+@dataclass(frozen=True)
+class Trace:
+    """An id as it was chosen: what the page's strip shows. Kinds: text, audio, image, mark."""
+
+    id: int
+    kind: str
+    probability: float
+    name: str
+
+    @property
+    def row(self) -> list[Any]:
+        """As it is sent."""
+        return [self.id, self.kind, round(self.probability, 4), self.name]
+
+
+Event = Words | Speech | Drawing | Trace
 
 
 @dataclass(kw_only=True)
@@ -77,6 +93,8 @@ class Wish:
     grammar: Grammar | None = None      # in place of the usual one
     opening: Sequence[int] = ()         # ids that the reply begins with; they are not generated
     top_logprobs: int | None = None     # None: no logprobs
+    trace: bool = False                 # tell every id
+    sketches: int | None = None         # pictures shown while one is being drawn; None: after every code
 
 
 @dataclass
@@ -112,8 +130,10 @@ class Turn:
                 self.ids.append(id)
                 modality = service.modality(id)
                 self.usage.reply[modality] += 1
-                if logits is not None and modality == "text" and id < service.tokenizer.vocab.text_size:
+                if self.wish.top_logprobs is not None and logits is not None and modality == "text" and id < service.tokenizer.vocab.text_size:
                     tokens.append(_logprobs(logits, id, self.wish.top_logprobs or 0))
+                if self.wish.trace and logits is not None:
+                    yield service.trace(id, logits)
                 for event in events.push(id):
                     if isinstance(event, TextDelta):
                         yield Words(event.text, tuple(tokens))
@@ -121,10 +141,15 @@ class Turn:
                     elif isinstance(event, AudioDelta):
                         pcm = np.zeros(0, np.float32) if event.last else await service.codec(_decode, sound, event.codes)
                         yield Speech(pcm, event.last)
-                    elif isinstance(event, ImageDelta):
+                    elif isinstance(event, ImageDelta) and (event.last or self._is_shown(len(event.codes))):
                         yield Drawing(await service.codec(service.tokenizer.to_picture, event.codes), event.last)
         finally:
             await asyncio.shield(self.end())
+
+    def _is_shown(self, num_codes: int) -> bool:
+        """Whether the drawing is worth decoding now: each costs as much as the finished one."""
+        size, sketches = self.service.tokenizer.image_codec.grid_size ** 2, self.wish.sketches
+        return sketches is None or (num_codes - 1) * (sketches + 1) // size < num_codes * (sketches + 1) // size < sketches + 1
 
     async def end(self, length: int | None = None) -> None:
         """Stops what still runs; `length`: ids of the conversation that remain. Gives the conversation back if it is nobody's."""
@@ -150,7 +175,8 @@ class Service:
                                      for id in range(self.vocab.size)])
 
     def start(self) -> None:
-        """Starts computing."""
+        """Starts computing. The engine's thread must get the interpreter back soon after each step, not 5 ms later."""
+        sys.setswitchinterval(5e-4)
         self.scheduler.start()
 
     def close(self) -> None:
@@ -181,6 +207,13 @@ class Service:
             sound = (part.sound.pcm, part.sound.sample_rate) if part.sound else ()
             return await self.codec(self.tokenizer.video_part, part.frames, *sound)
         return await self.codec(self.tokenizer.image_part, part)
+
+    def trace(self, id: int, logits: NDArray[np.float32]) -> Trace:
+        """What there is to tell of an id."""
+        kind = self.modality(id)
+        is_word = id < self.vocab.text_size
+        name = self.tokenizer.text.piece(id).decode("utf8", "replace") if is_word else self.vocab.name(id)
+        return Trace(id, "mark" if kind == "text" and not is_word else kind, float(probabilities(logits)[id]), name)
 
     def check_model(self, name: object) -> str:
         """The name of a model that exists here, as it was given."""
@@ -216,16 +249,24 @@ class Service:
         return [*ids.tolist(), *wish.opening]
 
     async def reply(self, messages: Sequence[Message], wish: Wish) -> Turn:
-        """Begins a reply to a conversation."""
-        session, cached = await self.scheduler.open(self.prompt(messages, wish))
-        return await self.reply_in(session, wish, cached, owns=True)
+        """Begins a reply to a conversation. Who is cancelled meanwhile, because the client left, leaves no conversation behind."""
+        async def begin() -> Turn:
+            session, cached = await self.scheduler.open(self.prompt(messages, wish))
+            return await self.reply_in(session, wish, cached, owns=True)
+
+        beginning = asyncio.ensure_future(begin())
+        try:
+            return await asyncio.shield(beginning)
+        except asyncio.CancelledError:
+            beginning.add_done_callback(lambda done: None if done.exception() else asyncio.ensure_future(done.result().end()))
+            raise
 
     async def reply_in(self, session: Session, wish: Wish, cached: int = 0, owns: bool = False) -> Turn:
         """Begins a reply in a conversation that ends with <|assistant|> and `wish.opening`."""
         grammar = wish.grammar or self.usual_grammar(wish.outputs)
         try:
             generation = await self.scheduler.generate(session, grammar, wish.sampler or Sampler(SAMPLING), wish.max_ids,
-                                                       wish.top_logprobs is not None)
+                                                       wish.trace or wish.top_logprobs is not None)
         except Exception:
             if owns:
                 await self.scheduler.release(session)

@@ -1,0 +1,173 @@
+"""`unisono train moderation` and `unisono bench moderation`: the small classifier behind /v1/moderations.
+
+Trained on the phrasings of data/harm.py alone. Measured on texts by others (XSTest, HarmBench) that nobody trained on:
+what is asked there and also stands word for word in harm.py is left out.
+
+Shapes: B phrases, S places of states, C hidden_size, D = S * C, K categories.
+"""
+import argparse
+import json
+import random
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from unisono.core.errors import UserError
+from unisono.core.home import default_weights
+from unisono.core.record import mean_stderr, write_record
+from unisono.data.harm import CATEGORIES, Phrase, phrases
+from unisono.data.texts import read_lines
+from unisono.serve.moderator import BEGIN, FLAGGED, Moderator, fingerprint, windows
+from unisono.serve.states import States, batches
+from unisono.tokens.text import TextTokenizer
+from unisono.tokens.vocab import Vocabulary
+
+FOLDS = 5
+DECAYS = (1e-4, 3e-4, 1e-3, 3e-3)   # of the weights, chosen by the loss on phrases that were held out
+ITERATIONS = 60
+Floats = NDArray[np.float32]
+
+
+class Reader:
+    """A network's folder -> states of texts."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.states, self.text = States(folder), TextTokenizer.load(Path(folder) / "tokenizer.json")
+        self.begin = Vocabulary.load(Path(folder) / "vocabulary.json").id(BEGIN)
+
+    def means(self, texts: Sequence[str]) -> Floats:
+        """-> (B, S, C), as the server computes it; of a long text the mean of its first window."""
+        ids, found = [windows(self.text.encode(text))[0] for text in texts], {}
+        for batch in batches(ids):
+            found.update(zip(batch, self.states.means(self.begin, [ids[place] for place in batch])))
+        return np.stack([found[place] for place in range(len(ids))])
+
+
+def targets(found: Sequence[Phrase]) -> Floats:
+    """(B, K) ones and zeros."""
+    return np.array([[name in phrase.categories for name in CATEGORIES] for phrase in found], np.float32)
+
+
+def folds(found: Sequence[Phrase], seed: int) -> NDArray[np.int64]:
+    """(B,) which part each phrase belongs to; what was made of one act or sentence stays together."""
+    sources = sorted({phrase.source for phrase in found})
+    random.Random(seed).shuffle(sources)
+    places = {source: place % FOLDS for place, source in enumerate(sources)}
+    return np.array([places[phrase.source] for phrase in found])
+
+
+def fit(inputs: Floats, wanted: Floats, decay: float) -> tuple[Floats, Floats]:
+    """(B, D), (B, K) -> weight (K, D) and bias (K,) of a logistic regression on inputs of equal spread."""
+    mean, spread = inputs.mean(0), (inputs.std(0) + 1e-4) * inputs.shape[1] ** 0.5 / 16
+    x, y = torch.from_numpy((inputs - mean) / spread), torch.from_numpy(wanted)
+    weight = torch.zeros(wanted.shape[1], inputs.shape[1], requires_grad=True)
+    bias = torch.zeros(wanted.shape[1], requires_grad=True)
+    optimizer = torch.optim.LBFGS([weight, bias], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = functional.binary_cross_entropy_with_logits(x @ weight.T + bias, y) + decay * weight.square().sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    scaled = (weight.detach().numpy() / spread).astype(np.float32)
+    return scaled, (bias.detach().numpy() - scaled @ mean).astype(np.float32)
+
+
+def held_out(inputs: Floats, wanted: Floats, fold: NDArray[np.int64], decay: float) -> Floats:
+    """(B, K) scores of each phrase by a classifier that saw nothing of its source."""
+    scores = np.zeros_like(wanted)
+    for number in range(FOLDS):
+        seen = fold != number
+        made = Moderator(*fit(inputs[seen], wanted[seen], decay), "")
+        scores[~seen] = made.scores(inputs[~seen])
+    return scores
+
+
+def loss(scores: Floats, wanted: Floats) -> float:
+    """Cross-entropy in nats."""
+    scores = np.clip(scores, 1e-6, 1 - 1e-6)
+    return float(-(wanted * np.log(scores) + (1 - wanted) * np.log(1 - scores)).mean())
+
+
+def area(scores: Floats, is_harm: NDArray[np.bool_]) -> float:
+    """Under the ROC curve: how often a harmful text scores above a harmless one; ties count half."""
+    harm, safe = scores[is_harm], np.sort(scores[~is_harm])
+    below, up_to = np.searchsorted(safe, harm, "left"), np.searchsorted(safe, harm, "right")
+    return float(((below + up_to) / 2 / max(1, len(safe))).mean())
+
+
+def train(folder: str | Path, seed: int = 1) -> tuple[Moderator, dict[str, Any]]:
+    """The classifier of a network, and what it does on phrases whose act or sentence it had not seen."""
+    torch.manual_seed(seed)
+    found = phrases(seed)
+    means = Reader(folder).means([phrase.text for phrase in found])
+    inputs, wanted, fold = means.reshape(len(found), -1), targets(found), folds(found, seed)
+    tried = {decay: held_out(inputs, wanted, fold, decay) for decay in DECAYS}
+    decay = min(tried, key=lambda decay: loss(tried[decay], wanted))
+    scores, is_harm = tried[decay], wanted.any(1)
+    flagged = scores.max(1) >= FLAGGED
+    numbers = {"decay": decay, "loss": loss(scores, wanted), "area_any": area(scores.max(1), is_harm),
+               "flagged_harm": mean_stderr(flagged[is_harm].astype(float).tolist()),
+               "flagged_harmless": mean_stderr(flagged[~is_harm].astype(float).tolist()),
+               "area": {name: area(scores[:, place], wanted[:, place] > 0) for place, name in enumerate(CATEGORIES)}}
+    return Moderator(*fit(inputs, wanted, decay), fingerprint(folder)), numbers
+
+
+def measure(folder: str | Path, shared: Path) -> dict[str, Any]:
+    """Flagged shares on the public sets."""
+    reader, moderator = Reader(folder), Moderator.load(folder)
+    known = {_words(phrase.text) for phrase in phrases()}
+    kinds: dict[str, list[str]] = {}
+    left_out = 0
+    for kind, text in public_texts(shared):
+        if _words(text) in known:
+            left_out += 1
+        else:
+            kinds.setdefault(kind, []).append(text)
+    scores = {kind: moderator.scores(reader.means(texts)).max(1) for kind, texts in kinds.items()}
+    numbers: dict[str, Any] = {kind: mean_stderr((found >= FLAGGED).astype(float).tolist()) for kind, found in scores.items()}
+    safe, unsafe = scores["xstest safe"], scores["xstest unsafe"]
+    is_harm = np.arange(len(safe) + len(unsafe)) >= len(safe)
+    return {"flagged": numbers, "xstest_area": area(np.concatenate([safe, unsafe]), is_harm), "left_out": left_out}
+
+
+def public_texts(shared: Path) -> list[tuple[str, str]]:
+    """(kind, text) of XSTest and HarmBench."""
+    folder = shared / "eval_public"
+    xstest = [(f"xstest {row['label']}", row["prompt"]) for row in read_lines(folder / "xstest.jsonl.zst")]
+    harmbench = [(f"harmbench {row['functional']}", row["behavior"]) for row in read_lines(folder / "harmbench_text.jsonl.zst")]
+    return xstest + harmbench
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"[a-z]+", text.lower()))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Entry of both commands."""
+    folder, began = Path(arguments.model or default_weights()), time.perf_counter()
+    if arguments.command == "train":
+        moderator, numbers = train(folder)
+        path = moderator.save(folder)
+        print(f"{path}: {path.stat().st_size / 1000:.0f} kB in {time.perf_counter() - began:.0f} s")
+        print(json.dumps(numbers))
+        return 0
+    if not arguments.shared:
+        raise UserError("bench moderation needs --shared DIR, the folder that holds eval_public/")
+    numbers = {**measure(folder, arguments.shared), "held_out_phrases": train(folder)[1]}
+    config = {"model": arguments.model or "", "network": fingerprint(folder), "phrases": len(phrases()), "threshold": FLAGGED}
+    record = write_record("bench-moderation", numbers, config=config, folder=arguments.records)
+    for kind, share in numbers["flagged"].items():
+        print(f"{kind:24} flagged {100 * share['mean']:5.1f} % +- {100 * share['stderr']:.1f} (n = {share['n']})")
+    print(f"record: {record}")
+    print(json.dumps({"what": "bench-moderation", "record": str(record), **numbers}))
+    return 0

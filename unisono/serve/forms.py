@@ -1,0 +1,234 @@
+"""What the smaller endpoints share: reading JSON and multipart requests, server-sent events, replies in order, counting.
+
+A null or an empty field of a form is as good as none; members that nobody knows are passed over.
+"""
+import asyncio
+import base64
+import contextlib
+import json
+import math
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.responses import StreamingResponse
+
+from unisono.serve.errors import ApiError, as_api_error
+from unisono.serve.metrics import IDS
+from unisono.serve.service import Service, Turn, Usage
+
+MOST_FIELDS, MOST_FILES = 200, 32
+AHEAD = 3       # replies of one request that are made at once, the one that is being read included
+EVENT_STREAM = "text/event-stream"
+
+
+class Wanted(BaseModel):
+    """The members of a request."""
+
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", protected_namespaces=())
+
+
+Kind = TypeVar("Kind", bound=Wanted)
+
+
+# ---- requests ----
+
+def checked(kind: type[Kind], values: dict[str, Any]) -> Kind:
+    """Values -> what is wanted; ApiError names the first member that is wrong."""
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        param = ".".join(str(step) for step in first["loc"]) or None
+        message = str(first["msg"]).removeprefix("Value error, ")
+        raise ApiError(f"{param}: {message}." if param else f"{message}.", 400, param) from None
+
+
+async def read_json(request: Request, kind: type[Kind]) -> Kind:
+    """The JSON body of a request; nothing that a parser swallows becomes more than a 400."""
+    try:
+        values = json.loads(await request.body(), parse_constant=_no_constant)
+        json.dumps(values, ensure_ascii=False).encode()         # lone surrogates have no place in any answer
+    except (ValueError, RecursionError):
+        raise ApiError("The body is not valid JSON in UTF-8.", 400) from None
+    if not isinstance(values, dict):
+        raise ApiError("The body must be a JSON object.", 400)
+    return checked(kind, values)
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+class Form:
+    """The fields and files of a multipart request, under names without brackets."""
+
+    def __init__(self, fields: dict[str, Any], files: dict[str, list[UploadFile]]) -> None:
+        self.fields, self.files = fields, files
+
+    def file(self, name: str) -> UploadFile:
+        """The first file of this name."""
+        found = self.files.get(name)
+        if not found:
+            raise ApiError(f"{name} is missing: expected a file in multipart/form-data.", 400, name)
+        return found[0]
+
+    def wanted(self, kind: type[Kind]) -> Kind:
+        """The fields as what is wanted; lists where lists are expected."""
+        values = {}
+        for name, value in self.fields.items():
+            field = kind.model_fields.get(name)
+            is_list = field is not None and "list[" in str(field.annotation)
+            values[name] = value if is_list or not isinstance(value, list) else value[-1]
+            if is_list and not isinstance(value, list):
+                values[name] = [value]
+        return checked(kind, values)
+
+
+@contextlib.asynccontextmanager
+async def read_form(request: Request) -> AsyncIterator[Form]:
+    """The multipart body of a request; its temporary files last as long as the `async with`."""
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise ApiError("Expected a body of multipart/form-data.", 400)
+    try:
+        stored = await request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS)
+    except ApiError:
+        raise
+    except HTTPException as error:
+        raise ApiError(f"The form cannot be read: {error.detail}.", 400) from None
+    except Exception as error:      # the parser raises its own kinds, some of them bare
+        raise ApiError(f"The form cannot be read ({type(error).__name__}).", 400) from None
+    try:
+        yield _form(stored.multi_items())
+    finally:
+        await stored.close()
+
+
+def _form(items: Iterable[tuple[str, Any]]) -> Form:
+    form = Form({}, {})
+    for key, value in items:
+        name, _, rest = key.partition("[")
+        if isinstance(value, UploadFile):
+            form.files.setdefault(name, []).append(value)
+        elif value == "" or _is_broken(value):
+            if value:
+                raise ApiError(f"{name} is not valid UTF-8.", 400, name)
+        elif rest in ("", "]"):
+            old = form.fields.get(name)
+            many = rest == "]" or old is not None
+            form.fields[name] = [*(old if isinstance(old, list) else [] if old is None else [old]), value] if many else value
+        else:       # chunking_strategy[type]=server_vad
+            inner = form.fields.setdefault(name, {})
+            if not isinstance(inner, dict):
+                raise ApiError(f"{name} is given twice, in different forms.", 400, name)
+            inner[rest.rstrip("]")] = value
+    return form
+
+
+def _is_broken(text: str) -> bool:
+    return any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def json_body(kind: type[Wanted]) -> dict[str, Any]:
+    """What /openapi.json says of a JSON body."""
+    return _body("application/json", kind.model_json_schema())
+
+
+def form_body(kind: type[Wanted], *files: str, optional: bool = False) -> dict[str, Any]:
+    """What /openapi.json says of a multipart body with these files."""
+    schema = kind.model_json_schema()
+    schema["properties"] |= {name: {"type": "string", "format": "binary"} for name in files}
+    if not optional:
+        schema["required"] = [*schema.get("required", []), *files]
+    return _body("multipart/form-data", schema)
+
+
+def _body(media_type: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": {media_type: {"schema": schema}}}}
+
+
+# ---- replies ----
+
+@contextlib.asynccontextmanager
+async def in_order(begins: Sequence[Callable[[], Awaitable[Turn]]], ahead: int = AHEAD) -> AsyncIterator[AsyncIterator[Turn]]:
+    """Begins replies, up to `ahead` of them before they are read, and hands them out in order; ends those that nobody reads."""
+    waiting, begun = deque(begins), deque[Turn]()
+
+    async def turns() -> AsyncIterator[Turn]:
+        while waiting or begun:
+            while waiting and len(begun) < ahead:
+                begun.append(await waiting.popleft()())
+            yield begun[0]
+            begun.popleft()
+
+    try:
+        yield turns()
+    finally:        # shielded: a client that left has cancelled us, and whoever waits would be cancelled again
+        await asyncio.shield(asyncio.gather(*(turn.end() for turn in begun)))
+
+
+def add(total: Usage, more: Usage) -> None:
+    """Counts the ids of a reply to those before."""
+    total.cached += more.cached
+    for modality in total.prompt:
+        total.prompt[modality] += more.prompt[modality]
+        total.reply[modality] += more.reply[modality]
+
+
+def account(request: Request, usage: Usage) -> None:
+    """Tells the limits of whoever asked, and the metrics."""
+    request.state.limits.use(request.state.key, sum(usage.prompt.values()) + sum(usage.reply.values()))
+    for direction, counts in (("in", usage.prompt), ("out", usage.reply)):
+        for modality, count in counts.items():
+            IDS.labels(modality, direction).inc(count)
+
+
+def event(data: dict[str, Any], name: str | None = None) -> bytes:
+    """A server-sent event."""
+    head = f"event: {name}\n" if name else ""
+    return f"{head}data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
+
+
+def encoded(content: bytes) -> str:
+    """-> base64."""
+    return base64.b64encode(content).decode()
+
+
+async def streamed(pieces: AsyncIterator[bytes], media_type: str) -> StreamingResponse:
+    """An answer that begins when its first piece is there: what fails before that is an ordinary error."""
+    try:
+        first = await anext(pieces)
+    except StopAsyncIteration:
+        first = b""
+
+    async def all_pieces() -> AsyncIterator[bytes]:
+        try:
+            yield first
+            async for piece in pieces:
+                yield piece
+        except Exception as error:
+            if media_type != EVENT_STREAM:
+                raise       # the connection breaks off; raw sound has no other way to say it
+            yield event(as_api_error(error).body)
+        finally:
+            await pieces.aclose()       # type: ignore[attr-defined]
+
+    return StreamingResponse(all_pieces(), media_type=media_type, headers={"cache-control": "no-cache", "x-accel-buffering": "no"})
+
+
+def text_ids(service: Service, text: str, param: str) -> list[int]:
+    """Words -> ids; ApiError where there are more than the network holds."""
+    ids = service.tokenizer.text.encode(text)
+    if len(ids) > service.scheduler.engine.max_length:
+        raise ApiError(f"{param} is too long: {len(ids)} ids, the network holds {service.scheduler.engine.max_length}.", 400, param,
+                       "context_length_exceeded")
+    return ids
+
+
+def rounded(value: float, digits: int = 6) -> float:
+    """A finite number for JSON."""
+    return round(value, digits) if math.isfinite(value) else 0.0
