@@ -125,13 +125,13 @@ def _plain(content: bytes, most_seconds: float) -> Sound | None:
 def read_footage(source: str | Path | bytes) -> Footage:
     """An MP4, MKV, MOV, WebM, AVI or GIF file or its content -> pictures and sound."""
     content, name = _bytes(source, "clip")
-    footage = _decode(content, name, "clip", MOST_SECONDS, want_pictures=True)
+    footage = _decode(content, name, "clip", want_pictures=True)
     if not footage.frames:
         raise UserError(f"{name} holds no pictures; expected a clip such as MP4, MKV, MOV, WebM or GIF")
     return footage
 
 
-def _decode(content: bytes, name: str, what: str, most_seconds: float, *, want_pictures: bool) -> Footage:
+def _decode(content: bytes, name: str, what: str, most_seconds: float = MOST_SECONDS, *, want_pictures: bool) -> Footage:
     """Reads a container until `most_seconds`; a file damaged in its middle gives what came before."""
     frames: list[Pictures.Image] = []
     samples: list[NDArray[np.float32]] = []

@@ -23,6 +23,7 @@ Result = TypeVar("Result")
 MOST_BYTES = 20_000_000
 MOST_SECONDS = 10.0
 MOST_REDIRECTS = 3
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def from_base64(text: object, param: str) -> bytes:
@@ -45,7 +46,7 @@ async def content_of(url: object, param: str) -> bytes:
         if not comma:
             raise ApiError(f"{param} is a data: address without a comma; expected data:image/png;base64,...", 400, param)
         return from_base64(data, param) if head.lower().endswith(";base64") else unquote_to_bytes(data)
-    if urlsplit(url).scheme not in ("http", "https"):
+    if not url.lower().startswith(("http://", "https://")):     # before it is taken apart, which fails for some that are none
         raise ApiError(f"{param} must be a data: or http(s): address, got {url[:40]!r}.", 400, param)
     try:
         return await asyncio.wait_for(_fetch(url, param), MOST_SECONDS)
@@ -64,14 +65,14 @@ async def _fetch(url: str, param: str) -> bytes:
                 host = f"[{address}]" if ":" in address else address
                 port = f":{parts.port}" if parts.port else ""
                 target = parts._replace(netloc=host + port).geturl()
-                async with client.stream("GET", target, headers={"host": parts.netloc.rpartition("@")[2]},
+                async with client.stream("GET", target, headers={"host": parts.netloc.rpartition("@")[2], "accept-encoding": "identity"},
                                          extensions={"sni_hostname": parts.hostname}) as answer:
                     if answer.is_redirect:
                         url = urljoin(url, answer.headers["location"])
                         continue
                     if answer.status_code != 200:
                         raise ApiError(f"{param} answered with status {answer.status_code}.", 400, param)
-                    return await _limited(answer.aiter_bytes(), param)
+                    return await _limited(answer.aiter_raw(), param)       # as sent: nothing unpacks to more
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise ApiError(f"{param} could not be fetched ({type(error).__name__}); send it as a data: address.", 400, param) from None
     raise ApiError(f"{param} redirects more than {MOST_REDIRECTS} times.", 400, param)
@@ -86,6 +87,17 @@ async def _limited(pieces, param: str) -> bytes:
     return bytes(content)
 
 
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the world, and so is the IPv4 address that an IPv6 one may stand for."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if not ip.is_global or ip.is_multicast:
+        return False
+    if isinstance(ip, ipaddress.IPv4Address):
+        return True
+    inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else ip.ipv4_mapped or ip.sixtofour
+    return inner is None or is_public(str(inner))
+
+
 async def _public_address(url: str, param: str) -> str:
     """The address of the host; ApiError unless every one of its addresses is public."""
     host, port = urlsplit(url).hostname, urlsplit(url).port
@@ -96,7 +108,7 @@ async def _public_address(url: str, param: str) -> str:
     except (OSError, UnicodeError):
         raise ApiError(f"{param}: no host {host!r}; send it as a data: address.", 400, param) from None
     addresses = [info[4][0] for info in found]
-    if not all(ipaddress.ip_address(address.partition("%")[0]).is_global for address in addresses):
+    if not all(is_public(address) for address in addresses):
         raise ApiError(f"{param} leads to a private address, which this server does not fetch.", 400, param)
     return addresses[0]
 
