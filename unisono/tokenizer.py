@@ -19,7 +19,7 @@ from unisono.codecs.audio import AudioCodec
 from unisono.codecs.image import ImageCodec
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
-from unisono.tokens.message import Audio, Codes, Image, Message, Part, Text, Video
+from unisono.tokens.message import Audio, Call, Codes, Image, Message, Part, Text, Video
 from unisono.tokens.template import Template
 from unisono.tokens.text import TextStream, TextTokenizer
 from unisono.tokens.vocab import NUM_TIMES, TIME_STEP_S, Vocabulary
@@ -51,11 +51,19 @@ class ImageDelta:
 
 
 @dataclass(frozen=True)
+class CallDelta:
+    """Characters of a call that became certain; `last` marks its end and carries none. One that breaks off has no `last`."""
+
+    text: str
+    last: bool = False
+
+
+@dataclass(frozen=True)
 class TurnEnd:
     """The speaker has finished."""
 
 
-Event = TextDelta | AudioDelta | ImageDelta | TurnEnd
+Event = TextDelta | AudioDelta | ImageDelta | CallDelta | TurnEnd
 
 
 class OmniTokenizer:
@@ -175,10 +183,8 @@ class Decoder:
         modality = self.vocab.modality(id)
         if modality == "special":
             yield from self._special(self.vocab.name(id))
-        elif modality == "text" and self.mode == "text":
-            text = self.text.push(id)
-            if text:
-                yield TextDelta(text)
+        elif modality == "text" and self.mode in ("text", "call"):
+            yield from self._said(self.text.push(id))
         elif modality == "audio" and self.mode == "audio":
             yield AudioDelta(self.vocab.to_codes("audio", [id]))
         elif modality == "image" and self.mode == "image" and len(self.picture) < self.picture_size:
@@ -187,17 +193,21 @@ class Decoder:
 
     def flush(self) -> Iterator[Event]:
         """What is still held back when ids stop coming."""
-        text = self.text.flush()
+        yield from self._said(self.text.flush())
+
+    def _said(self, text: str) -> Iterator[Event]:
         if text:
-            yield TextDelta(text)
+            yield CallDelta(text) if self.mode == "call" else TextDelta(text)
 
     def _special(self, name: str) -> Iterator[Event]:
         yield from self.flush()
-        if name in ("<|begin_audio|>", "<|begin_image|>"):
+        if name in ("<|begin_audio|>", "<|begin_image|>", "<|begin_call|>"):
             self.mode, self.picture = name[8:-2], []
         elif name == f"<|end_{self.mode}|>":
             if self.mode == "audio":
                 yield AudioDelta(np.zeros(0, np.int64), last=True)
+            elif self.mode == "call":
+                yield CallDelta("", last=True)
             elif len(self.picture) == self.picture_size:
                 yield ImageDelta(np.array(self.picture, np.int64), last=True)
             self.mode = "text"
@@ -213,6 +223,11 @@ def _collect(parts: list[Part], event: Event) -> None:
             parts[-1] = Text(open_part.text + event.text)
         else:
             parts.append(Text(event.text))
+    elif isinstance(event, CallDelta):
+        if isinstance(open_part, Call) and not open_part.finished:
+            parts[-1] = Call(open_part.text + event.text, finished=event.last)
+        else:
+            parts.append(Call(event.text, finished=event.last))
     elif isinstance(event, AudioDelta):
         if isinstance(open_part, Audio) and not open_part.finished:
             parts[-1] = Audio(np.concatenate([open_part.codes, event.codes]), finished=event.last)

@@ -24,7 +24,7 @@ from unisono.engine.session import Session
 from unisono.media import Footage, Sound
 from unisono.serve.errors import ApiError
 from unisono.serve.scheduler import Generation, Scheduler
-from unisono.tokenizer import AudioDelta, ImageDelta, OmniTokenizer, TextDelta
+from unisono.tokenizer import AudioDelta, CallDelta, ImageDelta, OmniTokenizer, TextDelta
 from unisono.tokens.message import Message, Part, Text
 
 Result = TypeVar("Result")
@@ -79,7 +79,15 @@ class Trace:
         return [self.id, self.kind, round(self.probability, 4), self.name]
 
 
-Event = Words | Speech | Drawing | Trace
+@dataclass(frozen=True)
+class Calling:
+    """More of a call's JSON; `last`: it is whole."""
+
+    text: str
+    last: bool = False
+
+
+Event = Words | Speech | Drawing | Calling | Trace
 
 
 @dataclass(kw_only=True)
@@ -137,6 +145,9 @@ class Turn:
                 for event in events.push(id):
                     if isinstance(event, TextDelta):
                         yield Words(event.text, tuple(tokens))
+                        tokens = []
+                    elif isinstance(event, CallDelta):
+                        yield Calling(event.text, event.last)
                         tokens = []
                     elif isinstance(event, AudioDelta):
                         pcm = np.zeros(0, np.float32) if event.last else await service.codec(_decode, sound, event.codes)

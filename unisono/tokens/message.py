@@ -42,7 +42,15 @@ class Video:
     audio: list[Codes] = field(default_factory=list)
 
 
-Part = Text | Audio | Image | Video
+@dataclass(frozen=True)
+class Call:
+    """A tool that is called: {"name": ..., "arguments": {...}} as it was written."""
+
+    text: str
+    finished: bool = True
+
+
+Part = Text | Audio | Image | Video | Call
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@
     assistant  <|assistant|> parts <|end|>            a spoken reply: sentence, its sound, next sentence, its sound
     sound      <|begin_audio|> codes <|end_audio|>
     picture    <|begin_image|> codes <|end_image|>
+    call       <|begin_call|> {"name": ..., "arguments": {...}} <|end_call|>      its result: <|tool|> text <|end|>
     clip       <|begin_video|> <|t:0.0|> picture [sound] <|t:0.5|> picture [sound] ... <|end_video|>
 
 Learned (loss_mask 1): everything the assistant says after its mark, and of the user's sound its end and, where
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unisono.core.errors import UserError
-from unisono.tokens.message import Audio, Codes, Image, Message, Text, Video
+from unisono.tokens.message import Audio, Call, Codes, Image, Message, Part, Text, Video
 from unisono.tokens.text import TextTokenizer
 from unisono.tokens.vocab import NUM_TIMES, SPECIALS, TIME_STEP_S, Vocabulary
 
@@ -68,7 +69,7 @@ class Template:
         ids = [self.vocab.id("<|document|>"), *self.text.encode(text), self.vocab.id("<|end|>")]
         return np.array(ids, np.int32), np.array([0] + [1] * (len(ids) - 1), np.uint8)
 
-    def _part(self, out: Marked, part: Text | Audio | Image | Video, own: bool, rng: np.random.Generator | None) -> None:
+    def _part(self, out: Marked, part: Part, own: bool, rng: np.random.Generator | None) -> None:
         if isinstance(part, Text):
             out.add(self.text.encode(part.text), own)
         elif isinstance(part, Audio):
@@ -77,6 +78,8 @@ class Template:
             self._enclosed(out, "image", part.codes, own)
         elif isinstance(part, Video):
             self._clip(out, part, own)
+        elif isinstance(part, Call):
+            out.add([self.vocab.id("<|begin_call|>"), *self.text.encode(part.text), self.vocab.id("<|end_call|>")], own)
         else:
             raise ValueError(f"expected Text, Audio, Image or Video, got {type(part).__name__}")
 
