@@ -46,7 +46,7 @@ class Stretcher:
     """A stream at another speed and the same pitch (FFmpeg's atempo); nothing to do at speed 1."""
 
     def __init__(self, rate: int, speed: float) -> None:
-        self.rate, self.num_samples, self.graph = rate, 0, None
+        self.rate, self.speed, self.num_in, self.num_out, self.graph = rate, speed, 0, 0, None
         if speed == 1:
             return
         self.graph = av.filter.Graph()
@@ -60,11 +60,19 @@ class Stretcher:
         """-> the samples that became certain."""
         if self.graph is None:
             return pcm
+        self.num_in += len(pcm)
+        if last:        # the filter keeps a part of its last window: let that be silence, and cut it off
+            pcm = np.concatenate([pcm, np.zeros(self.rate, np.float32)])
         if len(pcm):
             frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(pcm, np.float32)[None], format="flt", layout="mono")
-            frame.sample_rate, frame.pts, frame.time_base = self.rate, self.num_samples, Fraction(1, self.rate)
-            self.num_samples += len(pcm)
+            frame.sample_rate, frame.time_base = self.rate, Fraction(1, self.rate)
+            frame.pts = self.num_in - len(pcm) + self.rate * last
             self.graph.push(frame)
+        made = self._made(last)[:max(0, round(self.num_in / self.speed) - self.num_out) if last else None]
+        self.num_out += len(made)
+        return made
+
+    def _made(self, last: bool) -> NDArray[np.float32]:
         if last:
             self.graph.push(None)
         pieces = [np.zeros(0, np.float32)]
