@@ -130,7 +130,12 @@ async def sound_of(content: bytes, param: str, most_seconds: float = MOST_SECOND
 
 async def clip_of(url: object, param: str) -> Footage:
     """The clip at an address."""
-    return await _read(read_footage, await content_of(url, param), param)
+    return await clip_from(await content_of(url, param), param)
+
+
+async def clip_from(content: bytes, param: str) -> Footage:
+    """The clip in a file's content."""
+    return await _read(read_footage, content, param)
 
 
 async def _read(read: Callable[[bytes], Result], content: bytes, param: str) -> Result:

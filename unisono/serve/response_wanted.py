@@ -1,0 +1,126 @@
+"""A request to the Responses API: its members, and what they come to as a plan for the network."""
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fastapi import Request
+from pydantic import Field
+
+from unisono.serve.errors import ApiError
+from unisono.serve.forms import Wanted, checked
+from unisono.serve.images import Canvas, PictureWanted
+from unisono.serve.models import service_of
+from unisono.serve.parts import PartReader
+from unisono.serve.protocol import MOST_IDS, Plan, Shared, read_form, with_tools
+from unisono.serve.response_items import ItemReader, with_instructions
+from unisono.serve.response_store import Stored, store_of
+from unisono.serve.tools import Toolbox, read_tools
+from unisono.tokens.message import Message
+
+DRAWS = "image_generation"
+
+
+class TextWanted(Wanted):
+    """What the text is to look like."""
+
+    format: dict[str, Any] | None = None
+    verbosity: Literal["low", "medium", "high"] | None = None
+
+
+class ResponseWanted(Shared):
+    """A request. What is not named here is passed over."""
+
+    input: str | list[Any] | None = None
+    instructions: str | None = None
+    max_output_tokens: int | None = Field(None, ge=1)
+    text: TextWanted | None = None
+    previous_response_id: str | None = None
+    conversation: Any = None
+    store: bool | None = None
+    include: list[str] | None = None
+    truncation: Literal["auto", "disabled"] | None = None
+    background: bool | None = None
+
+    @property
+    def wants_logprobs(self) -> bool:
+        return self.top_logprobs is not None or "message.output_text.logprobs" in (self.include or ())
+
+
+@dataclass
+class Read:
+    """A request that has been read. `messages`: without instructions and tools, as they are kept."""
+
+    plan: Plan
+    messages: list[Message]
+    items: list[dict[str, Any]]
+    calls: set[str]
+    canvas: Canvas | None = None
+
+
+async def read_response(request: Request, wanted: ResponseWanted) -> Read:
+    """A request -> what is to be done; ApiError names the member that is wrong."""
+    service = service_of(request)
+    service.check_model(wanted.model)
+    _check(wanted)
+    toolbox, canvas, sketches = _tools(wanted, service.tokenizer.image_codec.image_size)
+    form = await read_form(service, wanted.text.format if wanted.text else None, "text.format")
+    call_form = await toolbox.matcher(service)
+    before, store, key = _before(request, wanted), store_of(request), request.state.key
+    reader = ItemReader(PartReader(request, service), before.calls if before else set(), lambda id: store.item(key, id))
+    messages, items = await reader.read(wanted.input)
+    messages = [*(before.messages if before else ()), *messages]
+    plan = Plan(
+        with_tools(with_instructions(messages, wanted.instructions), toolbox), frozenset({"text", "image"} if canvas else {"text"}), toolbox,
+        call_form, form, temperature=wanted.temperature, top_p=wanted.top_p, max_ids=min(wanted.max_output_tokens or MOST_IDS, MOST_IDS),
+        top_logprobs=(wanted.top_logprobs or 0) if wanted.wants_logprobs else None, must_draw=canvas is not None and _must_draw(wanted, toolbox),
+        sketches=sketches)
+    return Read(plan, messages, items, reader.known, canvas)
+
+
+def _check(wanted: ResponseWanted) -> None:
+    if wanted.input is None:
+        raise ApiError("input is missing; expected a string or a list of items.", 400, "input")
+    if wanted.conversation is not None:
+        raise ApiError("Conversations are not kept here; name the last response in previous_response_id.", 400, "conversation")
+    if wanted.background and wanted.store is False:
+        raise ApiError("A response in the background must be stored.", 400, "background")
+
+
+def _before(request: Request, wanted: ResponseWanted) -> Stored | None:
+    """The response that this one follows."""
+    if wanted.previous_response_id is None:
+        return None
+    found = store_of(request).kept.find(request.state.key, wanted.previous_response_id)
+    if found is None:
+        raise ApiError(f"Previous response with id {wanted.previous_response_id[:80]!r} not found.", 400, "previous_response_id",
+                       "previous_response_not_found")
+    return found
+
+
+def _tools(wanted: ResponseWanted, own_size: int) -> tuple[Toolbox, Canvas | None, int]:
+    """-> functions, what drawings become if there may be some, how many sketches are shown."""
+    functions, canvas, sketches = [], None, 0
+    for number, tool in enumerate(wanted.tools or []):
+        param, kind = f"tools.{number}", tool.get("type")
+        if kind == "function":
+            functions.append((tool, param))
+        elif kind == DRAWS:
+            names = ("size", "quality", "output_format", "output_compression", "background", "partial_images")
+            picture = checked(PictureWanted, {"prompt": "-", **{name: tool.get(name) for name in names}})
+            canvas, sketches = Canvas(picture, own_size), (picture.partial_images or 0) if wanted.stream else 0
+        else:
+            raise ApiError(f"{param}: this server has no tool of type {str(kind)[:40]!r}; it has function and {DRAWS}.", 400, f"{param}.type")
+    choice = wanted.tool_choice
+    if isinstance(choice, dict) and choice.get("type") == DRAWS:
+        if canvas is None:
+            raise ApiError(f"tool_choice names {DRAWS}, which is not among the tools.", 400, "tool_choice")
+        choice = "none"
+    elif choice == "none":
+        canvas = None
+    elif choice == "required" and canvas and not functions:
+        choice = "auto"
+    return read_tools(functions, choice, wanted.parallel_tool_calls), canvas, sketches
+
+
+def _must_draw(wanted: ResponseWanted, toolbox: Toolbox) -> bool:
+    choice = wanted.tool_choice
+    return isinstance(choice, dict) and choice.get("type") == DRAWS or choice == "required" and not toolbox.tools
