@@ -104,6 +104,10 @@ def test_who_leaves_leaves_nothing_behind(tiny_server: Running, client: OpenAI) 
                       files={"file": wav(np.concatenate([long_sound()] * 4))}) as streamed:
         next(streamed.iter_bytes(50))
     wait_until(lambda: at_rest(tiny_server))
+    with pytest.raises(httpx.ReadTimeout):      # one that reads nothing before the whole is made
+        httpx.post(tiny_server.url + "/audio/transcriptions", data={"model": "whisper-1"}, files={"file": wav(np.tile(long_sound(), 20))},
+                   timeout=httpx.Timeout(5, read=0.05))
+    wait_until(lambda: at_rest(tiny_server))
 
 
 def test_speed_changes_the_length(tiny_server: Running, client: OpenAI) -> None:

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from unisono.serve import hear, speak
 from unisono.serve.errors import ApiError
 from unisono.serve.forms import (EVENT_STREAM, Wanted, account, add, encoded, event, form_body, in_order, json_body, read_form,
-                                 read_json, streamed)
+                                 read_json, streamed, unless_left)
 from unisono.serve.media_in import sound_of
 from unisono.serve.models import service_of
 from unisono.serve.pcm import CONTENT_TYPES, encoder
@@ -98,7 +98,7 @@ async def transcriptions(request: Request) -> Response:
     wanted, found, seconds = await _asked(request)
     if wanted.stream:
         return await streamed(_stream(request, wanted, found), EVENT_STREAM)
-    usage = await _hear(request, wanted, found)
+    usage = await unless_left(request, _hear(request, wanted, found))
     return _answer(wanted, found, seconds, usage, "transcribe", service_of(request))
 
 
@@ -108,11 +108,8 @@ async def translations(request: Request) -> Response:
     wanted, found, seconds = await _asked(request)
     if wanted.response_format == "diarized_json":
         raise ApiError("response_format of translations is json, text, srt, verbose_json or vtt.", 400, "response_format")
-    usage = await _hear(request, wanted, found)
-    service, foreign = service_of(request), [segment for segment in found if not hear.is_english(segment.text)]
-    begins = [partial(hear.meaning, service, segment, wanted.temperature) for segment in foreign]
-    await _collect(request, begins, foreign, usage)
-    return _answer(wanted, found, seconds, usage, "translate", service)
+    usage = await unless_left(request, _translate(request, wanted, found))
+    return _answer(wanted, found, seconds, usage, "translate", service_of(request))
 
 
 async def _asked(request: Request) -> tuple[HearingWanted, list[hear.Segment], float]:
@@ -135,6 +132,14 @@ async def _hear(request: Request, wanted: HearingWanted, found: list[hear.Segmen
     """Fills in what is said in each segment."""
     usage = Usage()
     await _collect(request, hear.listen(service_of(request), found, wanted.temperature), found, usage)
+    return usage
+
+
+async def _translate(request: Request, wanted: HearingWanted, found: list[hear.Segment]) -> Usage:
+    """Fills in what is said in each segment; where that is not English, what it means."""
+    usage, service = await _hear(request, wanted, found), service_of(request)
+    foreign = [segment for segment in found if not hear.is_english(segment.text)]
+    await _collect(request, [partial(hear.meaning, service, segment, wanted.temperature) for segment in foreign], foreign, usage)
     return usage
 
 

@@ -8,7 +8,7 @@ import contextlib
 import json
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -33,6 +33,7 @@ class Wanted(BaseModel):
 
 
 Kind = TypeVar("Kind", bound=Wanted)
+Result = TypeVar("Result")
 
 
 # ---- requests ----
@@ -196,6 +197,23 @@ def event(data: dict[str, Any], name: str | None = None) -> bytes:
 def encoded(content: bytes) -> str:
     """-> base64."""
     return base64.b64encode(content).decode()
+
+
+async def unless_left(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+    """Does what takes long; who leaves meanwhile stops it. The body has been read before."""
+    async def left() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(left())
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ApiError("The client has left.", 499)
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
 
 
 async def streamed(pieces: AsyncIterator[bytes], media_type: str) -> StreamingResponse:

@@ -16,7 +16,7 @@ from unisono.engine.grammar import Grammar, Rules
 from unisono.serve.errors import ApiError
 from unisono.serve.files import content_of_file
 from unisono.serve.forms import (EVENT_STREAM, Wanted, account, add, encoded, event, form_body, in_order, json_body, read_form,
-                                 read_json, streamed)
+                                 read_json, streamed, unless_left)
 from unisono.serve.media_in import picture_from, picture_of
 from unisono.serve.models import service_of
 from unisono.serve.service import Drawing, Service, Turn, Usage, Wish, Words
@@ -178,14 +178,18 @@ async def _draw(request: Request, wanted: PictureWanted, parts: list[Part], canv
     begins = [partial(begin, service, parts, sketches)] * count
     if wanted.stream:
         return await streamed(_stream(request, begins, canvas, kind), EVENT_STREAM)
+    return JSONResponse(await unless_left(request, _whole(request, begins, canvas)))
+
+
+async def _whole(request: Request, begins: list, canvas: Canvas) -> dict[str, Any]:
     usage, data = Usage(), []
-    async with in_order(begins, count) as turns:
+    async with in_order(begins, len(begins)) as turns:
         async for turn in turns:
             words, picture = await _drawn(turn)
             add(usage, turn.usage)
             account(request, turn.usage)
             data.append({"b64_json": await asyncio.to_thread(canvas.encode, picture), **({"revised_prompt": words} if words else {})})
-    return JSONResponse({"created": int(time.time()), "data": data, **canvas.shown(), "usage": _usage(usage, count)})
+    return {"created": int(time.time()), "data": data, **canvas.shown(), "usage": _usage(usage, len(begins))}
 
 
 async def _drawn(turn: Turn) -> tuple[str, Pictures.Image]:
