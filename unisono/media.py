@@ -115,8 +115,12 @@ def _plain(content: bytes, most_seconds: float) -> Sound | None:
     try:
         with soundfile.SoundFile(io.BytesIO(content)) as file:
             wanted = min(int((most_seconds + 1) * file.samplerate), MOST_SAMPLES)
-            blocks = file.blocks(BLOCK, frames=wanted, dtype="float32", always_2d=True)    # mixed before the next is read
-            pcm = np.concatenate([np.zeros(0, np.float32), *(block.mean(axis=1) for block in blocks)])
+            mixed, num_read = [np.zeros(0, np.float32)], 0
+            # Mixed before the next is read. Not file.blocks(), which fills up with whatever lay in memory where a file ends early.
+            while num_read < wanted and len(block := file.read(min(BLOCK, wanted - num_read), dtype="float32", always_2d=True)):
+                mixed.append(block.mean(axis=1))
+                num_read += len(block)
+            pcm = np.concatenate(mixed)
             return Sound(pcm, file.samplerate) if len(pcm) else None
     except (RuntimeError, MemoryError):
         return None
