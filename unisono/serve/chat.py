@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
-from unisono.serve.chat_stream import Chunks
+from unisono.serve.chat_stream import Chunks, shown_picture
 from unisono.serve.choices import Choices, merged, together, unless_gone
 from unisono.serve.errors import ApiError
 from unisono.serve.forms import EVENT_STREAM, Wanted, account, encoded, event, json_body, read_json, streamed
@@ -27,6 +27,7 @@ from unisono.tokens.message import Call, Message, Part
 router = APIRouter(prefix="/v1", tags=["chat"])
 FORMATS = ("wav", "mp3", "flac", "opus", "aac", "pcm16")
 ROLES = {"developer": "system", "function": "tool"}
+SKETCHES = 4                            # of a drawing in a stream, before it is finished
 MOST_SPOKEN, SPOKEN_S = 256, 3600       # spoken replies of a key that can be referred to, and for how long
 
 
@@ -54,11 +55,18 @@ class StreamOptions(Wanted):
     include_usage: bool | None = None
 
 
+class Beyond(Wanted):
+    """What OpenAI's API lacks: the ids of a reply, as the page's strip shows them."""
+
+    ids: bool | None = None
+
+
 class ChatWanted(Shared):
     """A request. What is not named here is passed over."""
 
     messages: list[ChatMessage] = Field(min_length=1)
-    modalities: list[Literal["text", "audio"]] | None = None
+    modalities: list[Literal["text", "audio", "image"]] | None = None
+    unisono: Beyond | None = None
     audio: AudioWanted | None = None
     n: int | None = Field(None, ge=1, le=128)
     stop: str | list[str] | None = None
@@ -97,13 +105,14 @@ async def read_plan(request: Request, wanted: ChatWanted) -> Plan:
     if form and wanted.is_spoken:
         raise ApiError("response_format has no place in a spoken reply; ask for modalities text.", 400, "response_format")
     voice = service.voice(wanted.audio.voice) if wanted.audio and wanted.is_spoken else "alloy"
-    bias = read_bias(wanted.logit_bias, service.vocab.text_size)
+    bias = read_bias(wanted.logit_bias, service.vocab.span("special").end)
     call_form = await toolbox.matcher(service)
     messages = with_tools(await read_messages(request, wanted.messages), toolbox)
     return Plan(
-        messages, frozenset({"text", "audio"} if wanted.is_spoken else {"text"}), toolbox, call_form, form, temperature=wanted.temperature,
+        messages, frozenset({"text", *(wanted.modalities or ())}), toolbox, call_form, form, temperature=wanted.temperature,
         top_p=wanted.top_p, seed=wanted.seed, frequency=wanted.frequency_penalty or 0, presence=wanted.presence_penalty or 0,
-        bias=bias, max_ids=min(wanted.max_completion_tokens or wanted.max_tokens or MOST_IDS, MOST_IDS), voice=voice, stops=_stops(wanted),
+        bias=bias, max_ids=min(wanted.max_completion_tokens or wanted.max_tokens or MOST_IDS, MOST_IDS), voice=voice, stops=_stops(wanted), sketches=SKETCHES,
+        trace=bool(wanted.unisono and wanted.unisono.ids and wanted.stream),
         top_logprobs=(wanted.top_logprobs or 0) if wanted.logprobs else None)
 
 
@@ -230,6 +239,8 @@ class Answering:
                 message["content"] = reading.text or None
                 message["tool_calls"] = [{"id": new_id("call_"), "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
                                          for call in reading.calls]
+            if reading.pictures:
+                message["images"] = [shown_picture(picture) for picture in reading.pictures]
             if self.wanted.is_spoken and (reading.pcm or not reading.calls):
                 message |= {"content": None, "audio": await self._spoken(turn, reading)}
         shown = {"content": logprobs(self.service, reading.tokens), "refusal": None} if self.wanted.logprobs else None

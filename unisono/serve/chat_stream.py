@@ -1,14 +1,16 @@
 """The chunks of one choice of a streamed chat completion. Clients join strings and add numbers: ids and names are told once."""
+import io
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from PIL import Image as Pictures
 
 from unisono.serve.forms import encoded
 from unisono.serve.pcm import API_RATE, Resampler, to_s16
 from unisono.serve.protocol import logprobs, new_id
 from unisono.serve.reading import CallBegins, CallGrows, Delta, Said
-from unisono.serve.service import Drawing, Service, Speech
+from unisono.serve.service import Drawing, Service, Speech, Trace
 
 STEP = 6                # bytes: whole samples, and whole groups of base64, so that joined pieces stay base64
 PIECE = STEP * 800      # bytes of sound in an event but the first: 100 ms
@@ -20,6 +22,7 @@ class Chunks:
     def __init__(self, service: Service, number: int, wants_logprobs: bool, is_spoken: bool) -> None:
         self.service, self.number, self.wants_logprobs, self.is_spoken = service, number, wants_logprobs, is_spoken
         self.audio_id = ""
+        self.traces: list[list[Any]] = []
         self.sound, self.num_pieces = b"", 0
         self.resampler = Resampler(service.sample_rate, API_RATE)
 
@@ -44,7 +47,9 @@ class Chunks:
         elif isinstance(delta, CallGrows):
             yield self._choice({"tool_calls": [{"index": delta.number, "function": {"arguments": delta.text}}]})
         elif isinstance(delta, Drawing):
-            raise AssertionError("chat completions do not draw")
+            yield self._choice({"images": [{**shown_picture(delta.picture), "partial": not delta.last}]})
+        elif isinstance(delta, Trace):
+            self.traces.append(delta.row)       # goes with what comes next
 
     def last(self, finish_reason: str | None, expires_at: int | None) -> Iterator[dict[str, Any]]:
         """The rest of the sound, why the reply ended, and until when it can be referred to."""
@@ -71,4 +76,13 @@ class Chunks:
 
     def _choice(self, delta: dict[str, Any], tokens: Any = ()) -> dict[str, Any]:
         shown = {"content": logprobs(self.service, tokens), "refusal": None} if self.wants_logprobs and tokens else None
-        return {"index": self.number, "delta": delta, "finish_reason": None, "logprobs": shown}
+        traces, self.traces = self.traces, []
+        told = {"unisono": {"ids": traces}} if traces else {}
+        return {"index": self.number, "delta": delta, "finish_reason": None, "logprobs": shown, **told}
+
+
+def shown_picture(picture: Pictures.Image) -> dict[str, Any]:
+    """A drawing as a part of a message, in the form that servers of several models have agreed on; OpenAI's chat has none."""
+    content = io.BytesIO()
+    picture.save(content, "PNG")
+    return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{encoded(content.getvalue())}"}}

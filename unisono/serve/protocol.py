@@ -15,6 +15,7 @@ from unisono.serve.tools import Toolbox
 from unisono.tokens.message import Message, Text
 
 MOST_IDS = 4096         # of a reply that names no limit: about what this network holds
+MOST_WORDS = 40         # text ids before a picture that must come
 Label = Annotated[str, StringConstraints(max_length=64)]
 Value = Annotated[str, StringConstraints(max_length=512)]
 
@@ -53,6 +54,7 @@ class Plan:
     voice: str = "alloy"
     must_draw: bool = False
     sketches: int = 0
+    trace: bool = False
     stops: tuple[str, ...] = ()
 
     def wish(self, service: Service, number: int = 0) -> Wish:
@@ -61,11 +63,12 @@ class Plan:
         sampler = ApiSampler(text_settings(self.temperature, self.top_p), seed, frequency=self.frequency, presence=self.presence,
                              bias=self.bias)
         return Wish(outputs=self.outputs, voice=self.voice, sampler=sampler, max_ids=self.max_ids, grammar=self._grammar(service),
-                    top_logprobs=self.top_logprobs, sketches=self.sketches)
+                    top_logprobs=self.top_logprobs, sketches=self.sketches, trace=self.trace)
 
     def _grammar(self, service: Service) -> Constrained:
         rules = service.usual_grammar(self.outputs).rules
-        rules = replace(rules, calls=self.call_form is not None, force_image=self.must_draw)
+        rules = replace(rules, calls=self.call_form is not None, force_image=self.must_draw,
+                        max_text_ids=MOST_WORDS if self.must_draw else rules.max_text_ids)
         return Constrained(service.vocab, rules, text=self.text_form, call=self.call_form,
                            must_call=self.call_form is not None and self.toolbox.mode == "required",
                            most_calls=MOST_CALLS if self.toolbox.in_parallel else 1)

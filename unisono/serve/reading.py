@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as Pictures
 
-from unisono.serve.service import Calling, Drawing, Speech, Turn, Words
+from unisono.serve.service import Calling, Drawing, Speech, Trace, Turn, Words
 from unisono.serve.tools import CallReader
 
 Tokens = tuple[Any, ...]
@@ -47,7 +48,7 @@ class CallEnds:
     is_whole: bool
 
 
-Delta = Said | CallBegins | CallGrows | CallEnds | Speech | Drawing
+Delta = Said | CallBegins | CallGrows | CallEnds | Speech | Drawing | Trace
 
 
 class Stops:
@@ -104,6 +105,7 @@ class Reading:
     tokens: list[Any] = field(default_factory=list)
     calls: list[Called] = field(default_factory=list)
     pcm: list[NDArray[np.float32]] = field(default_factory=list)
+    pictures: list[Pictures.Image] = field(default_factory=list)
     finish_reason: str | None = None        # stop, length, tool_calls, interrupted
 
     async def deltas(self) -> AsyncIterator[Delta]:
@@ -129,7 +131,9 @@ class Reading:
                     has_spoken = has_spoken or event.last
                     self.pcm.append(event.pcm)
                     yield event
-                elif isinstance(event, Drawing):
+                elif isinstance(event, Drawing | Trace):
+                    if isinstance(event, Drawing) and event.last:
+                        self.pictures.append(event.picture)
                     yield event
             for said in self._said(held.flush()):
                 yield said

@@ -18,6 +18,7 @@ from unisono.serve.response_events import Event, Output
 from unisono.serve.response_items import add
 from unisono.serve.response_store import Stored, store_of
 from unisono.serve.response_wanted import Read, ResponseWanted
+from unisono.serve.sampling import text_settings
 from unisono.serve.service import Drawing, Speech, Turn, Usage
 
 log = logging.getLogger("unisono.serve")
@@ -50,7 +51,7 @@ class Responding:
             "background": bool(wanted.background), "error": self.error, "incomplete_details": self.incomplete, "instructions": wanted.instructions,
             "max_output_tokens": wanted.max_output_tokens, "model": wanted.model, "output": [dict(item) for item in self.output.items],
             "parallel_tool_calls": wanted.parallel_tool_calls is not False, "previous_response_id": wanted.previous_response_id,
-            "store": wanted.store is not False, "temperature": wanted.temperature if wanted.temperature is not None else 1.0,
+            "store": wanted.store is not False, "temperature": text_settings(plan.temperature, plan.top_p)["text"].temperature,
             "text": text, "tool_choice": wanted.tool_choice or "auto", "tools": [_tool(tool) for tool in wanted.tools or []],
             "top_logprobs": plan.top_logprobs or 0, "top_p": 1.0 if wanted.top_p is None else wanted.top_p,
             "truncation": wanted.truncation or "disabled", "usage": usage_of(self.usage) if self.usage else None,

@@ -22,8 +22,8 @@ export async function* complete(body, headers, signal) {
 }
 
 function* told(chunk) {
-  if (chunk.unisono?.ids) yield { ids: chunk.unisono.ids };
   const choice = chunk.choices?.[0], delta = choice?.delta ?? {};
+  if (choice?.unisono) yield { ids: choice.unisono.ids };
   if (delta.content) yield { text: delta.content };
   if (delta.audio?.transcript) yield { text: delta.audio.transcript };
   if (delta.audio?.data) yield { sound: fromBase64(delta.audio.data) };
