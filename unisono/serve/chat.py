@@ -154,7 +154,7 @@ async def read_messages(request: Request, given: list[ChatMessage]) -> list[Mess
             raise ApiError(f"{param}.content is missing.", 400, f"{param}.content")
         if message.role == "tool" and message.tool_call_id not in known:
             raise ApiError(f"{param}.tool_call_id must be the id of a call in a message before it.", 400, f"{param}.tool_call_id")
-        parts = _referred(request, message, f"{param}.audio.id") if role == "assistant" and message.audio else None
+        parts = _referred(request, message, f"{param}.audio.id") if role == "assistant" and message.audio is not None else None
         if parts is None:
             parts = await reader.content(message.content, f"{param}.content", with_media=role == "user")
         if role == "assistant":

@@ -141,10 +141,10 @@ class Packed:
         return self._news()
 
     def flush(self) -> bytes:
-        self.push(np.zeros(0, np.float32), last=True)
+        content = self.push(np.zeros(0, np.float32), last=True)
         self.container.mux(self.stream.encode(None))
         self.container.close()
-        return self._news()
+        return content + self._news()
 
     def _news(self) -> bytes:
         self.file.seek(self.read)       # and read to the end, which is where the next bytes are written
@@ -170,7 +170,9 @@ def encode_whole(pcm: NDArray[np.float32], rate: int, format: str) -> bytes:
     if format == "wav":
         return wav_header(2 * len(pcm)) + to_s16(pcm)
     made = encoder(format)
-    return made.push(pcm) + made.flush()
+    content = made.push(pcm) + made.flush()
+    # FFmpeg goes back to the head and writes the length there, without which readers of FLAC fail.
+    return made.file.getvalue() if isinstance(made, Packed) and format == "flac" else content
 
 
 # ---- G.711 (ITU-T), 8 kHz telephone sound ----
