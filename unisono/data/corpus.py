@@ -20,6 +20,7 @@ from unisono.core.home import atomic_write
 from unisono.core.progress import progress
 from unisono.data.recordings import SAMPLE_RATE, count_recordings, iter_codec_speech, iter_recordings
 from unisono.data.splits import split_of
+from unisono.data.texts import read_lines
 from unisono.data.voices import find_voice, list_voices, phonemes, speak
 
 SHARD_SIZE = 500
@@ -220,23 +221,12 @@ def plan_sentences(shared_data_folder: Path, voices: list[str], hours: float, se
 def read_sentences(shared_data_folder: Path) -> list[str]:
     """English sentences of 15 to 90 letters: Common Voice's prompts and the children's books, mostly short ones."""
     folder = Path(shared_data_folder) / "text"
-    prompts = [row["text"] for row in _read_packed(folder / "common_voice_sentences.jsonl.zst") if row["language"] == "en"]
-    books = [sentence for row in _read_packed(folder / "childrens_books.jsonl.zst")
+    prompts = [row["text"] for row in read_lines(folder / "common_voice_sentences.jsonl.zst") if row["language"] == "en"]
+    books = [sentence for row in read_lines(folder / "childrens_books.jsonl.zst")
              for sentence in re.findall(r"[A-Z][^.!?#*|\n]{14,89}[.!?]", row["text"].replace("\n", " "))]
     held_out = {item.facts.text for item in iter_recordings(shared_data_folder, "neural_speech", "test")}
     whole = [text for text in dict.fromkeys([*prompts, *books]) if 15 <= len(text) <= 90 and text.isascii()]
     return [text for text in whole if text not in held_out and (len(text) <= 55 or crc32(text.encode()) % 4 == 0)]
-
-
-def _read_packed(path: Path) -> list[dict]:
-    try:
-        import zstandard
-    except ImportError as error:
-        raise UserError("reading .zst texts needs zstandard; pip install 'unisono[data]'") from error
-    if not path.exists():
-        raise UserError(f"expected {path.name} in {path.parent}; name the shared data folder that holds text/")
-    with zstandard.open(path, "rt", encoding="utf8") as lines:
-        return [json.loads(line) for line in lines]
 
 
 def build_reply_speech(shared_data_folder: Path, folder: Path, workers: int = 1, scale: float = 1.0) -> None:
