@@ -380,7 +380,7 @@ def wrong(tiny_server: Running, body: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("param, values", [
     ("temperature", [-0.1, 2.1, "hot", [], True and {}]), ("top_p", [-0.1, 1.1, "x"]), ("n", [0, 129, 1.5, "many"]), ("max_tokens", [0, -1, "x"]),
-    ("max_completion_tokens", [0, 2.5]), ("presence_penalty", [-2.1, 3]), ("frequency_penalty", [9, "x"]), ("seed", ["x", 1.5]), ("stop", [["a"] * 5]),
+    ("max_completion_tokens", [0, 2.5]), ("presence_penalty", [-2.1, 3]), ("frequency_penalty", [9, "x"]), ("seed", ["x", 1.5]), ("stop", [["a"] * 5, 3]),
     ("logit_bias", [{"x": 1}, {"-1": 1}, {"999999": 1}, {"1": 101}]), ("top_logprobs", [1, 21, -1]), ("modalities", [[]]), ("stream_options", [{}]),
     ("tool_choice", ["required", {"type": "function", "function": {"name": "go"}}, 7]), ("messages", [[], "hello", None, 3]),
     ("metadata", [{str(number): "x" for number in range(17)}]), ("audio", [{"voice": "alloy", "format": "wav"}])])

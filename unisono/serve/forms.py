@@ -44,7 +44,8 @@ def checked(kind: type[Kind], values: dict[str, Any]) -> Kind:
         return kind.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        param = ".".join(str(step) for step in first["loc"]) or None
+        # Of a union pydantic also names the kind that it tried last, which is no member of the request.
+        param = ".".join(str(step) for step in first["loc"] if step not in ("str", "int", "float") and "[" not in str(step)) or None
         message = str(first["msg"]).removeprefix("Value error, ")
         raise ApiError(f"{param}: {message}." if param else f"{message}.", 400, param) from None
 

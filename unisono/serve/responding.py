@@ -37,7 +37,7 @@ class Responding:
         self.completed: int | None = None
         self.usage: Usage | None = None
         self.turn: Turn | None = None
-        self.is_cancelled = False
+        self.is_cancelled, self.is_kept = False, wanted.store is not False
         self.task: asyncio.Task[Any] | None = None      # in the background
 
     def body(self) -> dict[str, Any]:
@@ -150,7 +150,7 @@ class Responding:
         return [*told, {"type": f"response.{name}", "response": self.body()}]
 
     def _keep(self) -> None:
-        if self.wanted.store is False:
+        if not self.is_kept:
             return
         messages = list(self.read.messages)
         if self.turn:

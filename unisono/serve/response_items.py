@@ -99,7 +99,13 @@ def _listed_part(part: Item, is_own: bool) -> Item:
     if part["type"] in ("text", "input_text", "output_text"):
         more: Item = {"annotations": [], "logprobs": []} if is_own else {}
         return {"type": "output_text" if is_own else "input_text", "text": part["text"], **more}
-    return {"detail": "auto", **part} if part["type"] == "input_image" else part
+    if part["type"] == "input_image":
+        return {**part, "detail": part.get("detail") or "auto"}
+    if part["type"] == "input_file":
+        return part
+    # Listed items know no sound and no clips: they are shown as files.
+    sound = part.get("input_audio")
+    return {"type": "input_file", "filename": part["type"], **({"file_data": sound.get("data")} if isinstance(sound, dict) else {})}
 
 
 def with_instructions(messages: list[Message], instructions: str | None) -> list[Message]:

@@ -29,7 +29,7 @@ class TextWanted(Wanted):
 class ResponseWanted(Shared):
     """A request. What is not named here is passed over."""
 
-    input: str | list[Any] | None = None
+    input: Any = None
     instructions: str | None = None
     max_output_tokens: int | None = Field(None, ge=1)
     text: TextWanted | None = None

@@ -65,6 +65,7 @@ async def delete_response(request: Request, response_id: str) -> dict[str, Any]:
     store: Store = store_of(request)
     running = store.running.get((request.state.key, response_id))
     if running:
+        running.is_kept = False
         await running.cancel()
     else:
         _stored(request, response_id)
