@@ -63,10 +63,6 @@ class Responding:
         if self.turn:
             await self.turn.end()
 
-    def begin(self) -> None:
-        """From now on others find it."""
-        self.store.running[self.key, self.id] = self
-
     async def whole(self) -> dict[str, Any]:
         """The response in one piece. In the background what goes wrong is part of it, otherwise it is raised."""
         try:
@@ -106,7 +102,8 @@ class Responding:
 
     async def _events(self) -> AsyncIterator[Event]:
         """The network's reply as events; afterwards the body is final and kept."""
-        self.begin()
+        if not self.is_cancelled:       # in the background, before it began
+            self.store.running[self.key, self.id] = self
         try:
             async with Choices(self.service, self.read.plan, 1) as choices, choices.turn(0) as self.turn:
                 if self.is_cancelled:

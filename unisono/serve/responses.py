@@ -34,7 +34,7 @@ def _in_background(request: Request, responding: Responding) -> dict[str, Any]:
     store = store_of(request)
     if sum(one.wanted.background is True for one in store.running_of(request.state.key)) >= MOST_BACKGROUND:
         raise ApiError("Too many responses are being made in the background; wait for some of them.", 429, "background", None, 5)
-    responding.begin()
+    store.running[request.state.key, responding.id] = responding
     task = asyncio.ensure_future(responding.whole())
     responding.task = task
     task.add_done_callback(lambda done: None if done.cancelled() else done.exception())
@@ -66,6 +66,7 @@ async def delete_response(request: Request, response_id: str) -> dict[str, Any]:
     running = store.running.get((request.state.key, response_id))
     if running:
         running.is_kept = False
+        store.running.pop((request.state.key, response_id))
         await running.cancel()
     else:
         _stored(request, response_id)
