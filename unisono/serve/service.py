@@ -38,6 +38,7 @@ ALIASES = ("unisono-nano", "gpt-4o", "gpt-4o-mini", "gpt-4o-audio-preview", "gpt
 PRESETS = ("alloy", "ash", "ballad", "coral", "echo", "fable", "nova", "onyx", "sage", "shimmer", "verse", "marin", "cedar")
 SAMPLING = {"text": Sampling(temperature=0), "audio": Sampling(temperature=0.7, top_k=50), "image": Sampling(temperature=0.5, top_k=50)}
 MOST_FRAMES = 600       # of sound a sentence: 12 s
+FIRST_CODES, MOST_CODES = 4, 25     # decoded at once: 80 ms of sound so that a voice begins soon, then whatever is there up to 0.5 s
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,7 @@ class Turn:
         self.start = generation.reply.start                 # ids before the reply, its opening included
         self.usage = Usage(service.count(session.ids[:self.start]), cached)
         self.ids: list[int] = []
+        self.first_audio = 0.0                              # when the first code of sound came, by perf_counter
 
     @property
     def finish_reason(self) -> str | None:
@@ -129,8 +131,7 @@ class Turn:
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         service, tokens = self.service, []
-        events = service.tokenizer.stream()
-        sound = service.tokenizer.audio_codec.decoder_stream()
+        events, sound = service.tokenizer.stream(), _Sound(service, self.generation)
         for id in self.wish.opening:
             list(events.push(id))
         try:
@@ -138,6 +139,8 @@ class Turn:
                 self.ids.append(id)
                 modality = service.modality(id)
                 self.usage.reply[modality] += 1
+                if modality == "audio" and not self.first_audio:
+                    self.first_audio = time.perf_counter()
                 if self.wish.top_logprobs is not None and logits is not None and modality == "text" and id < service.tokenizer.vocab.text_size:
                     tokens.append(_logprobs(logits, id, self.wish.top_logprobs or 0))
                 if self.wish.trace and logits is not None:
@@ -150,10 +153,12 @@ class Turn:
                         yield Calling(event.text, event.last)
                         tokens = []
                     elif isinstance(event, AudioDelta):
-                        pcm = np.zeros(0, np.float32) if event.last else await service.codec(_decode, sound, event.codes)
-                        yield Speech(pcm, event.last)
+                        async for speech in sound.push(event):
+                            yield speech
                     elif isinstance(event, ImageDelta) and (event.last or self._is_shown(len(event.codes))):
                         yield Drawing(await service.codec(service.tokenizer.to_picture, event.codes), event.last)
+            async for speech in sound.flush():
+                yield speech
         finally:
             await asyncio.shield(self.end())
 
@@ -168,6 +173,37 @@ class Turn:
         if self.owns:
             self.owns = False
             await self.service.scheduler.release(self.session)
+
+
+class _Sound:
+    """The sound of one reply: decodes the codes that are there, many at a time where they come faster than they can be decoded."""
+
+    def __init__(self, service: "Service", generation: Generation) -> None:
+        self.service, self.generation = service, generation
+        self.stream = service.tokenizer.audio_codec.decoder_stream()
+        self.codes: list[NDArray[np.int64]] = []
+        self.is_first = True
+
+    async def push(self, event: AudioDelta) -> AsyncIterator[Speech]:
+        """Takes a code, or the end of a sentence."""
+        if not event.last:
+            self.codes.append(event.codes)
+            count = len(self.codes)
+            if count >= MOST_CODES or count >= FIRST_CODES and (self.is_first or self.generation.queue.empty()):
+                yield await self._decoded()
+            return
+        async for speech in self.flush():
+            yield speech
+        yield Speech(np.zeros(0, np.float32), last=True)
+
+    async def flush(self) -> AsyncIterator[Speech]:
+        """What is left."""
+        if self.codes:
+            yield await self._decoded()
+
+    async def _decoded(self) -> Speech:
+        codes, self.codes, self.is_first = np.concatenate(self.codes), [], False
+        return Speech(await self.service.codec(_decode, self.stream, codes))
 
 
 class Service:
