@@ -184,6 +184,15 @@ def test_keys_do_not_see_each_other(tiny_network: Path) -> None:
         running.stop()
 
 
+def test_a_conversation_that_outgrows_the_network(client: OpenAI) -> None:
+    items = [{"role": "user", "content": SKY * 8}, {"role": "assistant", "content": "Blue."}] * 30
+    with pytest.raises(openai.BadRequestError, match="too long"):
+        ask(client, input=items)
+    answer = ask(client, input=items, truncation="auto")
+    assert 500 < answer.usage.input_tokens < 800 and answer.truncation == "auto" and answer.output
+    assert ask(client, previous_response_id=answer.id, truncation="auto").usage.input_tokens < 800
+
+
 # ---- calls ----
 
 def test_calls_and_their_results(client: OpenAI) -> None:
@@ -352,6 +361,7 @@ def test_the_asynchronous_client(tiny_server: Running) -> None:
     ({"input": [{"type": "function_call", "call_id": "a", "name": "g o", "arguments": "{}"}]}, "input.0.name"),
     ({"input": [{"type": "function_call", "call_id": "a", "name": "go", "arguments": {}}]}, "input.0.arguments"),
     ({"input": [{"type": "function_call_output", "call_id": "a", "output": "x"}]}, "input.0.call_id"),
+    ({"input": [{"type": "function_call_output", "call_id": {}, "output": "x"}]}, "input.0.call_id"),
     ({"input": [{"type": "function_call", "call_id": "a", "name": "go", "arguments": "{}"}, {"type": "function_call_output", "call_id": "a"}]}, "input.1.output"),
     ({"input": [{"type": "image_generation_call", "id": "ig", "status": "completed", "result": "AAAA"}]}, "input.0.result"),
     ({"temperature": 3}, "temperature"), ({"top_p": -1}, "top_p"), ({"max_output_tokens": 0}, "max_output_tokens"), ({"top_logprobs": 21}, "top_logprobs"),
@@ -359,6 +369,7 @@ def test_the_asynchronous_client(tiny_server: Running) -> None:
     ({"background": True, "store": False}, "background"), ({"text": {"format": {"type": "x"}}}, "text.format.type"),
     ({"text": {"format": {"type": "json_schema"}}}, "text.format.name"), ({"text": {"format": {"type": "json_schema", "name": "x", "schema": 3}}}, "text.format.schema"),
     ({"text": {"format": {"type": "json_schema", "name": "x", "strict": True, "schema": {"type": "x"}}}}, "text.format.schema"),
+    ({"text": {"format": {"type": "json_schema", "name": "x", "schema": {"properties": {"a": 10**30}}}}}, "text.format.schema"),
     ({"tools": [{"type": "web_search"}]}, "tools.0.type"), ({"tools": [{}]}, "tools.0.type"), ({"tools": [{"type": "function"}]}, "tools.0.name"),
     ({"tools": [{**DRAW, "size": "3x3"}]}, "size"), ({"tools": [{**DRAW, "partial_images": 4}]}, "partial_images"),
     ({"tools": [{**DRAW, "background": "transparent"}]}, "background"), ({"tools": [GO], "tool_choice": DRAW}, "tool_choice"),

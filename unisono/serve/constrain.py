@@ -70,7 +70,7 @@ def _levels(value: object) -> int:
 
 def json_form(schema: dict[str, Any], is_strict: bool) -> str:
     """The form of JSON after a schema. Strict: what cannot be kept to is an error, otherwise it is passed over."""
-    return LLMatcher.grammar_from_json_schema(schema, overrides={**STYLE, "lenient": not is_strict})
+    return LLMatcher.grammar_from_json_schema(json.dumps(schema), overrides={**STYLE, "lenient": not is_strict})
 
 
 def calls_form(tools: Sequence[tuple[str, dict[str, Any], bool]]) -> str:

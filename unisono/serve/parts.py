@@ -53,10 +53,14 @@ class PartReader:
             raise ApiError(f"{param}: there is no part of type {kind[:40]!r}; choose from text, {', '.join(self.readers)}.", 400, param)
         if not with_media:
             raise ApiError(f"{param}: only users show and play things; this role takes text.", 400, param)
+        self.count(param)
+        return await self.coded(await self.readers[kind](given, param), param)
+
+    def count(self, param: str) -> None:
+        """Counts a picture, sound or clip; ApiError where there are too many."""
         self.num_media += 1
         if self.num_media > MOST_MEDIA:
             raise ApiError(f"At most {MOST_MEDIA} pictures, sounds and clips in a request.", 400, param)
-        return await self._coded(await self.readers[kind](given, param), param)
 
     def text(self, text: object, param: str) -> Text:
         """Words; no more than could ever fit, since even counting them takes time."""
@@ -67,7 +71,8 @@ class PartReader:
                            "context_length_exceeded")
         return Text(text)
 
-    async def _coded(self, read: Any, param: str) -> Part:
+    async def coded(self, read: Any, param: str) -> Part:
+        """What was read, as the network sees it."""
         if isinstance(read, str):
             return self.text(read, param)
         try:

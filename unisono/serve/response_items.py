@@ -56,14 +56,15 @@ class ItemReader:
             self.known.add(item["call_id"])
             add(messages, "assistant", [Call(written(item.get("name"), item.get("arguments"), param))])
         elif kind == "function_call_output":
-            if item.get("call_id") not in self.known:
+            if not isinstance(item.get("call_id"), str) or item["call_id"] not in self.known:
                 raise ApiError(f"{param}.call_id must be the id of a call before it.", 400, f"{param}.call_id")
             if item.get("output") is None:
                 raise ApiError(f"{param}.output is missing.", 400, f"{param}.output")
             add(messages, "tool", await self.reader.content(item["output"], f"{param}.output", with_media=True))
         elif kind == "image_generation_call":
+            self.reader.count(param)
             picture = await picture_from(from_base64(item.get("result"), f"{param}.result"), f"{param}.result")
-            add(messages, "assistant", [await self.reader.service.code(picture)])
+            add(messages, "assistant", [await self.reader.coded(picture, param)])
         else:
             raise ApiError(f"{param}: there is no item of type {str(kind)[:40]!r} here; choose from {', '.join(PREFIXES)}.", 400, param)
         return _listed(str(kind), item)

@@ -13,6 +13,7 @@ from unisono.serve.parts import PartReader
 from unisono.serve.protocol import MOST_IDS, Plan, Shared, read_form, with_tools
 from unisono.serve.response_items import ItemReader, with_instructions
 from unisono.serve.response_store import Stored, store_of
+from unisono.serve.service import Service
 from unisono.serve.tools import Toolbox, read_tools
 from unisono.tokens.message import Message
 
@@ -68,12 +69,23 @@ async def read_response(request: Request, wanted: ResponseWanted) -> Read:
     reader = ItemReader(PartReader(request, service), before.calls if before else set(), lambda id: store.item(key, id))
     messages, items = await reader.read(wanted.input)
     messages = [*(before.messages if before else ()), *messages]
+    if wanted.truncation == "auto":
+        messages = _shortened(service, messages)
     plan = Plan(
         with_tools(with_instructions(messages, wanted.instructions), toolbox), frozenset({"text", "image"} if canvas else {"text"}), toolbox,
         call_form, form, temperature=wanted.temperature, top_p=wanted.top_p, max_ids=min(wanted.max_output_tokens or MOST_IDS, MOST_IDS),
         top_logprobs=(wanted.top_logprobs or 0) if wanted.wants_logprobs else None, must_draw=canvas is not None and _must_draw(wanted, toolbox),
         sketches=sketches)
     return Read(plan, messages, items, reader.known, canvas)
+
+
+def _shortened(service: Service, messages: list[Message]) -> list[Message]:
+    """The conversation without its beginning, where it would leave less than a quarter of the context to the reply."""
+    lengths = [len(service.tokenizer.encode([message])[0]) for message in messages]
+    room, first = service.scheduler.engine.max_length * 3 // 4, 0
+    while first < len(messages) - 1 and sum(lengths[first:]) > room:
+        first += 1
+    return messages[first:]
 
 
 def _check(wanted: ResponseWanted) -> None:
