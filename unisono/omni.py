@@ -20,7 +20,7 @@ from unisono.core.errors import UserError
 from unisono.core.home import default_weights
 from unisono.engine.grammar import Grammar, Rules
 from unisono.engine.load import load_engine
-from unisono.engine.sample import Sampler, Sampling
+from unisono.engine.sample import SAMPLING, Sampler
 from unisono.engine.session import Reply as Making, Session
 from unisono.media import Footage, Sound
 from unisono.tokenizer import AudioDelta, ImageDelta, OmniTokenizer, TextDelta
@@ -28,7 +28,6 @@ from unisono.tokens.message import Message, Part, Text
 
 Input = str | Sound | Footage | Pictures.Image
 OUTPUTS = ("text", "audio", "image")
-SAMPLING = {"text": Sampling(temperature=0), "audio": Sampling(temperature=0.7, top_k=50), "image": Sampling(temperature=0.5, top_k=50)}
 
 
 @dataclass(frozen=True)

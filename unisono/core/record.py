@@ -66,6 +66,11 @@ def plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def _without_folder(argument: str) -> str:
+    """Where somebody's folders lie is nobody's business: /home/me/networks/nano -> .../nano."""
+    return f".../{Path(argument).name}" if argument.startswith("/") else argument
+
+
 def write_record(what: str, numbers: dict[str, Any], *, config: dict[str, Any] | None = None,
                  seeds: Sequence[int] = (), folder: Path = Path("records")) -> Path:
     """Writes folder/<what>_<hardware>_<date>.json -> its path. A second record of the day gets a number."""
@@ -81,7 +86,7 @@ def write_record(what: str, numbers: dict[str, Any], *, config: dict[str, Any] |
     while path.exists():
         path = folder / f"{what}_{name}_{date:%Y-%m-%d}_{number}.json"
         number += 1
-    record = {"what": what, "date": date.isoformat(timespec="seconds"), "command": ["unisono", *sys.argv[1:]],
+    record = {"what": what, "date": date.isoformat(timespec="seconds"), "command": ["unisono", *map(_without_folder, sys.argv[1:])],
               "commit": commit(), "versions": versions(), "hardware": machine, "seeds": list(seeds),
               "wall_s": round(time.time() - STARTED, 1), "peak_mb": round(peak_mb()), "config": plain(config or {}), "numbers": plain(numbers)}
     atomic_write(path, lambda part: part.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf8"))

@@ -19,7 +19,7 @@ from PIL import Image as Pictures
 from unisono.core.errors import UserError
 from unisono.engine.grammar import Grammar, Rules
 from unisono.engine.load import load_engine
-from unisono.engine.sample import Sampler, Sampling, probabilities
+from unisono.engine.sample import SAMPLING, Sampler, probabilities
 from unisono.engine.session import Session
 from unisono.media import Footage, Sound
 from unisono.serve.errors import ApiError
@@ -36,7 +36,6 @@ ALIASES = ("unisono-nano", "gpt-4o", "gpt-4o-mini", "gpt-4o-audio-preview", "gpt
            "dall-e-2", "dall-e-3", "text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002",
            "omni-moderation-latest", "text-moderation-latest")
 PRESETS = ("alloy", "ash", "ballad", "coral", "echo", "fable", "nova", "onyx", "sage", "shimmer", "verse", "marin", "cedar")
-SAMPLING = {"text": Sampling(temperature=0), "audio": Sampling(temperature=0.7, top_k=50), "image": Sampling(temperature=0.5, top_k=50)}
 MOST_FRAMES = 600       # of sound a sentence: 12 s
 FIRST_CODES, MOST_CODES = 4, 25     # decoded at once: 80 ms of sound so that a voice begins soon, then whatever is there up to 0.5 s
 
