@@ -78,6 +78,7 @@ class Live:
         self.tasks: set[asyncio.Task[None]] = set()
         self.idle: asyncio.TimerHandle | None = None
         self.is_closed = False
+        self.lock = asyncio.Lock()                      # one thing after the other, whoever asks for it
 
     async def open(self, rate: int | None = None) -> None:
         """Begins; `rate`: of the sound that will arrive, where it is not that of the format."""
@@ -339,6 +340,10 @@ class Live:
             self.idle = None
 
     async def _go_on(self, limit: int) -> None:
+        async with self.lock:
+            await self._break_silence(limit)
+
+    async def _break_silence(self, limit: int) -> None:
         if self.ear.segment or self.active:
             return
         end = self.ear.tape.end

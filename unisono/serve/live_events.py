@@ -44,7 +44,8 @@ class Client:
             kind = event.get("type")
             if not isinstance(kind, str) or kind not in self.handlers:
                 raise ApiError(f"There is no event of type {str(kind)[:60]!r}; choose from {', '.join(self.handlers)}.", 400, "type", "invalid_value")
-            await self.handlers[kind](event)
+            async with self.live.lock:
+                await self.handlers[kind](event)
         except Exception as error:
             id = event.get("event_id")
             self.live.fail(error, id if isinstance(id, str) else None)
@@ -67,6 +68,8 @@ class Client:
     # ---- the person's sound ----
 
     async def _append(self, event: Event) -> None:
+        if self.live.player:
+            raise ApiError("The sound of a call comes on its track.", 400, "type", "invalid_value")
         format = self.live.settings.session["audio"]["input"]["format"]
         await self.live.ear.push(from_wire(from_base64(event.get("audio"), "audio"), format))
 

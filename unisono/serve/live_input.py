@@ -99,14 +99,16 @@ class Ear:
         self.turns: Turns | None = None
         self.settings: dict[str, Any] | None = None
         self.format: dict[str, Any] = {}
+        self.fixed_rate: int | None = None
         self.framed = self.begin = 0        # what was watched; where the present buffer begins
         self.arrived = time.perf_counter()
         self.resample = PromptResampler(RATE, RATE)
 
     def configure(self, audio: dict[str, Any], rate: int | None = None) -> None:
         """Takes audio.input of the session; `rate`: of what arrives, where that is not the format's."""
-        if audio["format"] != self.format or not self.format:
-            self.format, self.resample = audio["format"], PromptResampler(rate or rate_of(audio["format"]), RATE)
+        if audio["format"] != self.format or rate:
+            self.fixed_rate = rate or self.fixed_rate
+            self.format, self.resample = audio["format"], PromptResampler(self.fixed_rate or rate_of(audio["format"]), RATE)
         settings = audio["turn_detection"]
         if settings is None:
             self.turns = None

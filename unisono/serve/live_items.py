@@ -57,7 +57,8 @@ class Item:
     group: str | None = None            # the reply that made it
     said: list[int] | None = None       # a spoken reply's whole body; `body` is what was heard of it
     frames: int = 0                     # of its voice, all of it
-    speed: float = 1.0                  # at which that was played
+    skipped_ms: float = 0.0             # of it, silence at its beginning that was not sent
+    speed: float = 1.0                  # at which the rest was played
 
     def shown(self, *, audio: dict[str, Any] | None = None) -> dict[str, Any]:
         """As events show it; with its sound in the format `audio`, where it is kept."""
@@ -74,12 +75,12 @@ class Item:
     @property
     def length_ms(self) -> float:
         """Of its voice, as it was played."""
-        return 0 if self.said is None else self.frames * FRAME_MS / self.speed
+        return 0 if self.said is None else max(0.0, self.frames * FRAME_MS - self.skipped_ms) / self.speed
 
     def hear(self, vocab: Vocabulary, heard_ms: float) -> None:
         """Keeps what was heard of a spoken reply: the sound up to there and the words that belong to it."""
         assert self.said is not None
-        left, kept = math.ceil(heard_ms * self.speed / FRAME_MS), list[Piece]()
+        left, kept = math.ceil((heard_ms * self.speed + self.skipped_ms * (heard_ms > 0)) / FRAME_MS), list[Piece]()
         for kind, ids in pieces(vocab, self.said):
             if kind == "audio":
                 kept += _cut(kept, ids, left)
@@ -228,7 +229,8 @@ class ItemReader:
             coded = await reader.part({"type": "input_image", "image_url": part.get("image_url")}, param, True)
             return coded, {"type": kind, "image_url": part["image_url"], **({"detail": part["detail"]} if isinstance(part.get("detail"), str) else {})}
         if kind == "input_video":       # our page's: pictures at two a second
-            return await reader.part({"type": "video", "video": part.get("frames")}, param, True), {"type": kind}
+            coded = await reader.part({"type": "video", "video": part.get("frames")}, param, True)
+            return coded, {"type": "input_image", "image_url": part["frames"][0]}       # the API has no word for clips
         pcm = from_wire(from_base64(part.get("audio"), f"{param}.audio"), format)
         pcm = PromptResampler(rate_of(format), RATE).push(pcm, last=True)
         if len(pcm) < RATE // 50:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("unisono.serve")
 MOST_ROWS = 16          # ids told at once to who asked for them
+# The voice was learned with 60 ms of silence before each sentence; nobody has to wait for that before the first one.
+AUDIBLE, MOST_SKIPPED, KEPT_BEFORE = 0.005, RATE // 10, RATE // 200
 
 
 class Voice:
@@ -43,9 +45,12 @@ class Voice:
         self.rate = self.player.rate if self.player else rate_of(self.format)
         self.resample, self.stretch = PromptResampler(RATE, self.rate), Stretcher(self.rate, self.speed)
         self.num_samples, self.began = 0, 0.0
+        self.num_skipped, self.is_audible = 0, False
 
     def push(self, item: Item, pcm: NDArray[np.float32], last: bool = False) -> None:
         """(N,) at 16 kHz, sent at once."""
+        if not self.is_audible and len(pcm):
+            pcm = self._audible(pcm)
         made = self.stretch.push(self.resample.push(pcm, last), last)
         if not len(made):
             return
@@ -55,6 +60,14 @@ class Voice:
             self.player.push(self.response, item, made)
         else:
             self.response.emit("response.output_audio.delta", **self.response.place, delta=base64.b64encode(to_wire(made, self.format)).decode())
+
+    def _audible(self, pcm: NDArray[np.float32]) -> NDArray[np.float32]:
+        """From where the voice begins."""
+        loud = np.flatnonzero(np.abs(pcm) > AUDIBLE)
+        begin = min(max(0, int(loud[0]) - KEPT_BEFORE) if len(loud) else len(pcm), MOST_SKIPPED - self.num_skipped)
+        self.num_skipped += begin
+        self.is_audible = begin < len(pcm)
+        return pcm[begin:]
 
     @property
     def heard_ms(self) -> float:
@@ -307,6 +320,7 @@ class Response:
             item.body = [id for kind, ids in made if kind != "call" for id in ids]
             if self.voice:
                 item.said, item.frames = item.body, sum(len(ids) - 2 for kind, ids in made if kind == "audio")
+                item.skipped_ms = self.voice.num_skipped * 1000 / RATE
                 if status == "cancelled" and not self.voice.player:
                     item.hear(vocab, self.voice.heard_ms)
 
