@@ -3,6 +3,7 @@ import argparse
 import base64
 import io
 import json
+import random
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -162,7 +163,10 @@ def test_the_shipped_classifier_belongs_to_the_shipped_network(folder: Path) -> 
 
 @pytest.mark.skipif(not weights, reason="no weights in the package")
 def test_the_shipped_network_tells_some_things_apart(shipped_server: Running) -> None:
+    """On what it was taught; what it does on texts by others is measured by `unisono bench moderation`."""
     client = OpenAI(base_url=shipped_server.url, api_key="x", max_retries=0, _strict_response_validation=True)
-    harmful, harmless = client.moderations.create(input=["I am going to kill you!", "What is the capital of France?"]).results
-    assert harmful.flagged and harmful.category_scores.harassment_threatening > harmless.category_scores.harassment_threatening
-    assert not harmless.flagged
+    taught = random.Random(1).sample(phrases(), 300)
+    results = client.moderations.create(input=[phrase.text for phrase in taught]).results
+    flagged = {harm: [one.flagged for one, phrase in zip(results, taught, strict=True) if bool(phrase.categories) == harm] for harm in (True, False)}
+    assert min(map(len, flagged.values())) > 100
+    assert np.mean(flagged[True]) > np.mean(flagged[False]) + 0.25

@@ -23,6 +23,7 @@ playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium; apt-get install chromium")
 WAIT = 30_000
+LAST = "[...document.querySelectorAll('.turn.assistant')].at(-1)?.dataset.id"
 Open = Callable[..., "playwright.Page"]
 
 
@@ -76,10 +77,10 @@ def shot(page: "playwright.Page", name: str) -> None:
 
 def ask(page: "playwright.Page", text: str) -> str:
     """Writes and waits for the whole answer."""
-    before = page.locator(".turn.assistant").count()
+    before = page.evaluate(LAST)
     page.fill("#words", text)
     page.press("#words", "Enter")
-    page.wait_for_function("count => document.querySelectorAll('.turn.assistant').length > count && document.getElementById('send').textContent === 'Send'", arg=before)
+    page.wait_for_function(f"before => {LAST} !== before && document.getElementById('send').textContent === 'Send'", arg=before)
     return page.locator(".turn.assistant .said").last.inner_text().strip()
 
 
@@ -112,9 +113,9 @@ def test_a_drawing_appears_and_is_one(page_of: Open) -> None:
     assert picture.size == (64, 64) and len(read_scene(np.asarray(picture.convert("RGB")))) >= 1
     shot(page, "drawing")
     with page.expect_download() as download:
-        page.locator("button", has_text="Save").last.click()
+        page.locator(".acts button", has_text="Save").last.click()
     assert Image.open(download.value.path()).size == (64, 64)
-    page.locator("button", has_text="Use").last.click()
+    page.locator(".acts button", has_text="Use").last.click()
     assert page.locator("#attached img").count() == 1
 
 
@@ -168,7 +169,7 @@ def test_a_spoken_turn_is_answered_aloud(page_of: Open, tmp_path: Path, transpor
 
 def test_a_refused_microphone_is_explained(page_of: Open) -> None:
     page = page_of(allow=False)
-    page.evaluate("navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))")
+    page.evaluate("() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError')); }")
     page.click("#talk")
     page.wait_for_function("document.getElementById('trouble').textContent.includes('permission was refused')")
     assert page.get_attribute("#talk", "aria-pressed") == "false"

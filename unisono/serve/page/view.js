@@ -24,14 +24,15 @@ export class View {
     const stuck = this.log.scrollTop + this.log.clientHeight > this.log.scrollHeight - 60;
     let item = this.items.get(node.id);
     if (!item) {
-      item = document.createElement("li");
+      item = document.createElement("article");
       item.className = `turn ${node.role}`;
+      item.dataset.id = node.id;
+      item.setAttribute("aria-label", node.role === "user" ? "You" : "Unisono");
       this.items.set(node.id, item);
       this.log.append(item);
     }
     const said = document.createElement("div");
     said.className = "said" + (node.waiting ? " waiting" : "");
-    said.setAttribute("aria-label", node.role === "user" ? "You" : "Unisono");
     for (const part of node.parts) said.append(this.part(part, node));
     item.replaceChildren(said, this.under(node, siblings));
     if (stuck) this.log.scrollTop = this.log.scrollHeight;
