@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 from unisono.codecs.audio import AudioCodec, AudioCodecConfig
 from unisono.codecs.image import ImageCodec, ImageCodecConfig
 from unisono.core.home import default_weights
+from unisono.engine.sample import SAMPLING, Sampling
 from unisono.model.config import preset
 from unisono.model.hf import save_pretrained
 from unisono.model.transformer import Qwen3
@@ -158,3 +159,9 @@ def shipped_server() -> Iterator[Running]:
     running = Running(default_weights())
     yield running
     running.stop()
+
+
+@pytest.fixture
+def lively(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures are drawn with all their spread: a random network near its likeliest draws the same each time."""
+    monkeypatch.setitem(SAMPLING, "image", Sampling(temperature=1.0))

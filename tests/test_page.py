@@ -123,7 +123,7 @@ def test_a_picture_and_a_clip_are_asked_about(page_of: Open, tmp_path: Path) -> 
     page = page_of()
     draw_things([Thing("circle", "red", "big", 32, 32)]).save(tmp_path / "red.png")
     page.set_input_files("#files", [tmp_path / "red.png", write_clip(tmp_path / "clip.mp4")])
-    page.wait_for_function("document.querySelectorAll('#attached li').length === 2")
+    page.wait_for_function("() => document.querySelectorAll('#attached li').length === 2")
     assert re.search("[a-z]", ask(page, "What colour is it?"))
     assert page.locator(".user img").count() == 1 and page.locator(".user video").count() == 1
     assert re.search(r"\d+ (text|image)", page.inner_text("#counts"))
@@ -138,7 +138,7 @@ def test_edited_questions_are_branches_and_survive_saving(page_of: Open, tmp_pat
     page.locator("button[aria-label='previous version']").first.click()
     assert "sky" in page.inner_text(".user .said")
     page.locator(".assistant button", has_text="Retry").click()
-    page.wait_for_function("document.querySelector('.assistant .acts')?.textContent.includes('2 / 2')")
+    page.wait_for_function("() => document.querySelector('.assistant .acts')?.textContent.includes('2 / 2')")
     page.click("#settings-open")
     with page.expect_download() as download:
         page.click("#export")
@@ -159,7 +159,7 @@ def test_a_spoken_turn_is_answered_aloud(page_of: Open, tmp_path: Path, transpor
     page.click("#talk")
     page.wait_for_selector("#talk[aria-pressed=true]")
     page.wait_for_selector(".turn.assistant .said p", timeout=60_000)
-    page.wait_for_function("/answered after \\d+ ms/.test(document.querySelector('.turn.assistant .acts').textContent)")
+    page.wait_for_function("() => /answered after \\d+ ms/.test(document.querySelector('.turn.assistant .acts').textContent)")
     assert re.search("[a-z]", page.inner_text(".turn.user .said")) and re.search("[a-z]", page.inner_text(".turn.assistant .said"))
     assert "audio" in page.inner_text("#counts")
     shot(page, f"voice-{transport}")
@@ -171,7 +171,7 @@ def test_a_refused_microphone_is_explained(page_of: Open) -> None:
     page = page_of(allow=False)
     page.evaluate("() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError')); }")
     page.click("#talk")
-    page.wait_for_function("document.getElementById('trouble').textContent.includes('permission was refused')")
+    page.wait_for_function("() => document.getElementById('trouble').textContent.includes('permission was refused')")
     assert page.get_attribute("#talk", "aria-pressed") == "false"
     assert re.search("[a-z]", ask(page, "What colour is the sky?"))
 
@@ -187,7 +187,7 @@ def test_bad_files_get_a_friendly_sentence(page_of: Open, tmp_path: Path) -> Non
         page.wait_for_function("words => document.getElementById('trouble').textContent.includes(words)", arg=words)
     page.evaluate("""() => { const big = new File(['x'], 'big.mp4', {type: 'video/mp4'}); Object.defineProperty(big, 'size', {value: 2e9});
         const drop = new Event('drop', {bubbles: true}); drop.dataTransfer = {files: [big]}; document.dispatchEvent(drop); }""")
-    page.wait_for_function("document.getElementById('trouble').textContent.includes('2000 MB')")
+    page.wait_for_function("() => document.getElementById('trouble').textContent.includes('2000 MB')")
     assert page.locator("#attached li").count() == 0
 
 
@@ -206,10 +206,10 @@ def test_a_lost_connection_keeps_the_words(page_of: Open) -> None:
     page.context.set_offline(True)
     page.fill("#words", "Are you there?")
     page.press("#words", "Enter")
-    page.wait_for_function("document.getElementById('trouble').textContent.includes('cannot be reached')")
+    page.wait_for_function("() => document.getElementById('trouble').textContent.includes('cannot be reached')")
     page.context.set_offline(False)
     page.locator(".assistant button", has_text="Retry").last.click()
-    page.wait_for_function("[...document.querySelectorAll('.turn.assistant .said')].at(-1).textContent.trim().length > 0")
+    page.wait_for_function("() => [...document.querySelectorAll('.turn.assistant .said')].at(-1).textContent.trim().length > 0")
     assert page.locator(".turn.user").count() == 2
 
 

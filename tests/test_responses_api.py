@@ -260,7 +260,7 @@ def test_a_drawing(client: OpenAI) -> None:
     assert by_hand.usage.input_tokens > answer.usage.input_tokens + 18
 
 
-def test_a_drawing_in_a_stream(client: OpenAI) -> None:
+def test_a_drawing_in_a_stream(client: OpenAI, lively: None) -> None:
     events = list(ask(client, tools=[{**DRAW, "partial_images": 3}], tool_choice="required", max_output_tokens=None, stream=True))
     names = short(events)
     start = names.index("image_generation_call.in_progress")

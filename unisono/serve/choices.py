@@ -29,7 +29,7 @@ class Choices:
     async def __aenter__(self) -> "Choices":
         if self.count > 1:
             ids = self.service.prompt(self.plan.messages, self.plan.wish(self.service))
-            self.base, self.cached = await _surely(self.service.scheduler.open(ids), lambda made: self._release(made[0]))
+            self.base, self.cached = await self.service.scheduler.open(ids)
             self.length = self.base.length
             try:
                 while await self.service.scheduler.call(self._feed):
@@ -62,7 +62,7 @@ class Choices:
                 await asyncio.shield(self._end(turn))
 
     async def _begin(self, wish: Any) -> Turn:
-        session = await self.service.scheduler.call(self._fork)
+        session = await self.service.scheduler.call(self._fork, undo=Session.close)
         try:
             return await self.service.reply_in(session, wish, self.cached)
         except BaseException:

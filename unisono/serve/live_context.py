@@ -120,7 +120,7 @@ class Context:
                 made.close()
                 raise
 
-        return await self.scheduler.call(fork)
+        return await self.scheduler.call(fork, undo=lambda made: made[0].close())
 
     def keep(self, length: int) -> None:
         """A turn has ended; `length` ids are its."""
@@ -128,9 +128,12 @@ class Context:
 
     async def close(self) -> None:
         """Frees the engine's memory."""
-        session, self.session = self.session, None
-        if session is not None:
-            await asyncio.shield(self.scheduler.call(session.close))
+        def end() -> None:      # asks on the engine's thread: the sequence may be in the making
+            session, self.session = self.session, None
+            if session is not None:
+                session.close()
+
+        await asyncio.shield(self.scheduler.call(end))
 
 
 def _feed(session: Session) -> bool:

@@ -84,19 +84,29 @@ class Scheduler:
 
     # ---- called in the asyncio loop ----
 
-    async def call(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """Runs `function` on the engine's thread between two steps. Cancelling the caller does not undo it."""
+    async def call(self, function: Callable[..., Result], *arguments: Any, undo: Callable[[Result], object] | None = None) -> Result:
+        """Runs `function` on the engine's thread between two steps. Where the caller is cancelled meanwhile, it is run
+        nevertheless, and then `undo` with what it gave."""
+        future = self._post(lambda: function(*arguments))
+        try:
+            return await asyncio.shield(asyncio.wrap_future(future))
+        except asyncio.CancelledError:
+            if undo is not None and self.is_open:
+                self._post(lambda: undo(future.result()))
+            raise
+
+    def _post(self, job: Callable[[], Result]) -> "Future[Result]":
         future: Future = Future()
         with self.awake:
             if not self.is_open:
                 raise UserError("the engine has stopped; try again when the server is back")
-            self.jobs.append((lambda: function(*arguments), future))
+            self.jobs.append((job, future))
             self.awake.notify()
-        return await asyncio.shield(asyncio.wrap_future(future))
+        return future
 
     async def open(self, ids: Sequence[int]) -> tuple[Session, int]:
         """A conversation that holds `ids`, and how many of them some earlier one had already computed."""
-        return await self.call(self._open, list(ids))
+        return await self.call(self._open, list(ids), undo=lambda made: self._release(made[0]))
 
     async def release(self, session: Session) -> None:
         """Gives a conversation back; it is kept for a while for those that begin alike."""
@@ -115,7 +125,12 @@ class Scheduler:
                 self.waiting.append(made)
             return made
 
-        return await self.call(begin)
+        def abandon(made: Generation) -> None:
+            self.leave(made)
+            if not made.reply.done:
+                made.reply.interrupt()
+
+        return await self.call(begin, undo=abandon)
 
     # ---- called on the engine's thread ----
 
