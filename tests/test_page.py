@@ -4,17 +4,21 @@ Set UNISONO_SHOTS to a folder to keep the screenshots that the README shows.
 """
 import base64
 import io
+import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from conftest import Running, write_clip
 from PIL import Image
 
+from unisono.assess.judge import transcribe
 from unisono.data.pictures import Thing, draw_things
 from unisono.media import write_sound
 from unisono.tasks.vision import read_scene
@@ -84,10 +88,11 @@ def ask(page: "playwright.Page", text: str) -> str:
     return page.locator(".turn.assistant .said").last.inner_text().strip()
 
 
-def switch(page: "playwright.Page", **fields: bool) -> None:
+def switch(page: "playwright.Page", **fields: bool | str) -> None:
     page.click("#settings-open")
     for name, value in fields.items():
-        page.locator(f"#settings [name={name}]").set_checked(value)
+        field = page.locator(f"#settings [name={name}]")
+        field.set_checked(value) if isinstance(value, bool) else field.select_option(value)
     page.click("#settings button[value=close]")
 
 
@@ -150,12 +155,122 @@ def test_edited_questions_are_branches_and_survive_saving(page_of: Open, tmp_pat
     assert "sky" in page.inner_text(".user .said") and "1 / 2" in page.inner_text(".user .acts")
 
 
+def microphone(path: Path, *parts: str | float) -> Path:
+    """A file that says the texts and is silent for the seconds between them."""
+    from unisono.data.voices import speak
+    sounds = [speak(part, "heart") if isinstance(part, str) else np.zeros(round(16000 * part), np.float32) for part in parts]
+    write_sound(path, np.concatenate(sounds), 16000)
+    return path
+
+
+def overhear(page: "playwright.Page") -> list[dict]:
+    """Every event that crosses the page's WebSockets, in order; those of the page have `sent`."""
+    events: list[dict] = []
+
+    def opened(socket: "playwright.WebSocket") -> None:
+        socket.on("framereceived", lambda text: events.append(json.loads(text)))
+        socket.on("framesent", lambda text: events.append({**json.loads(text), "sent": True}))
+
+    page.on("websocket", opened)
+    return events
+
+
+def until(page: "playwright.Page", holds: Callable[[], object], seconds: float = 30) -> None:
+    """Lets the page run until something holds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not come"
+        page.wait_for_timeout(50)
+
+
+def sound_of(events: list[dict], response: str) -> np.ndarray:
+    """(N,) at 24 kHz: what was sent of a response."""
+    pieces = [base64.b64decode(event["delta"]) for event in events if event["type"] == "response.output_audio.delta" and event["response_id"] == response]
+    return np.frombuffer(b"".join(pieces), "<i2").astype(np.float32) / 32768
+
+
+def test_the_reply_that_is_heard_is_the_one_that_is_read(page_of: Open, tmp_path: Path) -> None:
+    """By the ear of a network that is not ours; this one mumbles, so some of its words must be there, not all."""
+    questions = ("What colour is the sky?", "What is the opposite of big?", "What is two plus two?")
+    page = page_of(wav=microphone(tmp_path / "asked.wav", 1.0, *(part for question in questions for part in (question, 5.0)), 20.0), query="?transport=websocket")
+    events = overhear(page)
+    page.click("#talk")
+    until(page, lambda: sum(event["type"] == "response.done" for event in events) >= len(questions), 60)
+    replies = [event["response"] for event in events if event["type"] == "response.done"]
+    said = [words_of(reply["output"][0]["content"][0]["transcript"]) for reply in replies]
+    assert page.locator(".turn.assistant .said").all_inner_texts() == [reply["output"][0]["content"][0]["transcript"].strip() for reply in replies]
+    heard = [words_of(transcribe(sound_of(events, reply["id"]), 24000)) for reply in replies]
+    assert sum(len(a & b) for a, b in zip(said, heard)) >= 0.25 * sum(map(len, said)), (said, heard)
+
+
+def words_of(text: str) -> set[str]:
+    return set(re.findall("[a-z]+", text.lower()))
+
+
+def test_speech_interrupts_the_reply(page_of: Open, tmp_path: Path) -> None:
+    """The reply is sent faster than it is played: what falls silent is the page, and it tells the server what was heard."""
+    page = page_of(wav=microphone(tmp_path / "asked.wav", 1.0, "What is the opposite of big?", 1.0, "What colour is the sky?", 30.0), query="?transport=websocket")
+    events = overhear(page)
+    page.click("#talk")
+    until(page, lambda: types(events).count("response.done") == 2)
+    first = next(event["response"]["id"] for event in events if event["type"] == "response.created")
+    (told,) = [event for event in events if event["type"] == "conversation.item.truncate" and event.get("sent")]
+    assert 0 < told["audio_end_ms"] < len(sound_of(events, first)) / 24 and "conversation.item.truncated" in types(events)
+    assert page.locator(".turn.user").count() == 2 and page.locator(".turn.assistant").count() == 2
+
+
+def types(events: list[dict]) -> list[str]:
+    return [event["type"] for event in events]
+
+
+def test_a_call_that_breaks_is_taken_up_again(page_of: Open, tmp_path: Path) -> None:
+    page = page_of(wav=microphone(tmp_path / "asked.wav", 6.0, "What colour is the sky?", 30.0), query="?transport=websocket")
+    events, sockets = overhear(page), []
+
+    def through(socket: "playwright.WebSocketRoute") -> None:
+        sockets.append(socket)
+        socket.connect_to_server()
+
+    page.route_web_socket(re.compile("realtime"), through)
+    ask(page, "What is two plus two?")
+    page.click("#talk")
+    until(page, lambda: "session.updated" in types(events))
+    sockets[0].close(code=1011)
+    until(page, lambda: types(events).count("session.updated") == 2)
+    assert len([event for event in events if event["type"] == "conversation.item.create" and event.get("sent")]) == 4     # both turns, told twice
+    until(page, lambda: "response.done" in types(events))
+    assert page.locator(".turn.user").count() == 2 and page.locator(".turn.assistant").count() == 2
+
+
+def test_the_camera_is_looked_through(page_of: Open, tmp_path: Path) -> None:
+    clip = write_film(tmp_path / "camera.y4m", draw_things([Thing("circle", "red", "big", 32, 32)]).resize((320, 320)))
+    page = page_of(clip=clip)
+    page.click("#look")
+    page.wait_for_selector("#look[aria-pressed=true]")
+    page.wait_for_timeout(700)
+    assert "red" in ask(page, "What colour is the circle?")
+    assert page.locator(".user img").count() == 1
+    switch(page, camera="video")
+    page.wait_for_timeout(1500)
+    assert re.search("[a-z]", ask(page, "What moves?")) and page.locator(".user img").count() == 2
+    page.click("#look")
+    assert page.locator("#camera").is_hidden()
+
+
+def write_film(path: Path, picture: Image.Image) -> Path:
+    """Two seconds of it, as Chromium wants a camera."""
+    with av.open(str(path), "w", format="yuv4mpegpipe") as film:
+        stream = film.add_stream("rawvideo", rate=10)
+        stream.width, stream.height, stream.pix_fmt = *picture.size, "yuv420p"
+        for _ in range(20):
+            film.mux(stream.encode(av.VideoFrame.from_image(picture)))
+        film.mux(stream.encode(None))
+    return path
+
+
 @pytest.mark.parametrize("transport", ["websocket", "webrtc"])
 def test_a_spoken_turn_is_answered_aloud(page_of: Open, tmp_path: Path, transport: str) -> None:
-    from unisono.data.voices import speak
-    question = speak("What colour is the sky?", "heart")
-    write_sound(tmp_path / "asked.wav", np.concatenate([np.zeros(24000, np.float32), question, np.zeros(16000 * 30, np.float32)]), 16000)
-    page = page_of(wav=tmp_path / "asked.wav", query=f"?transport={transport}")
+    page = page_of(wav=microphone(tmp_path / "asked.wav", 1.5, "What colour is the sky?", 30.0), query=f"?transport={transport}")
     page.click("#talk")
     page.wait_for_selector("#talk[aria-pressed=true]")
     page.wait_for_selector(".turn.assistant .said p", timeout=60_000)

@@ -5,6 +5,7 @@ who is already speaking waits for it. Callers live in an asyncio loop and are to
 """
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
@@ -24,6 +25,9 @@ Result = TypeVar("Result")
 PREFILL_IDS = 256       # of waiting prompts fed in one step: about as long as 16 streams take for one id each
 MOST_IDLE = 8           # conversations that are kept for their prefix
 LEAST_SHARED = 8        # ids; a shorter common beginning is not worth a copy
+NUM_PROMPT = 32         # ids of a reply that are told at once: whoever waits for the first word or sound waits for nothing else
+TELL_S = 0.004          # later ones are told together, this long at most after they came: waking the callers' loop for each costs
+                        # as much as the id itself
 END = object()
 
 
@@ -68,6 +72,8 @@ class Scheduler:
         self.awake = threading.Condition()
         self.is_open = False
         self.num_ids = 0                        # generated since the start
+        self.news: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Queue, Any]]] = {}      # that nobody was told yet
+        self.told_at = 0.0
         self.thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
@@ -135,14 +141,20 @@ class Scheduler:
     # ---- called on the engine's thread ----
 
     def leave(self, generation: Generation) -> None:
-        """Takes a reply out of the batch; its reader sees the end."""
+        """Takes a reply out of the batch; its reader sees what was made, and the end."""
         if generation in self.running:
             self.running.remove(generation)
         elif generation in self.waiting:
             self.waiting.remove(generation)
         else:
             return
-        generation.loop.call_soon_threadsafe(generation.queue.put_nowait, END)
+        self.news.setdefault(generation.loop, []).append((generation.queue, END))
+        self._tell_all()
+
+    def _tell_all(self) -> None:
+        news, self.news, self.told_at = self.news, {}, time.perf_counter()
+        for loop, items in news.items():
+            loop.call_soon_threadsafe(_tell, items)
 
     def _open(self, ids: list[int]) -> tuple[Session, int]:
         if len(ids) > self.engine.max_length:
@@ -198,9 +210,11 @@ class Scheduler:
                 generation.error = error
                 self.leave(generation)
             return
-        for loop in {generation.loop for generation in ready}:
-            news = [(generation.queue, item) for generation, items in zip(ready, told) if generation.loop is loop for item in items]
-            loop.call_soon_threadsafe(_tell, news)
+        for generation, items in zip(ready, told):
+            self.news.setdefault(generation.loop, []).extend((generation.queue, item) for item in items)
+        is_awaited = any(generation.reply.num_ids <= NUM_PROMPT or items[-1] is END for generation, items in zip(ready, told))
+        if is_awaited or time.perf_counter() - self.told_at > TELL_S:
+            self._tell_all()
 
     def _feed(self, generations: list[Generation]) -> list[Generation]:
         """Feeds what is pending, long prompts no further than the budget -> the replies that can take a step."""

@@ -129,7 +129,7 @@ class Turn:
         return self.generation.reply.finish_reason
 
     async def __aiter__(self) -> AsyncIterator[Event]:
-        service, tokens = self.service, []
+        service, text, tokens = self.service, "", []
         events, sound = service.tokenizer.stream(), _Sound(service, self.generation)
         for id in self.wish.opening:
             list(events.push(id))
@@ -146,9 +146,12 @@ class Turn:
                     yield service.trace(id, logits)
                 for event in events.push(id):
                     if isinstance(event, TextDelta):
-                        yield Words(event.text, tuple(tokens))
-                        tokens = []
-                    elif isinstance(event, CallDelta):
+                        text += event.text
+                        continue
+                    if text:
+                        yield Words(text, tuple(tokens))
+                        text, tokens = "", []
+                    if isinstance(event, CallDelta):
                         yield Calling(event.text, event.last)
                         tokens = []
                     elif isinstance(event, AudioDelta):
@@ -156,6 +159,11 @@ class Turn:
                             yield speech
                     elif isinstance(event, ImageDelta) and (event.last or self._is_shown(len(event.codes))):
                         yield Drawing(await service.codec(service.tokenizer.to_picture, event.codes), event.last)
+                if text and self.generation.queue.empty():      # words that came together are told together
+                    yield Words(text, tuple(tokens))
+                    text, tokens = "", []
+            if text:
+                yield Words(text, tuple(tokens))
             async for speech in sound.flush():
                 yield speech
         finally:
