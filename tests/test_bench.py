@@ -1,6 +1,7 @@
 """Every bench at crumb size on a random network: whole records, sane numbers, JSON on the last line. No word on speed."""
 import argparse
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from unisono.cli import parser
 from unisono.codecs.audio import AudioCodec, AudioCodecConfig
 from unisono.codecs.image import ImageCodec, ImageCodecConfig
 from unisono.core.errors import UserError
+from unisono.core.home import shipped
 from unisono.model.config import preset
 from unisono.model.hf import save_pretrained
 from unisono.model.transformer import Qwen3
@@ -157,3 +159,40 @@ def test_streamed_sound_equals_whole(folder: Path) -> None:
     assert pcm.dtype == torch.float32 and pcm.abs().max() <= 1
     codes, sound, spent = bench.stream(codec, pcm)
     assert len(codes) == 17 and len(sound) == 17 * codec.frame_size and len(spent) == 5
+
+
+# ---- the server and its page, as their clients feel them ----
+
+has_weights = pytest.mark.skipif(not list(shipped().glob("*/model.safetensors")), reason="no weights in the package")
+
+
+def measured(what: str, records: Path, *options: str, effort: Effort = Effort()) -> dict:
+    """A bench over the shipped weights -> the numbers of its record."""
+    arguments = parser().parse_args(["bench", what, "--records", str(records), *options])
+    assert bench.run(arguments, effort) == 0
+    (path,) = records.glob(f"bench-{what}_*.json")
+    return json.loads(path.read_text(encoding="utf8"))["numbers"]
+
+
+@has_weights
+def test_the_page_loads(tmp_path: Path) -> None:
+    pytest.importorskip("playwright")
+    from unisono.assess.page import NAMES
+    if not any(map(shutil.which, NAMES)):
+        pytest.skip("no Chromium; apt-get install chromium")
+    numbers = measured("page", tmp_path, effort=CRUMB)
+    assert numbers["first_paint_ms"]["n"] == 2 and 10_000 < numbers["bytes"]["median"] < 150_000 and numbers["layout_shift"]["median"] < 0.1
+
+
+@pytest.mark.slow
+@has_weights
+def test_a_short_soak(tmp_path: Path) -> None:
+    numbers = measured("soak", tmp_path, "--minutes", "0.4")
+    assert not numbers["failures"] and min(numbers["done"].values()) > 2 and numbers["handles"]["late"]["median"] < 60
+
+
+@pytest.mark.slow
+@has_weights
+def test_the_server_is_measured(tmp_path: Path) -> None:
+    numbers = measured("serve", tmp_path, effort=replace(CRUMB, new_ids=32))
+    assert numbers["semantic_vad"]["answered"] and numbers["semantic_vad"]["p50_ms"] > 0 and numbers["ratios"]

@@ -107,13 +107,14 @@ def _export(command: argparse.ArgumentParser) -> None:
 
 
 def _bench(command: argparse.ArgumentParser) -> None:
-    command.add_argument("what", choices=("train", "generate", "codec", "chat", "serve", "quality", "moderation", "report"),
+    command.add_argument("what", choices=("train", "generate", "codec", "chat", "serve", "page", "soak", "quality", "moderation", "report"),
                          help="what to measure; report: the table of all records")
     command.add_argument("--model", metavar="DIR", help="folder of a network (default: the weights in the package)")
     command.add_argument("--shared", type=Path, metavar="DIR", help="folder with the held-out recordings (codec and quality) and texts (moderation)")
     command.add_argument("--samples", type=int, default=100, help="test samples of each task (default: 100)")
     command.add_argument("--twin", metavar="DIR", help="quality: a network trained on texts alone, to read beside this one")
     command.add_argument("--only", default="", metavar="LIST", help="quality: only these measures")
+    command.add_argument("--minutes", type=float, default=30, help="soak: how long the server is under load (default: 30)")
     command.add_argument("--records", type=Path, default=Path("records"), help="where the record goes (default: records)")
     _run_options(command)
 

@@ -54,6 +54,12 @@ def run(arguments: argparse.Namespace, effort: Effort = Effort()) -> int:
     if arguments.what == "serve":
         from unisono.assess.serving import bench_serve      # here: its clients are optional packages
         benches["serve"] = bench_serve
+    if arguments.what == "page":
+        from unisono.assess.page import bench_page
+        benches["page"] = bench_page
+    if arguments.what == "soak":
+        from unisono.assess.soak import bench_soak
+        benches["soak"] = bench_soak
     load_before = os.getloadavg()[0]
     measured = benches[arguments.what](arguments, effort)
     config = {**measured.config, "effort": asdict(effort), "model": arguments.model or "",

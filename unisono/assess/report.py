@@ -44,7 +44,7 @@ def many(numbers: Numbers, names: dict[str, str], show: Callable[[Numbers], str]
 
 
 def audio_codec(n: Numbers) -> list[Row]:
-    names = {"hibari": "main reply voice", "piper": "piper", "neural_speech": "Kokoro", "librispeech_train251": "real readers"}
+    names = {"hibari": "hibari, the main reply voice,", "piper": "piper", "neural_speech": "Kokoro", "librispeech_train251": "real readers"}
     shown = ", ".join(f"{name} {wer(n[key]['original'])} → {wer(n[key]['decoded'])} (n = {n[key]['decoded']['n']})"
                       for key, name in names.items() if key in n)
     return [("audio codec: word errors of Whisper-tiny, original → decoded", shown, "+ 5 points; real voices + 15")]
@@ -137,10 +137,24 @@ def voice_turns(n: Numbers) -> list[Row]:
     return rows
 
 
+def page_speed(n: Numbers) -> list[Row]:
+    return [("the page in Chromium: first paint, all of it", f"{n['first_contentful_paint_ms']['median']:.0f} ± {n['first_contentful_paint_ms']['stderr']:.0f} ms, "
+             f"{n['bytes']['median'] / 1000:.0f} kB", "300 ms, 150 kB")]
+
+
+def soak(n: Numbers) -> list[Row]:
+    def change(name: str) -> str:
+        return f"{n[name]['early']['median']:,.0f} → {n[name]['late']['median']:,.0f}"
+    first, last = n["turn_ms"]["first"], n["turn_ms"]["last"]
+    turns = f"; a turn of one long conversation {first['median']:.0f} → {last['median']:.0f} ms" if first and last else ""
+    return [(f"{n['minutes']:.0f} minutes of mixed load, early → late", f"{change('resident_mb')} MB, {change('handles')} file handles, "
+             f"{sum(n['failures'].values())} of {sum(n['done'].values()):,} wishes failed{turns}", "flat; within 10 %")]
+
+
 ROWS: dict[str, Callable[[Numbers], list[Row]]] = {
     "audio_codec": audio_codec, "image_codec": image_codec, "hears": hears, "speaks": speaks, "sees": sees, "draws": draws, "talks": talks,
     "talks_in_writing": talks_in_writing, "reads": reads, "bench-train": train_speed, "bench-generate": generate_speed,
-    "bench-codec": codec_speed, "bench-chat": chat_speed, "bench-serve": voice_turns}
+    "bench-codec": codec_speed, "bench-chat": chat_speed, "bench-serve": voice_turns, "bench-page": page_speed, "bench-soak": soak}
 
 
 def render(folder: Path) -> str:

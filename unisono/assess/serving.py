@@ -37,7 +37,6 @@ NUM_TURNS = 50
 NUM_PEOPLE = 4
 NUM_STREAMS = 32
 SILENCE_MS = 300        # of server_vad
-_END: list[int] = []    # the id of <|end|>, once known
 
 
 @contextmanager
@@ -63,10 +62,10 @@ def served(folder: Path) -> Iterator[tuple[int, int, float]]:
         process.wait(30)
 
 
-def complete(port: int, count: int) -> tuple[int, float]:
-    """One streamed reply of `count` ids -> ids, seconds. The end is forbidden, so that all are made."""
+def complete(port: int, count: int, end: int | None = None) -> tuple[int, float]:
+    """One streamed reply of at most `count` ids -> ids, seconds. Where the id of its end is given it is forbidden, so that all are made."""
     body = {"model": "unisono", "messages": [{"role": "user", "content": QUESTION}], "max_tokens": count, "temperature": 0,
-            "stream": True, "stream_options": {"include_usage": True}, "logit_bias": {str(_END[0]): -100}}
+            "stream": True, "stream_options": {"include_usage": True}, "logit_bias": {} if end is None else {str(end): -100}}
     began, made = time.perf_counter(), 0
     with httpx.stream("POST", f"http://127.0.0.1:{port}/v1/chat/completions", json=body, timeout=120) as answer:
         for text in answer.iter_lines():
@@ -75,12 +74,12 @@ def complete(port: int, count: int) -> tuple[int, float]:
     return made, time.perf_counter() - began
 
 
-def streams(port: int, number: int, count: int) -> float:
+def streams(port: int, number: int, count: int, end: int) -> float:
     """Ids/s of `number` streams at once."""
     from concurrent.futures import ThreadPoolExecutor
     began = time.perf_counter()
     with ThreadPoolExecutor(number) as pool:
-        made = sum(ids for ids, _ in pool.map(lambda _: complete(port, count), range(number)))
+        made = sum(ids for ids, _ in pool.map(lambda _: complete(port, count, end), range(number)))
     return made / (time.perf_counter() - began)
 
 
@@ -146,7 +145,6 @@ def turns(heard: list[Heard]) -> dict[str, Any]:
 def bench_serve(arguments: argparse.Namespace, effort: Effort) -> Measured:
     """Start, voice turns, barge-in, streams."""
     folder = Path(arguments.model or default_weights()).resolve()
-    _END[:] = [OmniTokenizer.load(folder).vocab.id("<|end|>")]
     asked = questions(NUM_TURNS if effort.num_turns > 2 else 2)
     with served(folder) as (port, process, start_s):
         numbers: dict[str, Any] = {"start_to_first_answer_s": start_s}
@@ -157,7 +155,7 @@ def bench_serve(arguments: argparse.Namespace, effort: Effort) -> Measured:
         interrupted = asyncio.run(interruptions(port, asked[:10]))
         numbers["barge_in_ms"] = summary([1000 * value for value in interrupted]) if interrupted else None
         numbers |= http_numbers(folder, port, effort)
-        numbers["resident_mb"] = _resident_mb(process)
+        numbers["resident_mb"] = resident_mb(process)
     return report(numbers, effort)
 
 
@@ -165,9 +163,10 @@ def http_numbers(folder: Path, port: int, effort: Effort) -> dict[str, Any]:
     """Ids/s of streams beside engines without a server."""
     tokenizer = OmniTokenizer.load(folder)
     prompt = tokenizer.encode([Message("user", [Text(QUESTION)])], begin_reply=True)[0].tolist()
-    engine, peer, count = load_engine(folder), load_peer(folder), effort.new_ids
+    engine, peer, count, end = load_engine(folder), load_peer(folder), effort.new_ids, tokenizer.vocab.id("<|end|>")
     contenders: dict[str, Callable[[], float]] = {
-        "server, 1 stream": lambda: streams(port, 1, count), f"server, {NUM_STREAMS} streams": lambda: streams(port, NUM_STREAMS, count),
+        "server, 1 stream": lambda: streams(port, 1, count, end),
+        f"server, {NUM_STREAMS} streams": lambda: streams(port, NUM_STREAMS, count, end),
         "bare loop": lambda: count / _timed(partial(greedy, engine, prompt, count)),
         "transformers": lambda: count / _timed(partial(with_threads, 1, partial(peer_generate, peer, prompt, count)))}
     with tempfile.TemporaryDirectory() as scratch:
@@ -208,7 +207,7 @@ def _timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _resident_mb(process: int) -> float:
+def resident_mb(process: int) -> float:
     with open(f"/proc/{process}/status", encoding="ascii") as status:
         return next(int(text.split()[1]) / 1024 for text in status if text.startswith("VmRSS"))
 
