@@ -1,8 +1,10 @@
 """Who is let in: keys, limits, sizes, request ids; and the server as a process that starts, logs and stops."""
+import datetime
 import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -11,7 +13,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+import websockets.sync.client
 from conftest import Running
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from unisono.tokens.vocab import Vocabulary
 
 ROOT = Path(__file__).parent.parent
 
@@ -95,6 +103,61 @@ def test_the_program_starts_logs_and_stops(tiny_network: Path) -> None:
     request = next(line for line in lines if line["event"] == "request")
     assert request["status"] == 200 and request["path"] == "/v1/models" and request["id"] == answer.headers["x-request-id"]
     assert process.returncode == 0, errors
+
+
+def answering(url: str, **options: object) -> httpx.Response:
+    """What the address says as soon as somebody is there."""
+    for _ in range(400):
+        try:
+            return httpx.get(url, **options)
+        except httpx.ConnectError as error:
+            last = error
+            time.sleep(0.05)
+    raise last
+
+
+def test_who_is_being_answered_at_the_end_is_answered_whole(tiny_network: Path) -> None:
+    port = free_port()
+    end = Vocabulary.load(tiny_network / "vocabulary.json").id("<|end|>")
+    process, url = serve(tiny_network, "--port", port), f"http://127.0.0.1:{port}/v1"
+    try:
+        answering(f"{url}/models")
+        body = {"model": "unisono", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 700, "stream": True, "logit_bias": {str(end): -100}}
+        with httpx.stream("POST", f"{url}/chat/completions", json=body, timeout=60) as stream:
+            lines = stream.iter_lines()
+            next(lines)
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.1)
+            late = httpx.get(f"{url}/models")
+            told = [line for line in lines if line]
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert told[-1] == "data: [DONE]" and late.status_code == 503 and "error" in late.json()
+    assert process.returncode == 0, errors
+
+
+def test_it_speaks_tls(tiny_network: Path, tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+            .not_valid_before(now - datetime.timedelta(1)).not_valid_after(now + datetime.timedelta(1))
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), True).sign(key, hashes.SHA256()))
+    (tmp_path / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (tmp_path / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    port = free_port()
+    process = serve(tiny_network, "--host", "localhost", "--port", port, "--tls-cert", tmp_path / "cert.pem", "--tls-key", tmp_path / "key.pem")
+    context = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
+    try:
+        assert answering(f"https://localhost:{port}/v1/models", verify=context).json()["data"]
+        with websockets.sync.client.connect(f"wss://localhost:{port}/v1/realtime?model=gpt-realtime", ssl=context) as socket:
+            assert json.loads(socket.recv())["type"] == "session.created"
+        with pytest.raises(httpx.HTTPError):
+            httpx.get(f"http://localhost:{port}/v1/models")
+    finally:
+        process.kill()
 
 
 @pytest.mark.parametrize(("arguments", "words"), [

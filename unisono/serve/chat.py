@@ -10,9 +10,9 @@ from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
 from unisono.serve.chat_stream import Chunks, shown_picture
-from unisono.serve.choices import Choices, merged, together, unless_gone
+from unisono.serve.choices import Choices, merged, together
 from unisono.serve.errors import ApiError
-from unisono.serve.forms import EVENT_STREAM, Wanted, account, encoded, event, json_body, read_json, streamed
+from unisono.serve.forms import EVENT_STREAM, Wanted, account, encoded, event, json_body, read_json, streamed, unless_left
 from unisono.serve.kept import Kept
 from unisono.serve.models import service_of
 from unisono.serve.parts import PartReader
@@ -301,4 +301,4 @@ async def chat_completions(request: Request) -> Response:
     answering = Answering(request, wanted, await read_plan(request, wanted))
     if wanted.stream:
         return await streamed(answering.stream(), EVENT_STREAM)
-    return JSONResponse(await unless_gone(request, answering.whole()))
+    return JSONResponse(await unless_left(request, answering.whole()))

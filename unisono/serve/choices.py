@@ -1,13 +1,10 @@
-"""Several replies to one conversation, which is computed once; and what runs for a client ends when the client leaves."""
+"""Several replies to one conversation, which is computed once."""
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
-from fastapi import Request
-
 from unisono.engine.session import Session
-from unisono.serve.errors import ApiError
 from unisono.serve.protocol import Plan
 from unisono.serve.scheduler import PREFILL_IDS
 from unisono.serve.service import Service, Turn
@@ -100,24 +97,6 @@ async def _surely(making: Coroutine[Any, Any, Result], undo: Callable[[Result], 
     except asyncio.CancelledError:
         task.add_done_callback(lambda done: None if done.cancelled() or done.exception() else asyncio.ensure_future(undo(done.result())))
         raise
-
-
-async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
-    """Does the work, unless the client leaves before it is done. The request's body must have been read."""
-    async def gone() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-
-    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(gone())
-    try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
-        raise ApiError("The client closed the request.", 499)
-    finally:
-        for task in (working, leaving):
-            task.cancel()
-        await asyncio.gather(working, leaving, return_exceptions=True)
 
 
 async def together(works: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:

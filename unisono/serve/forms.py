@@ -213,8 +213,9 @@ async def unless_left(request: Request, work: Coroutine[Any, Any, Result]) -> Re
             raise ApiError("The client has left.", 499)
         return working.result()
     finally:
-        working.cancel()
-        leaving.cancel()
+        for task in (working, leaving):
+            task.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
 
 
 async def streamed(pieces: AsyncIterator[bytes], media_type: str) -> StreamingResponse:

@@ -122,7 +122,7 @@ class Guard:
             raise ApiError("The server is stopping; try again in a moment.", 503, None, None, 5)
         if _number(headers.get("content-length")) > self.settings.most_bytes:
             raise ApiError(f"The request is larger than {self.settings.most_bytes / 1e6:g} MB.", 413)
-        key = self._known(_key_of(headers))
+        key = self._known(sent_key(headers))
         self.limits.check(key)
         return key
 
@@ -168,15 +168,10 @@ def _number(text: str | None) -> int:
     return int(text) if text and text.isascii() and text.isdigit() else 0
 
 
-def _key_of(headers: Headers) -> str:
+def sent_key(headers: Headers) -> str:
     """The bearer key, or the one that browsers put among a socket's protocols."""
     for protocol in headers.get("sec-websocket-protocol", "").split(","):
         if protocol.strip().startswith("openai-insecure-api-key."):
             return protocol.strip().removeprefix("openai-insecure-api-key.")
     scheme, _, key = headers.get("authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
-
-
-def key_of(state: Any) -> str:
-    """Who asks, for limits and for keeping people's things apart."""
-    return state.key

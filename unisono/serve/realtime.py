@@ -13,7 +13,7 @@ from pydantic import Field
 
 from unisono.serve.errors import ApiError, as_api_error
 from unisono.serve.forms import Wanted, json_body, read_json
-from unisono.serve.guard import _key_of
+from unisono.serve.guard import sent_key
 from unisono.serve.live import Live
 from unisono.serve.live_config import LIFE_S, Session, SessionWanted, default_session, merged, prepared
 from unisono.serve.live_events import Client
@@ -102,7 +102,7 @@ async def wanted_session(service: Service, wanted: SessionWanted | None, model: 
 async def admit(request: Any, wanted: SessionWanted | None = None) -> tuple[Live, str]:
     """A session for a request or a socket, and whose it is; ApiError where it may not be."""
     service, limits = service_of(request), request.state.limits
-    secret = secrets_of(request.app).get(_key_of(request.headers))
+    secret = secrets_of(request.app).get(sent_key(request.headers))
     owner = secret.owner if secret else request.state.key
     if limits.sessions[owner] >= limits.settings.sessions:
         raise ApiError(f"This key has {limits.settings.sessions} sessions open; close one.", 429, None, "rate_limit_exceeded", 5)

@@ -5,9 +5,8 @@ from typing import Any, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from unisono.serve.choices import unless_gone
 from unisono.serve.errors import ApiError
-from unisono.serve.forms import EVENT_STREAM, json_body, read_json, streamed
+from unisono.serve.forms import EVENT_STREAM, json_body, read_json, streamed, unless_left
 from unisono.serve.models import service_of
 from unisono.serve.responding import Responding
 from unisono.serve.response_store import Store, Stored, store_of
@@ -26,7 +25,7 @@ async def create_response(request: Request) -> Response:
         return await streamed(responding.stream(), EVENT_STREAM)
     if wanted.background:
         return JSONResponse(_in_background(request, responding))
-    return JSONResponse(await unless_gone(request, responding.whole()))
+    return JSONResponse(await unless_left(request, responding.whole()))
 
 
 def _in_background(request: Request, responding: Responding) -> dict[str, Any]:

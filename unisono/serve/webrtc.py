@@ -25,7 +25,7 @@ from starlette.responses import JSONResponse, Response
 
 from unisono.serve.errors import ApiError
 from unisono.serve.forms import checked, read_form
-from unisono.serve.guard import _key_of
+from unisono.serve.guard import sent_key
 from unisono.serve.live import Live
 from unisono.serve.live_config import LIFE_S, SessionWanted
 from unisono.serve.live_events import Client
@@ -247,7 +247,7 @@ def calls_of(app: Any) -> dict[str, Call]:
 def find_call(request: Any, id: str) -> Call:
     """A call of whoever asks; those of others do not exist for them."""
     call = calls_of(request.app).get(id)
-    secret = secrets_of(request.app).get(_key_of(request.headers))
+    secret = secrets_of(request.app).get(sent_key(request.headers))
     if call is None or call.owner != (secret.owner if secret else request.state.key):
         raise ApiError(f"There is no call {id[:60]!r}.", 404, "call_id", "call_not_found")
     return call
