@@ -244,7 +244,8 @@ class Live:
         segment, pcm = await self.ear.take(is_whole=is_whole)
         vocab = self.service.vocab
         body = [vocab.id("<|begin_audio|>"), *as_ids(segment.codes, vocab), vocab.id("<|end_audio|>")]
-        item = Item(segment.item_id, "message", "user", content=[{"type": "input_audio"}], body=body, codes=np.array(segment.codes, np.int64), pcm=pcm)
+        item = Item(segment.item_id, "message", "user", content=[{"type": "input_audio", "transcript": None}], body=body,
+                    codes=np.array(segment.codes, np.int64), pcm=pcm)
         self.emit("input_audio_buffer.committed", item_id=item.id, previous_item_id=self.items[-1].id if self.items else None)
         self.add(item)
         self.done(item)

@@ -241,7 +241,7 @@ class ItemReader:
         assert isinstance(coded, Audio)
         item.codes, item.pcm = coded.codes, pcm
         transcript = part.get("transcript")
-        return coded, {"type": kind, **({"transcript": transcript} if isinstance(transcript, str) else {})}
+        return coded, {"type": kind, "transcript": transcript if isinstance(transcript, str) else None}
 
     def _ids(self, role: str, parts: list[Part]) -> list[int]:
         """The body of a message."""
