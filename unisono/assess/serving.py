@@ -6,6 +6,7 @@ same engine, llama.cpp (as the xllamacpp wheel has it) and transformers.generate
 import argparse
 import asyncio
 import json
+import os
 import random
 import subprocess
 import sys
@@ -37,14 +38,17 @@ NUM_TURNS = 50
 NUM_PEOPLE = 4
 NUM_STREAMS = 32
 SILENCE_MS = 300        # of server_vad
+STEPS = ("spoken", "detected", "fed", "text", "codes", "decoded", "wire")     # of a turn, as the server logs them
+FRAME_MS, FLOOR_IDS = 32, 14    # what no server can save: one frame of the detector, ten ids of text and four of sound
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[tuple[int, int, float]]:
-    """A server in a process of its own -> port, process id, seconds from start to its first answer."""
+def served(folder: Path, log: Path = Path(os.devnull)) -> Iterator[tuple[int, int, float]]:
+    """A server in a process of its own, which writes to `log` -> port, process id, seconds from start to its first answer."""
     began = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "unisono.cli", "serve", "--port", "0", "--model", str(folder)],
-                               stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "unisono.cli", "serve", "--port", "0", "--verbose", "--model", str(folder)]
+    with log.open("w", encoding="utf8") as errors:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
     try:
         words = (process.stdout or sys.stdin).readline()
         if "http://" not in words:
@@ -140,15 +144,28 @@ def turns(heard: list[Heard]) -> dict[str, Any]:
             "first_delta_ms": summary(first), "longest_gap_ms": 1000 * max(one.gap_s for one in heard)}
 
 
+def steps(log: Path, num_turns: int) -> dict[str, Any]:
+    """Where the milliseconds of the first turns went, as the server noted them: each step from the end of the one before."""
+    lines = [json.loads(text) for text in log.read_text(encoding="utf8").splitlines() if text.startswith("{")]
+    noted = [line for line in lines if line["event"] == "turn"][:num_turns]
+    taken: dict[str, list[float]] = {}
+    for one in noted:
+        for before, step in zip(STEPS, STEPS[1:]):
+            if f"{before}_ms" in one and f"{step}_ms" in one:
+                taken.setdefault(step, []).append(one[f"{step}_ms"] - one[f"{before}_ms"])
+    return {step: summary(values) for step, values in taken.items()}
+
+
 # ---- all of it ----
 
 def bench_serve(arguments: argparse.Namespace, effort: Effort) -> Measured:
     """Start, voice turns, barge-in, streams."""
     folder = Path(arguments.model or default_weights()).resolve()
     asked = questions(NUM_TURNS if effort.num_turns > 2 else 2)
-    with served(folder) as (port, process, start_s):
+    with tempfile.TemporaryDirectory() as scratch, served(folder, log := Path(scratch) / "log") as (port, process, start_s):
         numbers: dict[str, Any] = {"start_to_first_answer_s": start_s}
         numbers["semantic_vad"] = turns(asyncio.run(talk(port, asked, {"type": "semantic_vad"})))
+        numbers["steps_ms"] = steps(log, len(asked))
         server_vad = {"type": "server_vad", "silence_duration_ms": SILENCE_MS}
         numbers["server_vad"] = {"silence_duration_ms": SILENCE_MS, **turns(asyncio.run(talk(port, asked[:20], server_vad)))}
         numbers["four_people"] = turns(asyncio.run(crowd(port, asked[:24], NUM_PEOPLE)))
@@ -156,6 +173,7 @@ def bench_serve(arguments: argparse.Namespace, effort: Effort) -> Measured:
         numbers["barge_in_ms"] = summary([1000 * value for value in interrupted]) if interrupted else None
         numbers |= http_numbers(folder, port, effort)
         numbers["resident_mb"] = resident_mb(process)
+    numbers["floor_ms"] = FRAME_MS + 1000 * FLOOR_IDS / numbers["ids_per_s"]["bare loop"]["median"] + numbers["steps_ms"]["decoded"]["median"]
     return report(numbers, effort)
 
 
@@ -220,6 +238,9 @@ def report(numbers: dict[str, Any], effort: Effort) -> Measured:
         found = numbers[name]
         measured.row(f"{name}: speech ends -> sound", found["p50_ms"], "ms",
                      f"mean {found['mean_ms']:.0f}, p95 {found['p95_ms']:.0f}, cut in on {found['cut_in_share']:.0%}, {found['answered']} of {found['n']}")
+    for step, value in numbers["steps_ms"].items():
+        measured.row(f"  of a turn: until {step}", value, "ms")
+    measured.row("  floor: a frame, ten ids, four codes, one decoding", numbers["floor_ms"], "ms")
     measured.row("barge-in: speech begins -> last sound", numbers["barge_in_ms"], "ms")
     for name, value in numbers["ids_per_s"].items():
         measured.row(name, value, "ids/s")
