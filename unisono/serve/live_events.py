@@ -110,14 +110,16 @@ class Client:
         self.live.emit("conversation.item.retrieved", item=item.shown(audio=audio))
 
     async def _truncate(self, event: Event) -> None:
-        item, end = self.live.find(event.get("item_id")), event.get("audio_end_ms")
+        live, item, end = self.live, self.live.find(event.get("item_id")), event.get("audio_end_ms")
+        if item.said is None and live.active and item in live.active.output and not live.active.is_over:
+            await live.active.interrupt("client_cancelled")     # openai-agents cuts what it stops playing, and cancels later or not at all
         if item.said is None:
             raise ApiError("Only what was spoken by the assistant, to its end or to its interruption, can be truncated.", 400, "item_id", "invalid_value")
         if event.get("content_index", 0) != 0:
             raise ApiError("content_index must be 0: that is where the sound is.", 400, "content_index", "invalid_value")
         if not isinstance(end, int) or isinstance(end, bool) or not 0 <= end <= item.length_ms + 1:
             raise ApiError(f"audio_end_ms must be a whole number from 0 to {item.length_ms:.0f}, the length of the sound.", 400, "audio_end_ms", "invalid_value")
-        self.live.truncate(item, end)
+        live.truncate(item, end)
 
     async def _delete(self, event: Event) -> None:
         live, item = self.live, self.live.find(event.get("item_id"))
