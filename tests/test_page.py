@@ -76,7 +76,8 @@ def page_of(browser_of, shipped_server: Running) -> Iterator[Open]:
 def shot(page: "playwright.Page", name: str) -> None:
     """Keeps a screenshot where the README's are made."""
     if folder := os.environ.get("UNISONO_SHOTS"):
-        page.screenshot(path=str(Path(folder) / f"{name}.png"))
+        taken = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        taken.quantize(128, dither=Image.Dither.NONE).save(Path(folder) / f"{name}.png", optimize=True)
 
 
 def ask(page: "playwright.Page", text: str) -> str:
@@ -104,7 +105,6 @@ def test_a_written_turn_shows_words_ids_and_time(page_of: Open) -> None:
     box = page.locator("#strip").bounding_box()
     page.mouse.move(box["x"] + 3, box["y"] + 5)
     assert re.search(r"id \d+ .* p [01]\.\d+", page.inner_text("#under"))
-    shot(page, "conversation")
 
 
 def test_a_drawing_appears_and_is_one(page_of: Open) -> None:
@@ -116,12 +116,14 @@ def test_a_drawing_appears_and_is_one(page_of: Open) -> None:
     source = page.locator("img.drawing").last.get_attribute("src")
     picture = Image.open(io.BytesIO(base64.b64decode(source.split(",")[1])))
     assert picture.size == (64, 64) and len(read_scene(np.asarray(picture.convert("RGB")))) >= 1
-    shot(page, "drawing")
     with page.expect_download() as download:
         page.locator(".acts button", has_text="Save").last.click()
     assert Image.open(download.value.path()).size == (64, 64)
     page.locator(".acts button", has_text="Use").last.click()
     assert page.locator("#attached img").count() == 1
+    assert "red" in ask(page, "What colour is the circle?")     # it sees what it drew
+    page.hover("#strip", position={"x": 300, "y": 10})
+    shot(page, "conversation")
 
 
 def test_a_picture_and_a_clip_are_asked_about(page_of: Open, tmp_path: Path) -> None:
