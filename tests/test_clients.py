@@ -341,7 +341,7 @@ def test_livekit_realtime(shipped_server: Running) -> None:
                                               input_audio_transcription=AudioTranscription(model="whisper-1"))
         session = model.session()
         heard, made, errors = asyncio.Queue[Any](), asyncio.Queue[Any](), list[Any]()
-        session.on("input_audio_transcription_completed", heard.put_nowait)
+        session.on("input_audio_transcription_completed", lambda event: heard.put_nowait(event) if event.is_final else None)
         session.on("generation_created", lambda event: None if event.user_initiated else made.put_nowait(event))
         session.on("error", errors.append)
         asked = llm.ChatContext.empty()

@@ -81,9 +81,17 @@ def calls_form(tools: Sequence[tuple[str, dict[str, Any], bool]]) -> str:
     lines = ["start: " + " | ".join(f"call_{number}" for number in range(len(tools)))]
     for number, (name, schema, is_strict) in enumerate(tools):
         begin = json.dumps(f'{{"name": "{name}", "arguments": ')
-        guided = {**schema, "x-guidance": {**STYLE, "lenient": not is_strict}}
+        guided = {**_closed(schema), "x-guidance": {**STYLE, "lenient": not is_strict}}
         lines += [f'call_{number}: {begin} arguments_{number} "}}"', f"arguments_{number}: %json {json.dumps(guided)}"]
     return LLMatcher.grammar_from_lark("\n".join(lines))
+
+
+def _closed(schema: dict[str, Any]) -> dict[str, Any]:
+    """A call has the arguments that its tool names, also where the schema would let others pass: clients leave that unsaid, and mean it."""
+    names = schema.get("properties")
+    if not names or schema.keys() & {"additionalProperties", "$ref", "allOf", "anyOf", "oneOf"} or not set(schema.get("required", ())) <= set(names):
+        return schema
+    return {**schema, "additionalProperties": False}
 
 
 async def compiled(service: Service, form: str, param: str) -> LLMatcher:

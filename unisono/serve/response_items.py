@@ -30,11 +30,11 @@ class ItemReader:
     def __init__(self, reader: PartReader, known: set[str], find: Callable[[str], Item | None]) -> None:
         self.reader, self.known, self.find = reader, set(known), find
 
-    async def read(self, given: object) -> tuple[list[Message], list[Item]]:
-        """`input` -> messages, and the items with ids, as they are listed."""
+    async def read(self, given: object, *, may_be_empty: bool = False) -> tuple[list[Message], list[Item]]:
+        """`input` -> messages, and the items with ids, as they are listed. Empty may be what only goes on from before."""
         if isinstance(given, str):
             given = [{"type": "message", "role": "user", "content": given}]
-        if not isinstance(given, list) or not given:
+        if not isinstance(given, list) or not (given or may_be_empty):
             raise ApiError("input must be a string or a list of items.", 400, "input")
         messages: list[Message] = []
         items = [await self._item(messages, item, f"input.{number}") for number, item in enumerate(given)]

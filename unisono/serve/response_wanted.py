@@ -67,7 +67,7 @@ async def read_response(request: Request, wanted: ResponseWanted) -> Read:
     call_form = await toolbox.matcher(service)
     before, store, key = _before(request, wanted), store_of(request), request.state.key
     reader = ItemReader(PartReader(request, service), before.calls if before else set(), lambda id: store.item(key, id))
-    messages, items = await reader.read(wanted.input)
+    messages, items = await reader.read(wanted.input, may_be_empty=before is not None)
     messages = [*(before.messages if before else ()), *messages]
     if wanted.truncation == "auto":
         messages = _shortened(service, messages)
