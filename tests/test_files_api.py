@@ -1,4 +1,5 @@
 """/v1/files with OpenAI's own client: kept apart for each key, bounded, gone when deleted or expired."""
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,3 +77,18 @@ def test_room_is_bounded(server: Running, monkeypatch: pytest.MonkeyPatch) -> No
 def test_wrong_uploads(server: Running, data: dict, uploads: dict, param: str) -> None:
     answer = httpx.post(server.url + "/files", data=data, files=uploads, headers={"authorization": "Bearer sk-one"})
     assert answer.status_code == 400 and answer.json()["error"]["param"] == param
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = client(server)
+    before = own.files.create(file=("one.txt", b"one"), purpose="user_data")
+    store = server.server.config.app.state.files
+    name = uuid.UUID(int=7)
+    monkeypatch.setattr(files.uuid, "uuid4", lambda: name)
+    place = Path(store.folder.name) / f"file-{name.hex[:24]}"
+    place.symlink_to("/dev/full")           # where the kernel says that there is no room
+    with pytest.raises(openai.APIStatusError) as failed:
+        own.files.create(file=("two.txt", b"x" * 100_000), purpose="user_data")
+    assert failed.value.status_code == 507 and "room" in failed.value.body["message"] and not place.is_symlink()
+    monkeypatch.undo()
+    assert [file.id for file in own.files.list() if file.id == before.id] and own.files.create(file=("three.txt", b"3"), purpose="user_data").bytes == 1

@@ -1,9 +1,12 @@
-"""Many people at once: nobody gets another's words, those who leave are forgotten, memory and files stay flat."""
+"""Many people at once: nobody gets another's words, those who leave are forgotten, memory and files stay flat; and an engine that fails."""
 import asyncio
 import json
 import os
+import socket
 
 import httpx
+import pytest
+import websockets
 from conftest import Running
 
 NUM_PEOPLE = 64
@@ -41,6 +44,79 @@ def test_nobody_gets_anothers_words(tiny_server: Running) -> None:
         assert together == alone and len(set(alone)) > NUM_PEOPLE // 3
 
     asyncio.run(main())
+
+
+async def converse(url: str, number: int) -> str:
+    """A written turn over a realtime session of its own."""
+    async with websockets.connect(f"{url.replace('http', 'ws')}/realtime?model=gpt-realtime", max_size=None, open_timeout=60) as line:
+        secret = body(number, False)["messages"][0]["content"]
+        await line.send(json.dumps({"type": "session.update", "session": {"type": "realtime", "output_modalities": ["text"], "max_output_tokens": 24, "instructions": secret}}))
+        await line.send(json.dumps({"type": "conversation.item.create", "item": {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Say it."}]}}))
+        await line.send(json.dumps({"type": "response.create"}))
+        text = ""
+        while (event := json.loads(await line.recv()))["type"] != "response.done":
+            assert event["type"] != "error", event
+            text += event["delta"] if event["type"] == "response.output_text.delta" else ""
+        return text
+
+
+def test_sessions_and_chats_at_once(tiny_server: Running) -> None:
+    async def main() -> None:
+        url, people = tiny_server.url, range(NUM_PEOPLE)
+        async with client() as one:
+            alone = [await converse(url, number) for number in people] + [await answer(one, url, number, False) for number in people]
+            together = await asyncio.gather(*(converse(url, number) for number in people), *(answer(one, url, number, True) for number in people))
+        assert together == alone and len(set(alone[:NUM_PEOPLE])) > NUM_PEOPLE // 3
+
+    asyncio.run(main())
+
+
+def test_who_never_reads_keeps_nobody_waiting(tiny_server: Running) -> None:
+    """Twenty of them, each with a long spoken reply that nobody takes."""
+    host, port = tiny_server.url.split("/")[2].split(":")
+    wish = json.dumps({**body(1, True), "max_tokens": 900, "modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "pcm16"}})
+    request = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(wish)}\r\n\r\n{wish}"
+    deaf = [socket.create_connection((host, int(port))) for _ in range(20)]
+
+    async def main() -> None:
+        async with client() as one:
+            for number in range(5):
+                assert await asyncio.wait_for(answer(one, tiny_server.url, number, True), 30)
+
+    try:
+        for one in deaf:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            one.sendall(request.encode())
+        asyncio.run(main())
+    finally:
+        for one in deaf:
+            one.close()
+    assert wait_until_idle(tiny_server)
+
+
+def wait_until_idle(server: Running) -> bool:
+    async def main() -> bool:
+        for _ in range(400):
+            if not server.service.scheduler.running:
+                return True
+            await asyncio.sleep(0.05)
+        return False
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_engine_that_fails_is_said_and_goes_on(tiny_server: Running, monkeypatch: pytest.MonkeyPatch, stream: bool) -> None:
+    def broken(feeds: list) -> None:
+        raise MemoryError("no room for the cache")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tiny_server.service.scheduler.engine, "feed", broken)
+        told = httpx.post(f"{tiny_server.url}/chat/completions", json=body(3, stream), timeout=30)
+    # a stream has begun when it fails: its last event is the error
+    said = json.loads(told.text.strip().split("\n")[-1].removeprefix("data: ")) if stream else told.json()
+    assert told.status_code == (200 if stream else 500) and said["error"]["type"] == "server_error" and "cache" not in told.text
+    assert httpx.post(f"{tiny_server.url}/chat/completions", json=body(3, False), timeout=30).status_code == 200
 
 
 def test_who_leaves_in_the_middle_is_forgotten(tiny_server: Running) -> None:

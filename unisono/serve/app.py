@@ -30,7 +30,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
     app.state.service, app.state.settings = service, settings
     for router in ROUTERS:
         app.include_router(router)
-    for kind in (ApiError, UserError, HTTPException, Exception):
+    for kind in (ApiError, UserError, HTTPException, OSError, Exception):
         app.add_exception_handler(kind, answer_error)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_middleware(Guard, settings=settings)

@@ -1,4 +1,6 @@
 """What goes wrong, in the shape that OpenAI's clients read: {"error": {message, type, param, code}}."""
+import errno
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +10,7 @@ from starlette.responses import JSONResponse
 
 from unisono.core.errors import UserError
 
+log = logging.getLogger("unisono.serve")
 TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 413: "invalid_request_error",
          429: "rate_limit_error", 503: "server_error"}
 
@@ -46,10 +49,17 @@ def as_api_error(error: Exception, param: str | None = None) -> ApiError:
     if isinstance(error, UserError):
         code = "context_length_exceeded" if "too long" in str(error) else None
         return ApiError(_sentence(str(error)), 503 if "stop" in str(error) and "server" in str(error) else 400, param, code)
+    if is_disk_full(error):
+        return ApiError("The server has no room left on its disk; try again later.", 507)
     if isinstance(error, HTTPException):
         words = {404: "there is nothing at this address; see /docs for what there is", 405: "this address takes another method"}
         return ApiError(words.get(error.status_code, str(error.detail)), error.status_code)
     return ApiError("the server failed on this request; its log names the cause under this request's id", 500)
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether nothing more can be written here."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _sentence(text: str) -> str:
@@ -58,4 +68,7 @@ def _sentence(text: str) -> str:
 
 async def answer_error(request: Request, error: Exception) -> JSONResponse:
     """Starlette's handler for all of them."""
-    return as_api_error(error).response()
+    found = as_api_error(error)
+    if found.status >= 500 and isinstance(error, OSError):      # others Starlette raises once more, to be logged
+        log.error("request failed", exc_info=error)
+    return found.response()

@@ -81,9 +81,13 @@ class Store:
             raise ApiError("There is no room for more files; delete some first.", 400, "file")
         id = f"file-{uuid.uuid4().hex[:24]}"
         path, num_bytes = Path(self.folder.name) / id, 0
-        with path.open("wb") as file:
-            while piece := await upload.read(PIECE):
-                num_bytes += file.write(piece)
+        try:
+            with path.open("wb") as file:
+                while piece := await upload.read(PIECE):
+                    num_bytes += file.write(piece)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
         stored = Stored(id, upload.filename or "file", wanted.purpose, num_bytes, path)
         stored.expires_at = None if seconds is None else stored.created_at + seconds
         own[id] = stored

@@ -17,7 +17,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 
-from unisono.serve.errors import ApiError, as_api_error
+from unisono.serve.errors import ApiError, as_api_error, is_disk_full
 from unisono.serve.metrics import IDS
 from unisono.serve.service import Service, Turn, Usage
 
@@ -103,6 +103,8 @@ async def read_form(request: Request) -> AsyncIterator[Form]:
     except HTTPException as error:
         raise ApiError(f"The form cannot be read: {error.detail}.", 400) from None
     except Exception as error:      # the parser raises its own kinds, some of them bare
+        if is_disk_full(error):
+            raise
         raise ApiError(f"The form cannot be read ({type(error).__name__}).", 400) from None
     try:
         yield _form(stored.multi_items())

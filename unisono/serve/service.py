@@ -31,8 +31,9 @@ Result = TypeVar("Result")
 Input = str | Sound | Footage | Pictures.Image
 MODEL = "unisono"
 # Names that unmodified clients have as defaults; each is answered by the one network.
-ALIASES = ("unisono-nano", "gpt-4o", "gpt-4o-mini", "gpt-4o-audio-preview", "gpt-audio", "gpt-realtime", "gpt-4o-realtime-preview",
-           "gpt-4o-transcribe", "gpt-4o-mini-transcribe", "whisper-1", "tts-1", "tts-1-hd", "gpt-4o-mini-tts", "gpt-image-1",
+ALIASES = ("unisono-nano", "gpt-4o", "gpt-4o-mini", "gpt-4.1", "gpt-5.6-luna", "gpt-4o-audio-preview", "gpt-audio", "gpt-realtime",
+           "gpt-realtime-2.1", "gpt-4o-realtime-preview", "gpt-4o-transcribe", "gpt-4o-mini-transcribe", "gpt-transcribe", "gpt-live-transcribe",
+           "gpt-realtime-whisper", "whisper-1", "tts-1", "tts-1-hd", "gpt-4o-mini-tts", "gpt-image-1", "gpt-image-2.5-flare",
            "dall-e-2", "dall-e-3", "text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002",
            "omni-moderation-latest", "text-moderation-latest")
 PRESETS = ("alloy", "ash", "ballad", "coral", "echo", "fable", "nova", "onyx", "sage", "shimmer", "verse", "marin", "cedar")
