@@ -285,7 +285,7 @@ def test_livekit_services(shipped_server: Running) -> None:
     async def main() -> None:
         asked = llm.ChatContext.empty()
         asked.add_message(role="user", content=QUESTION)
-        for model in (openai.LLM(model="gpt-4o", temperature=0, **at), openai.responses.LLM(model="gpt-4o", temperature=0, use_websocket=False, **at)):
+        for model in (openai.LLM(temperature=0, **at), openai.responses.LLM(temperature=0, use_websocket=False, **at)):
             pieces = [chunk.delta.content async for chunk in model.chat(chat_ctx=asked) if chunk.delta and chunk.delta.content]
             assert "".join(pieces) == ANSWER
             made = await model.chat(chat_ctx=asked, tools=[look_at], tool_choice="required").collect()
@@ -398,7 +398,7 @@ def _microphone(silence_s: float) -> list[Any]:
 
 def test_pipecat_services(shipped_server: Running) -> None:
     pytest.importorskip("pipecat", reason="pipecat-ai is not installed")
-    from pipecat.adapters.schemas.function_schema import FunctionSchema
+    from pipecat.adapters.llm.schemas.function_schema import FunctionSchema
     from pipecat.frames.frames import LLMContextFrame, TTSSpeakFrame, VADUserStartedSpeakingFrame, VADUserStoppedSpeakingFrame
     from pipecat.processors.aggregators.llm_context import LLMContext
     from pipecat.services.openai.llm import OpenAILLMService
@@ -414,7 +414,7 @@ def test_pipecat_services(shipped_server: Running) -> None:
 
     async def main() -> None:
         def model() -> OpenAILLMService:
-            return OpenAILLMService(settings=OpenAILLMService.Settings(model="gpt-4o", temperature=0), **at)
+            return OpenAILLMService(settings=OpenAILLMService.Settings(temperature=0), **at)
 
         down, _ = await _through(model(), LLMContextFrame(LLMContext(asked)), SleepFrame(1.5))
         assert "".join(frame.text for frame in _kind(down, "LLMTextFrame")) == ANSWER
@@ -444,7 +444,7 @@ def test_pipecat_realtime(shipped_server: Running) -> None:
     from pipecat.services.openai.realtime.llm import OpenAIRealtimeLLMService
     from pipecat.tests.utils import SleepFrame
     audio = events.AudioConfiguration(input=events.AudioInput(turn_detection=events.TurnDetection(), transcription=events.InputAudioTranscription(model="whisper-1")))
-    settings = OpenAIRealtimeLLMService.Settings(model="gpt-realtime", session_properties=events.SessionProperties(audio=audio))
+    settings = OpenAIRealtimeLLMService.Settings(session_properties=events.SessionProperties(audio=audio))
 
     async def main() -> None:
         service = OpenAIRealtimeLLMService(api_key="x", base_url=shipped_server.url.replace("http", "ws") + "/realtime", settings=settings)
