@@ -14,7 +14,7 @@ export class Voice extends EventTarget {
     this.microphone = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 } });
     this.audio = new AudioContext({ sampleRate: 24000 });
     await this.audio.audioWorklet.addModule("worklets.js");
-    await this.audio.resume();
+    await Promise.race([this.audio.resume(), new Promise((done) => setTimeout(done, 1000))]);    // Firefox waits for ever where no loudspeaker is
     this.heardAt = this.spokenAt = 0;
     this.watch(this.source = this.audio.createMediaStreamSource(this.microphone), (level, time) => {
       this.emit("level", Math.min(1, level * 8));
