@@ -8,12 +8,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from unisono.core.errors import UserError
-from unisono.serve import audio, chat, embeddings, files, images, models, moderations, operations, page, realtime, responses, webrtc
+from unisono.serve import (audio, chat, embeddings, files, images, models, moderations, operations, page, realtime, response_socket, responses,
+                           webrtc)
 from unisono.serve.errors import ApiError, answer_error
 from unisono.serve.guard import Guard, Settings
 from unisono.serve.service import Service
 
-ROUTERS = (models.router, chat.router, responses.router, audio.router, images.router, embeddings.router, moderations.router,
+ROUTERS = (models.router, chat.router, responses.router, response_socket.router, audio.router, images.router, embeddings.router, moderations.router,
            files.router, realtime.router, webrtc.router, operations.router, page.router)
 
 

@@ -76,12 +76,18 @@ class Responding:
         return self.body()
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """Server-sent events, numbered. What fails before the first word is raised, later it is told."""
+        """The same as server-sent events."""
+        async with contextlib.aclosing(self.told()) as events:
+            async for told in events:
+                yield event(told, told["type"])
+
+    async def told(self) -> AsyncIterator[Event]:
+        """Events, numbered. What fails before the first word is raised, later it is told."""
         number, is_begun = 0, False
         try:
             async with contextlib.aclosing(self._events()) as events:
                 async for told in events:
-                    yield event({**told, "sequence_number": number}, told["type"])
+                    yield {**told, "sequence_number": number}
                     number, is_begun = number + 1, True
         except Exception as error:
             if not is_begun:
@@ -89,7 +95,7 @@ class Responding:
             found = self._fail(error)
             for told in ({"type": "error", "code": found.code or found.type, "message": found.message, "param": found.param},
                          {"type": "response.failed", "response": self.body()}):
-                yield event({**told, "sequence_number": number}, told["type"])
+                yield {**told, "sequence_number": number}
                 number += 1
 
     def _fail(self, error: Exception) -> ApiError:
