@@ -286,7 +286,9 @@ def test_livekit_services(shipped_server: Running) -> None:
     async def main() -> None:
         asked = llm.ChatContext.empty()
         asked.add_message(role="user", content=QUESTION)
-        for model in (openai.LLM(temperature=0, **at), openai.responses.LLM(temperature=0, use_websocket=False, **at)):
+        socket = {**at, "base_url": f"{shipped_server.url}/responses"}      # this client wants the socket's own address
+        for model in (openai.LLM(temperature=0, **at), openai.responses.LLM(temperature=0, use_websocket=False, **at),
+                      openai.responses.LLM(temperature=0, **socket)):
             pieces = [chunk.delta.content async for chunk in model.chat(chat_ctx=asked) if chunk.delta and chunk.delta.content]
             assert "".join(pieces) == ANSWER
             made = await model.chat(chat_ctx=asked, tools=[look_at], tool_choice="required").collect()
