@@ -72,6 +72,26 @@ def test_metrics_count_without_content(tiny_server: Running) -> None:
     assert 'unisono_requests_total{route="/v1/models",status="200"}' in text
 
 
+@pytest.mark.parametrize(("headers", "status"), [
+    ({}, 200), ({"host": "localhost:8000"}, 200), ({"host": "[::1]:8000"}, 200), ({"origin": "http://localhost:3000"}, 200),
+    ({"host": "evil.example"}, 403), ({"origin": "https://evil.example"}, 403), ({"origin": "null"}, 403), ({"origin": "http://["}, 403),
+    ({"host": "127.0.0.1.evil.example"}, 403)])
+def test_without_keys_only_this_machine_is_served(tiny_server: Running, headers: dict[str, str], status: int) -> None:
+    assert httpx.get(tiny_server.url + "/models", headers=headers).status_code == status
+
+
+def test_no_page_from_elsewhere_opens_a_session(tiny_server: Running) -> None:
+    address = f"{tiny_server.url.replace('http', 'ws')}/realtime?model=gpt-realtime"
+    with pytest.raises(websockets.exceptions.InvalidStatus), websockets.sync.client.connect(address, origin="https://evil.example"):
+        pass
+    with websockets.sync.client.connect(address, origin="http://localhost:3000") as socket:
+        assert json.loads(socket.recv())["type"] == "session.created"
+
+
+def test_with_keys_pages_from_anywhere_may_ask(guarded: Running) -> None:
+    assert httpx.get(guarded.url + "/models", headers={"authorization": "Bearer sk-two", "origin": "https://somebody.example"}).status_code == 200
+
+
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))

@@ -76,7 +76,7 @@ def test_who_never_reads_keeps_nobody_waiting(tiny_server: Running) -> None:
     """Twenty of them, each with a long spoken reply that nobody takes."""
     host, port = tiny_server.url.split("/")[2].split(":")
     wish = json.dumps({**body(1, True), "max_tokens": 900, "modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "pcm16"}})
-    request = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(wish)}\r\n\r\n{wish}"
+    request = f"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {len(wish)}\r\n\r\n{wish}"
     deaf = [socket.create_connection((host, int(port))) for _ in range(20)]
 
     async def main() -> None:

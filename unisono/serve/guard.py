@@ -3,6 +3,7 @@
 Settings come from the command line. Keys: sk-... from --keys or UNISONO_API_KEYS; without any, only this machine is served.
 """
 import hmac
+import ipaddress
 import logging
 import time
 import uuid
@@ -10,6 +11,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -122,6 +124,8 @@ class Guard:
             raise ApiError("The server is stopping; try again in a moment.", 503, None, None, 5)
         if _number(headers.get("content-length")) > self.settings.most_bytes:
             raise ApiError(f"The request is larger than {self.settings.most_bytes / 1e6:g} MB.", 413)
+        if not self.settings.keys and not _is_of_this_machine(headers):
+            raise ApiError("Without keys only this machine is served, and no web page from elsewhere; start the server with --keys.", 403)
         key = self._known(sent_key(headers))
         self.limits.check(key)
         return key
@@ -166,6 +170,25 @@ class Guard:
 
 def _number(text: str | None) -> int:
     return int(text) if text and text.isascii() and text.isdigit() else 0
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is this machine's own."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_of_this_machine(headers: Headers) -> bool:
+    """Whether a request names this machine, and comes from no web page of another: browsers let any page open sockets to here,
+    and a name that is made to lead here (DNS rebinding) reads the answers as well."""
+    try:
+        named = [urlsplit(f"//{headers['host']}").hostname] if "host" in headers else []
+        named += [urlsplit(headers["origin"]).hostname] if "origin" in headers else []
+    except ValueError:
+        return False
+    return all(name and is_loopback(name) for name in named)
 
 
 def sent_key(headers: Headers) -> str:

@@ -1,7 +1,6 @@
 """`unisono serve`: reads the operator's wishes, starts the application, stops it gracefully."""
 import argparse
 import asyncio
-import ipaddress
 import json
 import logging
 import os
@@ -18,7 +17,7 @@ import uvicorn
 from unisono.core.errors import UserError
 from unisono.core.home import default_weights
 from unisono.serve.app import create_app
-from unisono.serve.guard import Settings
+from unisono.serve.guard import Settings, is_loopback
 from unisono.serve.service import Service
 
 
@@ -61,16 +60,9 @@ def read_keys(arguments: argparse.Namespace) -> tuple[str, ...]:
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"cannot read the keys in {arguments.keys}: {error}; expected a text file with one key a line") from None
     keys = [key for key in keys if key and not key.startswith("#")]
-    if not keys and not _is_loopback(arguments.host):
+    if not keys and not is_loopback(arguments.host):
         raise UserError(f"{arguments.host} can be reached from other machines; name a file of keys with --keys, or set UNISONO_API_KEYS")
     return tuple(keys)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def listen(host: str, port: int) -> socket.socket:
