@@ -90,6 +90,14 @@ def test_calls_have_their_tools_forms_and_come_last(service: Service) -> None:
     assert names == {"go", "look-at"}
 
 
+def test_calls_have_no_arguments_that_nobody_named(service: Service) -> None:
+    form = matcher(service, calls_form([("look_at", {"type": "object", "properties": {"place": {"enum": ["sea", "sky"]}}, "required": ["place"]}, False)]))
+    for seed in range(12):
+        text = spelled(service, follow(service, Constrained(service.vocab, Rules(calls=True), call=form, must_call=True, most_calls=1), seed, 2000))
+        call = json.loads(text.removeprefix("<|begin_call|>").removesuffix("<|end_call|><|end|>"))
+        assert set(call["arguments"]) == {"place"}
+
+
 def test_a_network_calls_on_its_own_or_not_at_all(service: Service) -> None:
     form = matcher(service, calls_form([("go", {"type": "object", "properties": {}, "additionalProperties": False}, True)]))
     texts = [spelled(service, follow(service, Constrained(service.vocab, Rules(calls=True), call=form), seed, 3000)) for seed in range(60)]

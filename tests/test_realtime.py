@@ -273,6 +273,21 @@ def test_cancelling(tiny_server: Running, slow: None) -> None:
     run(main())
 
 
+def test_cutting_a_reply_in_the_making_ends_it(tiny_server: Running, slow: None) -> None:
+    """openai-agents cuts what it no longer plays, without cancelling it first."""
+    async def main() -> None:
+        async with talk(tiny_server) as talking:
+            await talking.update(**MANUAL)
+            await talking.write("Say: good morning.")
+            await talking.send("response.create")
+            item = (await talking.until("response.output_audio.delta"))["item_id"]
+            await talking.send("conversation.item.truncate", item_id=item, content_index=0, audio_end_ms=20)
+            assert (await talking.until("response.done"))["response"]["status"] == "cancelled"
+            assert (await talking.until("conversation.item.truncated"))["audio_end_ms"] == 20
+
+    run(main())
+
+
 # ---- items and responses ----
 
 def test_items_are_created_found_and_deleted(tiny_server: Running) -> None:

@@ -39,6 +39,8 @@ def test_turns_that_go_on(tiny_server: Running) -> None:
             assert "".join(event.delta for event in events if event.type == "response.output_text.delta") == whole.output_text
             await connection.send({**WISH, "previous_response_id": whole.id})
             after = (await finished(connection))[-1].response
+            await connection.send({**WISH, "input": [], "previous_response_id": whole.id})      # LiveKit goes on without new words
+            assert (await finished(connection))[-1].response.usage.input_tokens > whole.usage.input_tokens
             assert after.previous_response_id == whole.id and after.usage.input_tokens > whole.usage.input_tokens
 
     asyncio.run(main())
