@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pictures
 
 from unisono.codecs.audio import DecoderStream
+from unisono.codecs.packed import pack
 from unisono.core.errors import UserError
 from unisono.core.home import default_weights
 from unisono.engine.grammar import Grammar, Rules
@@ -61,6 +62,7 @@ class Omni:
     def __init__(self, folder: str | Path | None = None, *, engine: str = "auto", precision: str = "int8") -> None:
         self.folder = Path(folder) if folder else default_weights()
         self.tokenizer = OmniTokenizer.load(self.folder)
+        pack(self.tokenizer.audio_codec)
         self.engine = load_engine(self.folder, kind=engine, precision=precision)
         if self.engine.vocab_size != self.tokenizer.vocab.size:
             raise UserError(f"the network in {self.folder} has {self.engine.vocab_size} ids, its vocabulary "

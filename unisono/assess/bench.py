@@ -28,6 +28,7 @@ from unisono.assess.peers import bench_generate, bench_train
 from unisono.assess.probe import QUESTION
 from unisono.assess.timing import Effort, Measured, Summary, seconds, summary, threads
 from unisono.codecs.audio import AudioCodec
+from unisono.codecs.packed import pack
 from unisono.core.errors import UserError
 from unisono.core.record import write_record
 from unisono.data.recordings import iter_recordings
@@ -88,6 +89,7 @@ def bench_codec(arguments: argparse.Namespace, effort: Effort) -> Measured:
     """Seconds of computing per second of sound on one core, whole and streaming, and milliseconds per picture."""
     tokenizer = OmniTokenizer.load(arguments.model or default_weights())
     codec = tokenizer.audio_codec
+    pack(codec)
     pcm = some_sound(arguments.shared, codec.sample_rate, effort.sound_s)
     duration_s = len(pcm) / codec.sample_rate
     with threads(1):

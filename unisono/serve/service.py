@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image as Pictures
 
+from unisono.codecs.packed import pack
 from unisono.core.errors import UserError
 from unisono.engine.grammar import Grammar, Rules
 from unisono.engine.load import load_engine
@@ -220,6 +221,7 @@ class Service:
     def __init__(self, folder: str | Path, *, engine: str = "auto", precision: str = "int8") -> None:
         self.folder = Path(folder)
         self.tokenizer = OmniTokenizer.load(self.folder)
+        pack(self.tokenizer.audio_codec)
         self.scheduler = Scheduler(load_engine(self.folder, kind=engine, precision=precision))
         if self.scheduler.engine.vocab_size != self.tokenizer.vocab.size:
             raise UserError(f"the network in {self.folder} and its vocabulary are not of the same training")
