@@ -415,6 +415,23 @@ def test_a_long_conversation_forgets_its_beginning(tiny_server: Running) -> None
     run(main())
 
 
+def test_no_conversation_grows_beyond_what_was_trained(tiny_server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiny_server.service, "trained_length", 200)
+
+    async def main() -> None:
+        async with talk(tiny_server) as talking:
+            await talking.update(**MANUAL, output_modalities=["text"])
+            for number in range(12):
+                await talking.write("What colour is the sky? " * 2)
+                used = (await reply(talking, max_output_tokens=3))["usage"]["input_tokens"]
+                assert used <= 150
+            assert used > 60
+            alone = await reply(talking, "What colour is the sky? " * 30, max_output_tokens=3)     # one item may take more
+            assert 150 < alone["usage"]["input_tokens"] < 768
+
+    run(main())
+
+
 # ---- settings ----
 
 def test_updates_are_merged_or_refused_whole(tiny_server: Running) -> None:

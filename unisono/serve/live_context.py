@@ -31,6 +31,8 @@ class Context:
         self.session: Session | None = None
         self.computed = 0               # ids that some earlier turn left behind
         self.most = self.scheduler.engine.max_length - self.scheduler.engine.max_length // FOR_REPLY
+        # Beyond the rows that it was trained on a network is lost: older items go before that, unless they may not.
+        self.usual = min(self.most, service.trained_length - service.trained_length // FOR_REPLY)
         self.dropped: str | None = None     # the last item that is no longer in the context
 
     def prompt(self, settings: Prepared, items: Sequence[Item], tail: Sequence[int] = ()) -> list[int]:
@@ -43,11 +45,13 @@ class Context:
         if self.dropped is not None and (place := next((n for n, item in enumerate(kept) if item.id == self.dropped), None)) is not None:
             del kept[:place + 1]
         body = rendered(self.service.vocab, kept)
-        if len(head) + len(body) + len(tail) <= self.most:
+        around = len(head) + len(tail)
+        if around + len(body) <= self.usual:
             return [*head, *body, *tail]
-        return [*head, *self._shortened(kept, settings.session["truncation"], self.most - len(head) - len(tail)), *tail]
+        return [*head, *self._shortened(kept, settings.session["truncation"], self.usual - around, self.most - around), *tail]
 
-    def _shortened(self, items: list[Item], truncation: Any, room: int) -> list[int]:
+    def _shortened(self, items: list[Item], truncation: Any, room: int, most: int) -> list[int]:
+        """Without the oldest, so that it fits into `room`; what cannot be shortened may take `most`."""
         share = truncation["retention_ratio"] if isinstance(truncation, dict) else KEPT
         size = sum(len(item.body) + 2 for item in items)
         while truncation != "disabled" and len(items) > 1 and size > room * share:
@@ -57,7 +61,7 @@ class Context:
                 gone = items.pop(0)
                 size, self.dropped = size - len(gone.body) - 2, gone.id
         body = rendered(self.service.vocab, items)
-        if len(body) > room:
+        if len(body) > most:
             raise ApiError(f"The conversation is too long: the network holds {self.scheduler.engine.max_length} ids, a quarter of them for the reply.",
                            400, None, "context_length_exceeded")
         return body

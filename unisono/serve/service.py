@@ -23,6 +23,7 @@ from unisono.engine.load import load_engine
 from unisono.engine.sample import SAMPLING, Sampler, probabilities
 from unisono.engine.session import Session
 from unisono.media import Footage, Sound
+from unisono.model.hf import read_config
 from unisono.serve.errors import ApiError
 from unisono.serve.scheduler import Generation, Scheduler
 from unisono.tokenizer import AudioDelta, CallDelta, ImageDelta, OmniTokenizer, TextDelta
@@ -225,6 +226,7 @@ class Service:
         self.scheduler = Scheduler(load_engine(self.folder, kind=engine, precision=precision))
         if self.scheduler.engine.vocab_size != self.tokenizer.vocab.size:
             raise UserError(f"the network in {self.folder} and its vocabulary are not of the same training")
+        self.trained_length = int(read_config(self.folder).get("trained_length") or self.scheduler.engine.max_length)
         self.vocab, self.created = self.tokenizer.vocab, int(time.time())
         self.codecs = ThreadPoolExecutor(1, "codecs", initializer=torch.set_num_threads, initargs=(1,))
         self.sample_rate = self.tokenizer.audio_codec.sample_rate

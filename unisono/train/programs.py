@@ -114,7 +114,7 @@ def _trained(arguments: argparse.Namespace) -> Outcome:
     loop = replace(recipe.loop, time_limit_s=arguments.minutes * 60) if arguments.minutes else recipe.loop
     outcome = run_loop(program, loop, folder)
     if arguments.what == "network":
-        publish(folder / "network", arguments.home / "networks" / arguments.size, arguments.home / "networks" / name)
+        publish(folder / "network", arguments.home / "networks" / arguments.size, arguments.home / "networks" / name, recipe.loader.row_length)
     if outcome.finished:
         write_record(f"train-{arguments.what}", {**outcome.numbers, "steps": outcome.step, "wall_s": outcome.wall_s},
                      config=to_json(recipe), seeds=[loop.seed], folder=folder)
@@ -126,12 +126,13 @@ def image_run(size: str) -> str:
     return f"image-codec-{size}" if size in CODECS and size != "nano" else "image-codec"
 
 
-def publish(trained: Path, made_with: Path, target: Path) -> None:
-    """Puts trained weights, in half precision, beside the tokenizer and codecs that their data was made with."""
+def publish(trained: Path, made_with: Path, target: Path, trained_length: int) -> None:
+    """Puts trained weights, in half precision, beside the tokenizer and codecs that their data was made with; config.json tells
+    how many ids in a row they were trained on."""
     if target != made_with:
         shutil.copytree(made_with, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("model*.safetensors", "config.json"))
     vocab = Vocabulary.load(target / "vocabulary.json")
-    extras = {"eos_token_id": vocab.id("<|end|>"), "pad_token_id": vocab.id("<|pad|>")}
+    extras = {"eos_token_id": vocab.id("<|end|>"), "pad_token_id": vocab.id("<|pad|>"), "trained_length": trained_length}
     save_pretrained(load_pretrained(trained, vocab_size=vocab.size), target, extras, dtype=torch.float16)
 
 
