@@ -308,6 +308,39 @@ def test_bad_files_get_a_friendly_sentence(page_of: Open, tmp_path: Path) -> Non
     assert page.locator("#attached li").count() == 0
 
 
+def test_a_key_is_asked_for_once(browser_of, tiny_network: Path) -> None:
+    running = Running(tiny_network, keys=("sk-one",))
+    try:
+        with browser_of().new_context() as context:
+            page = context.new_page()
+            page.goto(running.url[:-2])
+            page.fill("#words", "What colour is the sky?")
+            page.press("#words", "Enter")
+            page.wait_for_selector("#settings[open]")
+            assert page.evaluate("document.activeElement.name") == "key" and "asks for a key" in page.inner_text("#trouble")
+            page.keyboard.type("sk-one")
+            page.click("#settings button[value=close]")
+            page.locator(".assistant button", has_text="Retry").click()
+            page.wait_for_function("() => /first answer after/.test(document.querySelector('.turn.assistant').textContent)")
+            page.reload()
+            page.fill("#words", "What colour is the sky?")
+            page.press("#words", "Enter")
+            page.wait_for_function("() => /first answer after/.test(document.querySelector('.turn.assistant')?.textContent)")
+    finally:
+        running.stop()
+
+
+def test_a_clip_that_cannot_be_read_is_explained_by_the_server(page_of: Open, tmp_path: Path) -> None:
+    (tmp_path / "odd.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(2000))
+    page = page_of()
+    page.set_input_files("#files", [tmp_path / "odd.mp4"])
+    page.wait_for_function("() => document.querySelectorAll('#attached li').length === 1")
+    page.fill("#words", "What moves?")
+    page.press("#words", "Enter")
+    page.wait_for_function("() => /cannot be read|no video|not a clip|unreadable/i.test(document.getElementById('trouble').textContent)")
+    assert re.search("[a-z]", ask(page, "What colour is the sky?"))
+
+
 def test_what_is_written_is_never_run(page_of: Open) -> None:
     page = page_of()
     ask(page, "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script> **bold** [a](javascript:alert(1))")

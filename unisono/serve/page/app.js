@@ -56,10 +56,12 @@ async function answer(question) {
       view.turn(reply, conversation.siblings(reply));
     }
   } catch (error) {
-    if (error.name !== "AbortError") trouble(error instanceof TypeError ? "The server cannot be reached. Your words are kept; press Retry when it is back." : error.message);
+    if (error.status === 401) askForKey();
+    else if (error.name !== "AbortError") trouble(error instanceof TypeError ? "The server cannot be reached. Your words are kept; press Retry when it is back." : error.message);
   }
   if (sounds.length) reply.parts.push({ type: "audio", url: await address(new Blob([wavAddress(sounds, 24000)], { type: "audio/wav" })), format: "wav", name: "spoken reply" });
   reply.waiting = false;
+  reply.failed = !reply.parts.length;
   if (running === control) { running = null; busy(false); }
   view.turn(reply, conversation.siblings(reply));
 }
@@ -141,7 +143,7 @@ async function talk() {
   voice.addEventListener("state", ({ detail }) => { $("state").textContent = detail; });
   voice.addEventListener("latency", ({ detail }) => { const node = conversation.nodes.get(conversation.last); if (node?.role === "assistant") { node.note = `answered after ${detail} ms`; view.turn(node, conversation.siblings(node)); } });
   pressed(true);
-  try { await voice.start(); } catch (error) { const failed = voice; voice = null; failed?.stop(); pressed(false); trouble(error.name?.startsWith("Not") ? `The microphone cannot be used: ${reason(error)} You can still write.` : error.message); }
+  try { await voice.start(); } catch (error) { const failed = voice; voice = null; failed?.stop(); pressed(false); if (error.status === 401) askForKey(); else trouble(error.name?.startsWith("Not") ? `The microphone cannot be used: ${reason(error)} You can still write.` : error.message); }
 }
 
 function pressed(isOn) { $("talk").setAttribute("aria-pressed", String(isOn)); $("talk-name").textContent = isOn ? "Hang up" : "Talk"; }
@@ -183,6 +185,12 @@ async function openSettings() {
       field.replaceChildren(...told[`${name}s`].map((one) => new Option(one, one, false, one === value)));
     }
   } catch { /* the server is away: what was chosen stays */ }
+}
+
+async function askForKey() {     // it is kept in this browser; then the question can be asked again
+  trouble("This server asks for a key: enter it once, then press Retry.");
+  await openSettings();
+  $("settings").querySelector("[name=key]").focus();
 }
 
 function changed({ target }) {

@@ -43,7 +43,7 @@ export class Conversation {
     const made = new Conversation();
     for (const node of stored.nodes) {
       if (!["user", "assistant"].includes(node?.role) || !Array.isArray(node.parts) || !Number.isInteger(node.id)) throw new Error("This file is not a saved conversation.");
-      made.nodes.set(node.id, { id: node.id, parent: node.parent, role: node.role, parts: node.parts, note: String(node.note ?? "") });
+      made.nodes.set(node.id, { id: node.id, parent: node.parent, role: node.role, parts: node.parts, note: String(node.note ?? ""), failed: Boolean(node.failed) });
     }
     for (const [parent, child] of stored.chosen) if (made.nodes.has(child)) made.chosen.set(parent, child);
     made.next = Math.max(0, ...made.nodes.keys()) + 1;
@@ -66,7 +66,8 @@ function contentOf(part) {
 
 export function messages(path) {
   const said = settings.system ? [{ role: "system", content: settings.system }] : [];
-  for (const node of path) {
+  const heard = path.filter((node, at) => !node.failed && !path[at + 1]?.failed);      // what could not be answered is not asked again with every turn
+  for (const node of heard) {
     if (node.role === "assistant") said.push({ role: "assistant", content: textOf(node) || "…" });
     else said.push({ role: "user", content: node.parts.map(contentOf).filter(Boolean) });
   }

@@ -46,7 +46,7 @@ export class Voice extends EventTarget {
       await this.callByPeer();
       this.transport = "WebRTC";
     } catch (error) {
-      if (!this.isOpen || wanted === "webrtc") throw error;
+      if (!this.isOpen || wanted === "webrtc" || error.status === 401) throw error;
       this.peer?.close();
       this.peer = null;
       await this.callBySocket();
@@ -78,7 +78,7 @@ export class Voice extends EventTarget {
     channel.onmessage = ({ data }) => this.take(JSON.parse(data));
     await peer.setLocalDescription();
     const answer = await fetch("v1/realtime/calls?model=gpt-realtime", { method: "POST", body: peer.localDescription.sdp, headers: { "content-type": "application/sdp", ...this.options.headers() } });
-    if (!answer.ok) throw new Error((await answer.json().catch(() => null))?.error?.message ?? `the server answered ${answer.status}`);
+    if (!answer.ok) throw Object.assign(new Error((await answer.json().catch(() => null))?.error?.message ?? `the server answered ${answer.status}`), { status: answer.status });
     await peer.setRemoteDescription({ type: "answer", sdp: await answer.text() });
     await ready;
   }
