@@ -7,7 +7,6 @@ Shapes: B batch, N samples, T spectrogram frames, M mel bands.
 """
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from unisono.codecs.audio import mel_filters
 

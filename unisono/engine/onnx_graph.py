@@ -157,7 +157,6 @@ class GraphBuilder:
         """The graph, whose weights are named as external: they are handed over in memory, never serialized."""
         config = self.config
         cache_shape = ["B", config.num_key_value_heads, "S", config.head_dim]
-        layers = range(config.num_hidden_layers)
         inputs = [helper.make_tensor_value_info("ids", TensorProto.INT64, ["B", "T"]),
                   helper.make_tensor_value_info("seqlens_k", TensorProto.INT32, ["B"]),
                   helper.make_tensor_value_info("total_length", TensorProto.INT32, [1])]

@@ -1,7 +1,7 @@
 """Several replies to one conversation, which is computed once."""
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from unisono.engine.session import Session
@@ -52,7 +52,7 @@ class Choices:
                 await asyncio.shield(turn.end())
             return
         async with self.places:
-            turn = await _surely(self._begin(wish), self._end)
+            turn = await self._begin(wish)
             try:
                 yield turn
             finally:
@@ -87,16 +87,6 @@ class Choices:
     def _fork(self) -> Session:
         assert self.base is not None
         return self.base.fork()
-
-
-async def _surely(making: Coroutine[Any, Any, Result], undo: Callable[[Result], Awaitable[None]]) -> Result:
-    """What is made; undone where whoever waits for it has left meanwhile."""
-    task = asyncio.ensure_future(making)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        task.add_done_callback(lambda done: None if done.cancelled() or done.exception() else asyncio.ensure_future(undo(done.result())))
-        raise
 
 
 async def together(works: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:

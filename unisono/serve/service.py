@@ -309,16 +309,8 @@ class Service:
 
     async def reply(self, messages: Sequence[Message], wish: Wish) -> Turn:
         """Begins a reply to a conversation. Who is cancelled meanwhile, because the client left, leaves no conversation behind."""
-        async def begin() -> Turn:
-            session, cached = await self.scheduler.open(self.prompt(messages, wish))
-            return await self.reply_in(session, wish, cached, owns=True)
-
-        beginning = asyncio.ensure_future(begin())
-        try:
-            return await asyncio.shield(beginning)
-        except asyncio.CancelledError:
-            beginning.add_done_callback(lambda done: None if done.exception() else asyncio.ensure_future(done.result().end()))
-            raise
+        session, cached = await self.scheduler.open(self.prompt(messages, wish))
+        return await self.reply_in(session, wish, cached, owns=True)
 
     async def reply_in(self, session: Session, wish: Wish, cached: int = 0, owns: bool = False) -> Turn:
         """Begins a reply in a conversation that ends with <|assistant|> and `wish.opening`."""
@@ -326,7 +318,7 @@ class Service:
         try:
             generation = await self.scheduler.generate(session, grammar, wish.sampler or Sampler(SAMPLING), wish.max_ids,
                                                        wish.trace or wish.top_logprobs is not None)
-        except Exception:
+        except BaseException:
             if owns:
                 await self.scheduler.release(session)
             raise
