@@ -1,5 +1,6 @@
 """The loader: batches depend on (seed, step) alone, documents stay whole and apart, weights are kept."""
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from unisono.core.errors import UserError
 from unisono.data.loader import PAD, Loader, LoaderConfig
 from unisono.data.shard import Shard, ShardWriter
 
-CONFIG = LoaderConfig(batch_size=2, row_length=64, block_ids=2000)
+CONFIG = LoaderConfig(batch_size=2, row_length=64, block_ids=2000, chained_share=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,20 @@ def test_documents_are_whole_and_do_not_touch(shard: Shard) -> None:
                 assert torch.equal(positions[where], torch.arange(len(true)))
                 expected = [int(i) if on else PAD for i, on in zip(true[1:], learn[1:])] + [PAD]
                 assert labels[where].tolist() == expected
+
+
+def test_chained_rows_are_one_conversation_over_a_long_reach(shard: Shard) -> None:
+    plain = Loader(shard, CONFIG).batch(4)
+    chained = Loader(shard, replace(CONFIG, chained_share=1.0, reach=300)).batch(4)
+    assert torch.equal(plain["ids"], chained["ids"]) and torch.equal(plain["labels"], chained["labels"])
+    for before, documents, positions in zip(plain["documents"], chained["documents"], chained["positions"]):
+        used = before >= 0
+        assert (documents[used] == 0).all() and (documents[~used] == -1).all()
+        steps, seam = positions[used].diff(), before[used].diff() != 0
+        assert (steps[~seam] == 1).all() and (steps[seam] >= 1).all() and (steps[seam] > 1).any()
+        assert positions.max() < 300
+    kinds = [int(row.max()) for step in range(40) for row in Loader(shard, replace(CONFIG, chained_share=0.25)).batch(step)["documents"]]
+    assert 0.1 < kinds.count(0) / len(kinds) < 0.4
 
 
 def test_every_document_is_seen_before_any_is_seen_three_times(shard: Shard) -> None:

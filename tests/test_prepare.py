@@ -97,6 +97,18 @@ def test_what_has_sound_is_spoken(tokenizer: OmniTokenizer, bank: CodeBank) -> N
     assert asked in {bank.items[n]["text"] for n in heard}
 
 
+def test_printed_words_are_answered_letter_by_letter(tokenizer: OmniTokenizer) -> None:
+    raw = Raw("read", "printed says", [Exchange(Sentence("What is written here?"), Sentence("It says says."), [Picture(drawing())])],
+              {"word": "says"})
+    coder = Coder(tokenizer, CodeBank([]), "train", 1)
+    coder.see([raw])
+    _, answer = coder.messages(raw, (False, False))
+    assert [part.text for part in answer.parts] == ["It says ", "s", "a", "y", "s", "."]
+    ids, _ = tokenizer.encode([answer])
+    (reply,) = tokenizer.decode(ids[1:])
+    assert reply.text == "It says says."
+
+
 def test_what_has_no_sound_stays_written(tokenizer: OmniTokenizer, bank: CodeBank) -> None:
     coder = Coder(tokenizer, bank, "train", 1)
     answered = next(item["text"] for item in bank.items if item["voice"] == "heart")

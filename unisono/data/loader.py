@@ -2,7 +2,10 @@
 
 The stream is cut into blocks of about `block_ids` ids. A block draws documents task by task (each task
 walks through its own endless permutation), shuffles them and packs them greedily into rows. Documents in a
-row do not see each other: positions restart and the attention mask is block-diagonal.
+row do not see each other: positions restart and the attention mask is block-diagonal. A share of the rows is chained
+instead: their documents are one long conversation, and positions jump at the seams, so that short rows teach how to
+look over long distances (Zhu et al. 2024, "PoSE: Efficient context window extension of LLMs via positional skip-wise
+training").
 
 Shapes: B rows, T ids per row.
 """
@@ -27,6 +30,8 @@ class LoaderConfig:
     row_length: int = 512        # at 1024, attention took two thirds of a step on a CPU (2026-11-21)
     block_ids: int = 1_000_000
     seed: int = 1
+    chained_share: float = 0.15  # of the rows
+    reach: int = 2048            # positions that a chained row spreads over
 
 
 class Loader:
@@ -87,7 +92,8 @@ class Loader:
         rows = []
         for number in range(first, first + self.config.batch_size):
             packed = self.block(number // self.rows_per_block)
-            rows.append(self._row(packed[number % self.rows_per_block % len(packed)]))
+            row = self._row(packed[number % self.rows_per_block % len(packed)])
+            rows.append(self._chained(row, np.random.default_rng((self.config.seed, 11, number))))
         return {key: torch.from_numpy(np.stack([row[key] for row in rows])) for key in rows[0]}
 
     def _row(self, documents: list[int]) -> dict[str, np.ndarray]:
@@ -103,6 +109,17 @@ class Loader:
             row["labels"][at:end - 1] = np.where(learn[1:] == 1, ids[1:], PAD)
             at = end
         return row
+
+    def _chained(self, row: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """The row, or in `chained_share` of the cases the same as one document whose parts lie far apart."""
+        used = row["documents"] >= 0
+        count = int(row["documents"].max()) + 1
+        spare = self.config.reach - len(used)
+        if rng.random() >= self.config.chained_share or spare <= 0:
+            return row
+        shifts = np.sort(rng.integers(0, spare + 1, count))
+        positions = np.where(used, np.arange(len(used)) + shifts[row["documents"]], 0)
+        return {**row, "positions": positions, "documents": np.where(used, 0, -1)}
 
 
 def _walk(pool: np.ndarray, start: int, count: int, seed: tuple[int, ...]) -> np.ndarray:

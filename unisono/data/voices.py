@@ -209,7 +209,7 @@ def _kokoro_voices() -> list[Voice]:
 @functools.lru_cache(maxsize=1)
 def list_voices() -> tuple[Voice, ...]:
     """All voices; which can be used depends on the programs and packages installed."""
-    flite = [voice for name in ("slt", "rms", "awb", "kal") for voice in _variants(name, "flite", "stretch", {"voice": name}, 3)]
+    flite = [voice for name in ("slt", "rms", "awb", "kal") for voice in _variants(name, "flite", "stretch", {"voice": name}, 5)]
     return (*_variants("joe", "piper", "stretch", {}, 7), *_variants("heart", "hibari", "speed", {}, 7), *flite,
             *_espeak_voices(), *_kokoro_voices())
 

@@ -87,7 +87,7 @@ class NetworkProgram:
         device = next(self.model.parameters()).device
         for task in self.val.task_names:
             only = {name: float(name == task) for name in self.val.task_names}
-            loader = Loader(self.val, LoaderConfig(batch_size=self.recipe.loader.batch_size, seed=0, block_ids=20_000,
+            loader = Loader(self.val, LoaderConfig(batch_size=self.recipe.loader.batch_size, seed=0, block_ids=20_000, chained_share=0.0,
                                                    row_length=self.recipe.loader.row_length), only)
             losses = [self._losses({key: value.to(device) for key, value in loader.batch(step).items()})[0] for step in range(4)]
             numbers[task] = torch.cat(losses).mean().item()

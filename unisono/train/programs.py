@@ -20,7 +20,7 @@ from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
 from unisono.core.record import write_record
 from unisono.data.codebank import CodeBank, encode_waves
-from unisono.data.corpus import ALL_ANSWERS, build_codec_speech, build_reply_speech, build_world_speech
+from unisono.data.corpus import MAIN_VOICE, build_codec_speech, build_reply_speech, build_world_speech
 from unisono.data.prepare import REPLY_VOICES, Counts, prepare
 from unisono.data.samples import load_stories
 from unisono.data.shard import Shard
@@ -50,8 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
         build_codec_speech(arguments.shared, arguments.home / "speech" / "codec", arguments.workers, arguments.scale)
     elif arguments.what == "world":
         speech, workers, scale = arguments.home / "speech", arguments.workers, arguments.scale
-        build_reply_speech(arguments.shared, speech / ALL_ANSWERS[0], workers, scale)
-        build_world_speech(*spoken_texts(1, max(1, int(60000 * scale))), speech / "world", workers, scale)
+        build_reply_speech(arguments.shared, speech / MAIN_VOICE, workers, scale)
+        build_world_speech(*spoken_texts(1, max(1, int(150000 * scale))), speech / "world", workers, scale)
     else:
         network_data(arguments.home, arguments.shared, arguments.size, arguments.scale)
     return 0
@@ -114,7 +114,7 @@ def _trained(arguments: argparse.Namespace) -> Outcome:
     loop = replace(recipe.loop, time_limit_s=arguments.minutes * 60) if arguments.minutes else recipe.loop
     outcome = run_loop(program, loop, folder)
     if arguments.what == "network":
-        publish(folder / "network", arguments.home / "networks" / arguments.size, arguments.home / "networks" / name, recipe.loader.row_length)
+        publish(folder / "network", arguments.home / "networks" / arguments.size, arguments.home / "networks" / name, recipe.loader.reach)
     if outcome.finished:
         write_record(f"train-{arguments.what}", {**outcome.numbers, "steps": outcome.step, "wall_s": outcome.wall_s},
                      config=to_json(recipe), seeds=[loop.seed], folder=folder)
