@@ -13,7 +13,7 @@ from unisono.train.loop import LoopConfig, run
 from unisono.train.network import NetworkProgram, NetworkRecipe
 
 RECIPE = NetworkRecipe(size="tiny", compile=False, task_weights={},
-                       loader=LoaderConfig(batch_size=2, row_length=64, block_ids=400),
+                       loader=LoaderConfig(batch_size=2, row_length=64, block_ids=400, chained_share=0.0),
                        loop=LoopConfig(num_steps=60, learning_rate=1e-2, warmup_steps=5, validate_every=60, device="cpu",
                                        bf16=False, muon=True))
 

@@ -4,7 +4,7 @@ Only positions that are learned reach the softmax, which at this size is a third
 
 Shapes: B rows, T ids per row, L learned positions.
 """
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -50,10 +50,11 @@ class NetworkProgram:
         if unknown:
             raise UserError(f"no task {min(unknown)!r} in the shards; choose from {', '.join(train.task_names)}")
         weights = {task: 0.0 for task in train.task_names if recipe.tasks and task not in recipe.tasks}
-        self.loader = Loader(train, recipe.loader, {**recipe.task_weights, **weights})
         self.val = val
         vocab_size, self.text_end = train.manifest["vocab_size"], train.manifest["text_end"]
         self.model = (load_pretrained(recipe.start_from) if recipe.start_from else Qwen3(preset(recipe.size, vocab_size)))
+        reach = min(recipe.loader.reach, self.model.config.max_position_embeddings)
+        self.loader = Loader(train, replace(recipe.loader, reach=reach), {**recipe.task_weights, **weights})
         self.forward = torch.compile(self.model, dynamic=False) if recipe.compile else self.model
         self.cross_entropy = torch.compile(self._cross_entropy, dynamic=True) if recipe.compile else self._cross_entropy
         self.players: dict[str, tuple[nn.Module, object]] = {"network": (self.model, self.loss)}
