@@ -88,7 +88,8 @@ def talks(n: Numbers) -> list[Row]:
 
 
 def talks_in_writing(n: Numbers) -> list[Row]:
-    return [("answers typed questions, right to the word", many(n, {"talk": ""}, share).strip(), "")]
+    names = {"talk": "asked first", "talk_later": "after four others", "talk_instructed": "with instructions"}
+    return [("answers typed questions, right to the word", many(n, names, share), "")]
 
 
 def reads(n: Numbers) -> list[Row]:
