@@ -68,3 +68,17 @@ def test_impossible_settings_are_refused(settings: dict) -> None:
         Sampling(**settings)
     with pytest.raises(UserError, match="not for smell"):
         Sampler({"smell": Sampling()})
+
+
+@pytest.mark.parametrize("spread", [0.1, 3.0])
+def test_cutting_thousands_of_ids_is_the_same_as_sorting_them_all(spread: float) -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(50):
+        logits = (spread * rng.normal(size=4000)).astype(np.float32)
+        share, uniform = rng.uniform(0.05, 1), rng.random()
+        weights = probabilities(logits)
+        descending = np.argsort(-weights, kind="stable")
+        kept = descending[:int(np.searchsorted(np.cumsum(weights[descending]), share)) + 1]
+        total = np.cumsum(weights[kept])
+        expected = kept[np.searchsorted(total, uniform * total[-1], side="right")]
+        assert choose(logits, Sampling(top_p=share), uniform) == expected

@@ -127,7 +127,8 @@ def chat_speed(n: Numbers) -> list[Row]:
 
 def voice_turns(n: Numbers) -> list[Row]:
     def turns(one: Numbers) -> str:
-        return f"median {one['p50_ms']:.0f}, mean {one['mean_ms']:.0f} ± {one['stderr_ms']:.0f}, 95 % within {one['p95_ms']:.0f} ms (n = {one['n']}, cut in on {one['cut_in_share']:.0%})"
+        right = f", {share(one['right'])} answered right" if "right" in one else ""
+        return f"median {one['p50_ms']:.0f}, mean {one['mean_ms']:.0f} ± {one['stderr_ms']:.0f}, 95 % within {one['p95_ms']:.0f} ms (n = {one['n']}, cut in on {one['cut_in_share']:.0%}{right})"
     rows = [("a spoken turn, speech ends → sound begins, semantic_vad", turns(n["semantic_vad"]), "200, 232, 400 ms; 2 %"),
             ("four people at once", turns(n["four_people"]), "600 ms")]
     rows += [(f"server_vad with {n['server_vad']['silence_duration_ms']} ms of silence", turns(n["server_vad"]), "+ 90 ms")]

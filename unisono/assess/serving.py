@@ -16,18 +16,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from unisono.assess.judge import comparable
 from unisono.assess.peers import greedy, load_peer, peer_generate, with_threads
 from unisono.assess.timing import Effort, Measured, best, ratio, summary, take_turns
 from unisono.assess.voice import RATE, Heard, line
 from unisono.core.errors import UserError
 from unisono.core.home import default_weights
+from unisono.core.record import mean_stderr
 from unisono.data.world import MAKERS
 from unisono.engine.load import load_engine
 from unisono.tokenizer import OmniTokenizer
@@ -87,8 +89,15 @@ def streams(port: int, number: int, count: int, end: int) -> float:
     return made / (time.perf_counter() - began)
 
 
-def questions(count: int) -> list[NDArray[np.float32]]:
-    """Spoken questions of the test split at 24 kHz, by voices that asked none in training where there are any."""
+class Question(NamedTuple):
+    """What is asked aloud, (N,) at 24 kHz, and the answer."""
+
+    pcm: NDArray[np.float32]
+    answer: str
+
+
+def questions(count: int) -> list[Question]:
+    """Of the test split, by voices that asked none in training where there are any."""
     from unisono.data.splits import split_of
     from unisono.data.voices import speak
     rng, found = random.Random("bench serve"), []
@@ -96,35 +105,36 @@ def questions(count: int) -> list[NDArray[np.float32]]:
         raw = MAKERS["talk"](rng)
         if split_of(raw.key) == "test":
             pcm = speak(raw.exchanges[0].question.text, rng.choice(("heart", "espeak21", "espeak25", "espeak30")))
-            found.append(soxr.resample(pcm, 16000, RATE).astype(np.float32))
+            found.append(Question(soxr.resample(pcm, 16000, RATE).astype(np.float32), raw.exchanges[0].answer.text))
     return found
 
 
 # ---- voice ----
 
-async def talk(port: int, asked: list[NDArray[np.float32]], detection: dict[str, Any], pause_s: float = 0.4) -> list[Heard]:
+async def talk(port: int, asked: list[Question], detection: dict[str, Any], pause_s: float = 0.4) -> list[Heard]:
     """One person asks one question after the other."""
     heard = []
     async with line(port, {"audio": {"input": {"turn_detection": detection}}}) as session:
-        for pcm in asked:
+        for question in asked:
             await asyncio.sleep(pause_s)
-            heard.append(await session.turn(pcm))
+            heard.append(await session.turn(question.pcm))
+            heard[-1].right = comparable(heard[-1].transcript) == comparable(question.answer)
     return heard
 
 
-async def crowd(port: int, asked: list[NDArray[np.float32]], people: int) -> list[Heard]:
+async def crowd(port: int, asked: list[Question], people: int) -> list[Heard]:
     """Several people at once."""
     parts = await asyncio.gather(*(talk(port, asked[number::people], {"type": "semantic_vad"}, 0.4 + 0.3 * number)
                                    for number in range(people)))
     return [heard for part in parts for heard in part]
 
 
-async def interruptions(port: int, asked: list[NDArray[np.float32]]) -> list[float]:
+async def interruptions(port: int, asked: list[Question]) -> list[float]:
     """Seconds until an interrupted answer falls silent."""
     found = []
     async with line(port, {"audio": {"input": {"turn_detection": {"type": "semantic_vad"}}}}) as session:
-        for number, pcm in enumerate(asked):
-            taken = await session.interrupt(asked[(number + 1) % len(asked)], pcm)
+        for number, question in enumerate(asked):
+            taken = await session.interrupt(asked[(number + 1) % len(asked)].pcm, question.pcm)
             if taken is not None:
                 found.append(taken)
             await asyncio.sleep(3)
@@ -141,7 +151,7 @@ def turns(heard: list[Heard]) -> dict[str, Any]:
     return {"p50_ms": float(np.percentile(latencies, 50)), "mean_ms": float(np.mean(latencies)), "p95_ms": float(np.percentile(latencies, 95)),
             "best_ms": min(latencies), "stderr_ms": float(np.std(latencies) / len(latencies) ** 0.5), "n": len(heard), "answered": len(latencies),
             "cut_in_share": float(np.mean([one.cut_in for one in heard])), "detect_ms": summary(stopped) if stopped else None,
-            "first_delta_ms": summary(first), "longest_gap_ms": 1000 * max(one.gap_s for one in heard)}
+            "right": mean_stderr([float(one.right) for one in heard]), "first_delta_ms": summary(first), "longest_gap_ms": 1000 * max(one.gap_s for one in heard)}
 
 
 def steps(log: Path, num_turns: int) -> dict[str, Any]:
@@ -237,7 +247,7 @@ def report(numbers: dict[str, Any], effort: Effort) -> Measured:
     for name in ("semantic_vad", "server_vad", "four_people"):
         found = numbers[name]
         measured.row(f"{name}: speech ends -> sound", found["p50_ms"], "ms",
-                     f"mean {found['mean_ms']:.0f}, p95 {found['p95_ms']:.0f}, cut in on {found['cut_in_share']:.0%}, {found['answered']} of {found['n']}")
+                     f"mean {found['mean_ms']:.0f}, p95 {found['p95_ms']:.0f}, cut in on {found['cut_in_share']:.0%}, {found['answered']} of {found['n']} answered, {found['right']['mean']:.0%} right")
     for step, value in numbers["steps_ms"].items():
         measured.row(f"  of a turn: until {step}", value, "ms")
     measured.row("  floor: a frame, ten ids, four codes, one decoding", numbers["floor_ms"], "ms")

@@ -15,9 +15,8 @@ from typing import Any
 
 import httpx
 import numpy as np
-from numpy.typing import NDArray
 
-from unisono.assess.serving import questions, resident_mb, served
+from unisono.assess.serving import Question, questions, resident_mb, served
 from unisono.assess.timing import Effort, Measured, summary
 from unisono.assess.voice import line
 from unisono.core.home import default_weights
@@ -32,7 +31,7 @@ Post = Callable[..., Awaitable[Any]]
 class Crowd:
     """Everybody who calls; `failures` counts what went wrong, by kind."""
 
-    def __init__(self, port: int, asked: list[NDArray[np.float32]], end: float) -> None:
+    def __init__(self, port: int, asked: list[Question], end: float) -> None:
         self.port, self.asked, self.end, self.began = port, asked, end, time.monotonic()
         self.done, self.failures = Counter[str](), Counter[str]()
         self.latencies: list[tuple[float, float]] = []      # of the long conversation: minute, seconds
@@ -86,14 +85,14 @@ class Crowd:
     async def short_call(self) -> None:
         """A call with one question, hung up while it is answered."""
         async with line(self.port, {"audio": {"input": {"turn_detection": {"type": "semantic_vad"}}}}) as session:
-            session.say(random.choice(self.asked))
+            session.say(random.choice(self.asked).pcm)
             await asyncio.sleep(2.5)
 
     async def long_conversation(self) -> None:
         """One session from the beginning to the end."""
         async with line(self.port, {"audio": {"input": {"turn_detection": {"type": "semantic_vad"}}}}) as session:
             while time.monotonic() < self.end:
-                heard = await session.turn(random.choice(self.asked))
+                heard = await session.turn(random.choice(self.asked).pcm)
                 minute = (time.monotonic() - self.began) / 60
                 if heard.latency_s is not None:
                     self.latencies.append((minute, heard.latency_s))

@@ -34,6 +34,7 @@ class Heard:
     gap_s: float = 0.0                      # longest silence of a loudspeaker that ran dry
     pcm: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     transcript: str = ""
+    right: bool = False                     # the transcript is the answer to the word
     error: str = ""
 
 
