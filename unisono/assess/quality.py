@@ -38,7 +38,7 @@ from unisono.tokenizer import fit
 Numbers = dict[str, object]
 WRITE_DOWN = "Write down what you hear."
 INSTRUCTIONS = "You are a helpful assistant. Answer in one short sentence."
-NUM_BEFORE = 4          # questions, answered by the network itself
+NUM_BEFORE = (4, 40)    # questions, answered by the network itself: about 100 and 900 ids
 LONGEST = 8 * 16000     # samples of one item; what has no text is cut there
 
 
@@ -189,16 +189,18 @@ def sees(bench: Bench) -> Numbers:
 
 
 def talks_in_writing(bench: Bench) -> Numbers:
-    """Whole answers that are right to the word, to test questions that need no eyes: asked first, asked after four others, and
-    asked of somebody with instructions."""
-    return {"talk": _answers(bench, 0, ""), "talk_later": _answers(bench, NUM_BEFORE, ""), "talk_instructed": _answers(bench, 0, INSTRUCTIONS)}
+    """Whole answers that are right to the word, to test questions that need no eyes: asked first, asked after others in the same
+    conversation, and asked of somebody with instructions."""
+    later = {f"talk_after_{count}": _answers(bench, count, "") for count in NUM_BEFORE}
+    return {"talk": _answers(bench, 0, ""), **later, "talk_instructed": _answers(bench, 0, INSTRUCTIONS)}
 
 
 def _answers(bench: Bench, num_before: int, instructions: str) -> Numbers:
     raws, rng, right = bench.world("talk"), random.Random("before"), []
     for raw in track(raws, f"talk after {num_before}"):
         with bench.omni.conversation(instructions=instructions, seed=0) as conversation:
-            for other in rng.sample(raws, num_before):
+            others = [other for other in raws if other.key != raw.key]
+            for other in rng.sample(others, min(num_before, len(others))):
                 conversation.reply(other.exchanges[0].question.text)
             right.append(_same(conversation.reply(raw.exchanges[0].question.text).text, raw.exchanges[0].answer.text))
     return mean_stderr(right)

@@ -16,6 +16,7 @@ import soxr
 
 from unisono.core.errors import UserError
 from unisono.data.splits import split_of
+from unisono.data.zst import unpack
 
 SAMPLE_RATE = 16000
 PEAK = 0.7
@@ -131,9 +132,4 @@ def _open_archive(path: Path) -> tarfile.TarFile:
         raise UserError(f"expected the archive {path.name} in {path.parent}; name the shared data folder that holds it")
     if path.suffix != ".zst":
         return tarfile.open(path)
-    try:
-        import zstandard
-    except ImportError as error:
-        raise UserError("reading .zst archives needs zstandard; pip install 'unisono[data]'") from error
-    with zstandard.open(path, "rb") as packed:
-        return tarfile.open(fileobj=io.BytesIO(packed.read()))
+    return tarfile.open(fileobj=io.BytesIO(unpack(path)))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from unisono.core.errors import UserError
 from unisono.data.splits import split_of
+from unisono.data.zst import unpack
 
 PIECE = 1500       # characters, at a line's or sentence's end
 
@@ -18,15 +19,8 @@ PIECE = 1500       # characters, at a line's or sentence's end
 def read_lines(path: Path) -> Iterator[dict]:
     """The records of a .jsonl.zst file."""
     try:
-        import zstandard
-    except ImportError as error:
-        raise UserError("reading .zst texts needs zstandard; pip install 'unisono[data]'") from error
-    if not path.exists():
-        raise UserError(f"expected {path.name} in {path.parent}; name the shared data folder that holds text/")
-    try:
-        with zstandard.open(path, "rt", encoding="utf8") as lines:
-            yield from (json.loads(line) for line in lines)
-    except (zstandard.ZstdError, ValueError) as error:
+        yield from (json.loads(line) for line in unpack(path).decode("utf8").split("\n") if line)
+    except ValueError as error:
         raise UserError(f"{path} is damaged ({error}); fetch it again") from None
 
 

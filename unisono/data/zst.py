@@ -1,0 +1,25 @@
+"""Archives packed by zstandard, read whole: one that was cut short is told apart from a short one."""
+from pathlib import Path
+
+from unisono.core.errors import UserError
+
+
+def unpack(path: Path) -> bytes:
+    """The contents of a .zst file. UserError if it is missing, damaged or cut short."""
+    try:
+        import zstandard
+    except ImportError as error:
+        raise UserError("reading .zst archives needs zstandard; pip install 'unisono[data]'") from error
+    if not path.exists():
+        raise UserError(f"expected {path.name} in {path.parent}; name the shared data folder that holds it")
+    packed, pieces = path.read_bytes(), []
+    while packed:
+        frame = zstandard.ZstdDecompressor().decompressobj()
+        try:
+            pieces.append(frame.decompress(packed))
+        except zstandard.ZstdError as error:
+            raise UserError(f"{path} is damaged ({error}); fetch it again") from None
+        if not frame.eof:
+            raise UserError(f"{path} is cut short; fetch it again")
+        packed = frame.unused_data
+    return b"".join(pieces)
