@@ -11,7 +11,7 @@ from PIL import Image
 from rich.console import Console
 
 from unisono import chat
-from unisono.chat import Talker, blocks, parse_line, parse_outputs
+from unisono.chat import Talker, _path_first, blocks, parse_line, parse_outputs
 from unisono.core.errors import UserError
 from unisono.media import Footage, Sound
 from unisono.omni import Omni
@@ -129,3 +129,10 @@ def test_without_a_recorder_the_microphone_is_explained(monkeypatch: pytest.Monk
     monkeypatch.setattr(chat.shutil, "which", lambda name: None)
     with pytest.raises(UserError, match="no recorder found; install alsa-utils"):
         chat.record(1.0)
+
+
+@pytest.mark.parametrize(("line", "found"), [
+    ("a.png", ("a.png", "")), ("a.png what's this?", ("a.png", "what's this?")), ("'my cat.png' who?", ("my cat.png", "who?")),
+    ('"my cat.png"', ("my cat.png", "")), (r"my\ cat.png who?", ("my cat.png", "who?")), ("", ("", ""))])
+def test_a_path_after_a_command_may_have_spaces(line: str, found: tuple[str, str]) -> None:
+    assert _path_first(line) == found

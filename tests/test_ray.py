@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.mark.slow
 def test_two_replicas_answer(tiny_network: Path) -> None:
-    pytest.importorskip("ray.serve")
+    pytest.importorskip("ray.serve", reason="needs pip install 'unisono[ray]'")
     port = free_port()
     script = ("import ray, sys, time; from ray import serve; from unisono.serve.ray_app import app\n"
               "ray.init(num_cpus=3, include_dashboard=False)\n"

@@ -148,6 +148,13 @@ def parse_line(line: str) -> list[Input]:
     return parts + ([line.strip()] if not parts and line.strip() else [" ".join(words)] if words else [])
 
 
+def _path_first(line: str) -> tuple[str, str]:
+    """A path, in quotation marks or with backslashes where it has spaces, and the words behind it."""
+    found = re.match(r"""'([^']+)'|"([^"]+)"|((?:\\.|\S)*)""", line)
+    quoted = found[1] or found[2]
+    return quoted or re.sub(r"\\(.)", r"\1", found[3] or ""), line[found.end():].strip()
+
+
 def _command(talker: Talker, line: str) -> bool:
     """Carries out a /command -> False to leave."""
     name, _, rest = line[1:].partition(" ")
@@ -155,7 +162,7 @@ def _command(talker: Talker, line: str) -> bool:
     if name in ("quit", "exit", "q"):
         return False
     if name in READERS:
-        path, _, question = rest.partition(" ")
+        path, question = _path_first(rest)
         talker.say([READERS[name](path), *([question] if question else [])])
     elif name == "mic":
         talker.say([record(float(rest) if re.fullmatch(r"\d+(\.\d+)?", rest) else 5.0)])

@@ -1,6 +1,6 @@
 """The same server as a Ray Serve application: N replicas behind one address.
 
-    pip install "ray[serve]"
+    pip install "unisono[ray]"
     serve run unisono.serve.ray_app:app replicas=4
 
 Keys come from UNISONO_API_KEYS, the network from UNISONO_MODEL (default: the weights in the package). What a client
