@@ -26,9 +26,8 @@ PREFILL_IDS = 256       # of waiting prompts fed in one step: about as long as 1
 MOST_IDLE = 8           # conversations that are kept for their prefix
 LEAST_SHARED = 8        # ids; a shorter common beginning is not worth a copy
 NUM_PROMPT = 32         # ids of a reply that are told at once: whoever waits for the first word or sound waits for nothing else
-TELL_S = 0.004          # later ones are told together, this long for each running reply after they came: waking the callers' loop
-                        # for each costs as much as the id itself
-MOST_TELL_S = 0.04      # but no longer than this, which nobody sees
+TELL_S = 0.004          # later ones are told together, this long at most after they came: waking the callers' loop for each costs
+                        # as much as the id itself
 END = object()
 
 
@@ -214,7 +213,7 @@ class Scheduler:
         for generation, items in zip(ready, told):
             self.news.setdefault(generation.loop, []).extend((generation.queue, item) for item in items)
         is_awaited = any(generation.reply.num_ids <= NUM_PROMPT or items[-1] is END for generation, items in zip(ready, told))
-        if is_awaited or time.perf_counter() - self.told_at > min(TELL_S * len(ready), MOST_TELL_S):
+        if is_awaited or time.perf_counter() - self.told_at > TELL_S:
             self._tell_all()
 
     def _feed(self, generations: list[Generation]) -> list[Generation]:
