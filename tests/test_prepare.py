@@ -25,6 +25,11 @@ COUNTS = Counts(see=2, draw=2, see_emoji=2, draw_emoji=2, read=2, watch=2, talk=
 
 
 @pytest.fixture(autouse=True)
+def no_instructions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "INSTRUCTED", 0.0)
+
+
+@pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BATCH", 4)
 
@@ -107,6 +112,18 @@ def test_printed_words_are_answered_letter_by_letter(tokenizer: OmniTokenizer) -
     ids, _ = tokenizer.encode([answer])
     (reply,) = tokenizer.decode(ids[1:])
     assert reply.text == "It says says."
+
+
+def test_some_conversations_begin_with_instructions(tokenizer: OmniTokenizer, bank: CodeBank, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "INSTRUCTED", 0.5)
+    coder = Coder(tokenizer, bank, "train", 1)
+    answered = next(item["text"] for item in bank.items if item["voice"] == "heart")
+    raw = Raw("talk", "key", [Exchange(Sentence("Who asks?"), Sentence(answered))])
+    silent = [coder.messages(raw, (False, False)) for _ in range(40)]
+    assert {len(messages) for messages in silent} == {2, 3}
+    assert all(messages[0].text in module.INSTRUCTIONS for messages in silent if len(messages) == 3)
+    spoken = {coder.messages(raw, (False, True))[0].text.partition("\n")[::2] for _ in range(40)}
+    assert {voice for voice, _ in spoken} == {"voice: heart"} and "" in {rest for _, rest in spoken} and len(spoken) > 2
 
 
 def test_what_has_no_sound_stays_written(tokenizer: OmniTokenizer, bank: CodeBank) -> None:

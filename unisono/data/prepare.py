@@ -23,6 +23,15 @@ from unisono.tokens.message import Audio, Codes, Image, Message, Part, Text, Vid
 
 BATCH = 128
 REPLY_VOICES = ("heart", "slt", "joe")
+INSTRUCTED = 0.15       # of the conversations begin with what clients like to tell a network; it says nothing of the answer
+INSTRUCTIONS = (
+    "You are a helpful assistant.", "Be brief.", "Answer politely.", "You are a friendly voice assistant.", "Reply in English.",
+    "You help people who look at pictures.", "Keep your answers short.", "Speak clearly and simply.", "You are an expert tutor.",
+    "You are Unisono, a small network that hears, sees, speaks and draws.", "Answer the user's question.", "Be kind.",
+    "You are a helpful, harmless and honest assistant. If you do not know something, say so.",
+    "You are talking with a child. Use easy words.", "Today is Tuesday. The user is in Paris.", "Do not use lists.",
+    "You are a voice bot on a telephone line. Wait until the caller has finished.", "Always tell the truth.",
+    "Follow the user's wishes carefully and answer in plain sentences.", "You work for a museum and explain pictures to visitors.")
 WRITE_DOWN = ("Write down what you hear.", "Transcribe this.", "What is said here?", "Write what is being said.")
 SAY = ("Say: {}", "Read this aloud: {}", "Please say: {}", "Speak: {}")
 MEANING = ("What does it mean in English?", "Translate this into English.")
@@ -69,7 +78,10 @@ class Coder:
         """`mode`: (asked aloud, answered aloud). Words without a recording stay written."""
         asks, answers = mode
         voice = self._common_voice(raw) if answers else None
-        messages = [Message("system", [Text(f"voice: {voice}")])] if voice else []
+        system = [f"voice: {voice}"] if voice else []
+        if self.rng.random() < INSTRUCTED:
+            system.append(self.rng.choice(INSTRUCTIONS))
+        messages = [Message("system", [Text("\n".join(system))])] if system else []
         for item in raw.exchanges:
             parts: list[Part] = [self._shown(shown) for shown in item.shown]
             parts.append(self._asked(item.question.text) if asks else Text(item.question.text))
