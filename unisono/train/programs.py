@@ -114,7 +114,7 @@ def _trained(arguments: argparse.Namespace) -> Outcome:
     loop = replace(recipe.loop, time_limit_s=arguments.minutes * 60) if arguments.minutes else recipe.loop
     outcome = run_loop(program, loop, folder)
     if arguments.what == "network":
-        publish(folder / "network", arguments.home / "networks" / arguments.size, arguments.home / "networks" / name, recipe.loader.reach)
+        publish(folder / "network", arguments.home / "networks" / arguments.size, arguments.home / "networks" / name, recipe.loader.row_length)
     if outcome.finished:
         write_record(f"train-{arguments.what}", {**outcome.numbers, "steps": outcome.step, "wall_s": outcome.wall_s},
                      config=to_json(recipe), seeds=[loop.seed], folder=folder)
