@@ -69,6 +69,13 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10) -> bool:
 
 # ---- text ----
 
+def test_no_reply_is_longer_than_what_was_trained(client: OpenAI, tiny_server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiny_server.service, "trained_length", 7)
+    for limit in ({"max_tokens": None}, {"max_tokens": 500}):
+        answer = ask(client, **limit)
+        assert answer.usage.completion_tokens == 7 and answer.choices[0].finish_reason == "length"
+
+
 def test_a_reply(client: OpenAI) -> None:
     answer = ask(client)
     choice, usage = answer.choices[0], answer.usage

@@ -58,12 +58,13 @@ class Plan:
     stops: tuple[str, ...] = ()
 
     def wish(self, service: Service, number: int = 0) -> Wish:
-        """For choice `number`: another seed, a grammar of its own."""
+        """For choice `number`: another seed, a grammar of its own. No reply is longer than what the network was trained on in a row:
+        beyond that it does not find an end."""
         seed = None if self.seed is None else (self.seed + number) % 2**63
         sampler = ApiSampler(text_settings(self.temperature, self.top_p), seed, frequency=self.frequency, presence=self.presence,
                              bias=self.bias)
-        return Wish(outputs=self.outputs, voice=self.voice, sampler=sampler, max_ids=self.max_ids, grammar=self._grammar(service),
-                    top_logprobs=self.top_logprobs, sketches=self.sketches, trace=self.trace)
+        return Wish(outputs=self.outputs, voice=self.voice, sampler=sampler, max_ids=min(self.max_ids, service.trained_length),
+                    grammar=self._grammar(service), top_logprobs=self.top_logprobs, sketches=self.sketches, trace=self.trace)
 
     def _grammar(self, service: Service) -> Constrained:
         rules = service.usual_grammar(self.outputs).rules
