@@ -263,7 +263,6 @@ def test_the_network_speaks_and_hears(shipped_server: Running) -> None:
 
 
 @has_weights
-@pytest.mark.xfail(reason="how well it speaks is for records/quality_*; the first weights do not speak clearly", strict=False)
 def test_what_it_speaks_is_what_it_was_given(shipped_server: Running) -> None:
     client, given = OpenAI(base_url=shipped_server.url, api_key="x", max_retries=0), "The opposite of hot is cold."
     sound = read_sound(client.audio.speech.create(model="tts-1", voice="alloy", input=given, response_format="flac").read())

@@ -57,7 +57,6 @@ def test_draws_through_the_command(tmp_path: Path) -> None:
     assert any(thing.colour == "blue" for thing in seen)
 
 
-@pytest.mark.xfail(reason="the first weights do not hear reliably yet: see hears in records/quality_*", strict=False)
 def test_hears_its_own_voice(omni: Omni) -> None:
     said = omni.reply("Say: How many stars are there?", outputs=("text", "audio"), seed=1)
     heard = omni.reply(Sound(said.pcm, omni.sample_rate), "Write down what you hear.").text
@@ -67,6 +66,12 @@ def test_hears_its_own_voice(omni: Omni) -> None:
 def test_the_same_seed_gives_the_same_reply(omni: Omni) -> None:
     first, second = (omni.reply("Draw a green star.", outputs=("text", "image"), seed=3) for _ in range(2))
     assert first.text == second.text and np.array_equal(first.pictures[0], second.pictures[0])
+
+
+def test_a_second_question_is_answered_too(omni: Omni) -> None:
+    with omni.conversation(seed=1) as conversation:
+        assert "five" in conversation.reply("What is two plus three?").text
+        assert "cold" in conversation.reply("What is the opposite of hot?").text
 
 
 def test_several_turns_stay_whole(omni: Omni) -> None:

@@ -104,7 +104,8 @@ def training_program(arguments: argparse.Namespace, effort: Effort, folder: Path
         writer.add(rng.integers(0, vocab_size, length), learn.astype(np.uint8), "random")
     writer.close(text_end=vocab_size)
     shard = Shard(folder / "shard")
-    loader = LoaderConfig(batch_size=effort.batch_size, row_length=effort.row_length, block_ids=50 * effort.row_length)
+    # transformers tells documents apart by their positions, so none may be chained.
+    loader = LoaderConfig(batch_size=effort.batch_size, row_length=effort.row_length, block_ids=50 * effort.row_length, chained_share=0.0)
     return NetworkProgram(NetworkRecipe(start_from=str(named), loader=loader, compile=effort.compile), shard, shard)
 
 
