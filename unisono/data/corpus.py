@@ -18,7 +18,7 @@ import soxr
 
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
-from unisono.core.progress import progress
+from unisono.core.progress import progress, track
 from unisono.data.recordings import SAMPLE_RATE, count_recordings, iter_codec_speech, iter_recordings
 from unisono.data.splits import split_of
 from unisono.data.texts import read_lines
@@ -137,7 +137,7 @@ def perturb_digits(shared_data_folder: Path, folder: Path) -> None:
         return
 
     def items() -> Iterator[Spoken]:
-        for recording in iter_recordings(shared_data_folder, "fsdd", "train"):
+        for recording in track(list(iter_recordings(shared_data_folder, "fsdd", "train")), "digits at other speeds"):
             for factor in DIGIT_SPEEDS:
                 pcm = soxr.resample(recording.pcm, SAMPLE_RATE * factor, SAMPLE_RATE)
                 yield Spoken(to_int16(pcm), {"text": recording.facts.text, "voice": f"{recording.facts.voice}*{factor}", "split": "train",

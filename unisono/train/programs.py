@@ -132,10 +132,8 @@ def publish(trained: Path, made_with: Path, target: Path, trained_length: int) -
     if target != made_with:
         shutil.copytree(made_with, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("model*.safetensors", "config.json"))
     vocab = Vocabulary.load(target / "vocabulary.json")
-    network = load_pretrained(trained, vocab_size=vocab.size)
-    extras = {"eos_token_id": vocab.id("<|end|>"), "pad_token_id": vocab.id("<|pad|>"),
-              "trained_length": min(trained_length, network.config.max_position_embeddings)}
-    save_pretrained(network, target, extras, dtype=torch.float16)
+    extras = {"eos_token_id": vocab.id("<|end|>"), "pad_token_id": vocab.id("<|pad|>"), "trained_length": trained_length}
+    save_pretrained(load_pretrained(trained, vocab_size=vocab.size), target, extras, dtype=torch.float16)
 
 
 def _audio_codec(arguments: argparse.Namespace) -> tuple[AudioCodecProgram, AudioCodecRecipe]:
