@@ -21,12 +21,13 @@ from unisono.serve.live_input import Ear, Segment
 from unisono.serve.live_items import RATE, Item
 from unisono.serve.live_reply import Response
 from unisono.serve.metrics import IDS, SESSIONS
+from unisono.serve.pcm import to_s16
 from unisono.serve.protocol import new_id
 from unisono.serve.service import Service, Usage
 
 log = logging.getLogger("unisono.serve")
 MOST_ITEMS, MOST_SPARE = 2000, 8
-MOST_KEPT = 600 * RATE      # samples of people's sound that can be retrieved; older sound goes
+MOST_KEPT = 600 * RATE * 2  # bytes of people's sound that can be retrieved; older sound goes
 ROOM_S = 60.0               # window of the limits
 
 
@@ -163,9 +164,9 @@ class Live:
         self.emit("conversation.item.added", previous_item_id=self.before(item), item=item.shown())
         kept = 0
         for old in reversed(self.items):
-            kept += len(old.pcm) if old.pcm is not None else 0
+            kept += len(old.sound or b"")
             if kept > MOST_KEPT:
-                old.pcm = None
+                old.sound = None
 
     def done(self, item: Item) -> None:
         """Tells that an item is whole."""
@@ -245,7 +246,7 @@ class Live:
         vocab = self.service.vocab
         body = [vocab.id("<|begin_audio|>"), *as_ids(segment.codes, vocab), vocab.id("<|end_audio|>")]
         item = Item(segment.item_id, "message", "user", content=[{"type": "input_audio", "transcript": None}], body=body,
-                    codes=np.array(segment.codes, np.int64), pcm=pcm)
+                    codes=np.array(segment.codes, np.int64), sound=to_s16(pcm))
         self.emit("input_audio_buffer.committed", item_id=item.id, previous_item_id=self.items[-1].id if self.items else None)
         self.add(item)
         self.done(item)

@@ -11,6 +11,7 @@ from unisono.serve import hear
 from unisono.serve.errors import as_api_error
 from unisono.serve.forms import add
 from unisono.serve.live_items import RATE, Item
+from unisono.serve.pcm import from_s16
 from unisono.serve.service import SAMPLING, Service, Turn, Usage, Wish, Words
 from unisono.tokens.message import Audio, Message, Text
 
@@ -42,8 +43,8 @@ class Transcript:
     async def _turns(self) -> AsyncIterator[Turn]:
         codes = self.item.codes
         assert codes is not None
-        if len(codes) > LONGEST and self.item.pcm is not None:
-            for segment in hear.segments(Sound(self.item.pcm, RATE)):
+        if len(codes) > LONGEST and self.item.sound is not None:
+            for segment in hear.segments(Sound(from_s16(self.item.sound), RATE)):
                 yield await hear.begin(self.service, segment, WRITE_DOWN[0], 0.0)
         elif len(codes):
             wish = Wish(max_ids=hear.LEAST_IDS + hear.IDS_A_SECOND * len(codes) // 50, sampler=Sampler(SAMPLING),

@@ -53,7 +53,7 @@ class Item:
     call: dict[str, str] = field(default_factory=dict)              # name, call_id, arguments; call_id, output
     body: list[int] = field(default_factory=list)
     codes: Codes | None = None          # of what the person said
-    pcm: NDArray[np.float32] | None = None
+    sound: bytes | None = None          # the same, 16 kHz and 16 bit, as long as it is kept
     group: str | None = None            # the reply that made it
     said: list[int] | None = None       # a spoken reply's whole body; `body` is what was heard of it
     frames: int = 0                     # of its voice, all of it
@@ -66,10 +66,10 @@ class Item:
         if self.kind != "message":
             return {**head, **self.call}
         content = [dict(part) for part in self.content]
-        if audio and self.pcm is not None:
+        if audio and self.sound is not None:
             for part in content:
                 if part["type"] == "input_audio":
-                    part["audio"] = encoded(to_wire(PromptResampler(RATE, rate_of(audio)).push(self.pcm, last=True), audio))
+                    part["audio"] = encoded(to_wire(PromptResampler(RATE, rate_of(audio)).push(from_s16(self.sound), last=True), audio))
         return {**head, "role": self.role, "content": content}
 
     @property
@@ -239,7 +239,7 @@ class ItemReader:
             raise ApiError(f"{param}.audio is longer than ten minutes.", 400, f"{param}.audio")
         coded = await self.service.code(Sound(pcm, RATE))
         assert isinstance(coded, Audio)
-        item.codes, item.pcm = coded.codes, pcm
+        item.codes, item.sound = coded.codes, to_s16(pcm)
         transcript = part.get("transcript")
         return coded, {"type": kind, "transcript": transcript if isinstance(transcript, str) else None}
 
