@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from unisono.data import corpus
-from unisono.data.corpus import Spoken, Utterance, build_corpus, perturb_digits, plan_unheard, plan_world, shard_folders, write_waves
-from unisono.data.recordings import Facts, Recording
+from unisono.data.corpus import (Spoken, Utterance, askers, build_corpus, perturb_digits, plan_unheard, plan_world, shard_folders, speak_digits,
+                                   write_waves)
+from unisono.data.recordings import DIGITS, Facts, Recording
 from unisono.data.waves import Waves
 
 needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="needs the program espeak-ng")
@@ -46,6 +47,20 @@ def test_digits_are_said_at_other_speeds(tmp_path: Path, monkeypatch: pytest.Mon
     items = Waves([tmp_path / "digits"], "train").items
     assert [item["length"] for item in items] == pytest.approx([8000 / factor for factor in corpus.DIGIT_SPEEDS], abs=2)
     assert {item["text"] for item in items} == {"seven"} and len({item["voice"] for item in items}) == len(items)
+
+
+def test_digits_are_said_by_those_who_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tone = np.sin(np.arange(8000) * 2 * np.pi * 6000 / 16000).astype(np.float32)      # nothing of it passes a telephone
+    monkeypatch.setattr(corpus, "speak", lambda text, voice: tone)
+    monkeypatch.setattr(corpus, "phonemes", lambda texts: [["s"] for _ in texts])
+    speak_digits(tmp_path / "digits", scale=2 / len(askers()))
+    waves = Waves([tmp_path / "digits"], "train")
+    assert len(waves) == 2 * len(DIGITS) * len(corpus.DIGIT_PACES) * 2 and {item["text"] for item in waves.items} == set(DIGITS)
+    plain, telephone = (float(np.abs(waves.pcm(number)).mean()) for number in (0, 1))
+    assert telephone < 0.1 * plain and telephone > 0
+    written = (tmp_path / "digits" / "pcm.i16").stat().st_mtime_ns
+    speak_digits(tmp_path / "digits")
+    assert (tmp_path / "digits" / "pcm.i16").stat().st_mtime_ns == written
 
 
 def test_frequent_questions_get_more_voices_and_some_answers_every_reply_voice() -> None:

@@ -21,7 +21,7 @@ from unisono.data.world import MAKERS
 from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.message import Audio, Image, Message, Text, Video
 
-COUNTS = Counts(see=2, draw=2, see_emoji=2, draw_emoji=2, read=2, watch=2, talk=2)
+COUNTS = Counts(see=2, draw=2, see_emoji=2, draw_emoji=2, read=2, letters=2, watch=2, talk=2)
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +71,7 @@ def test_a_crumb_of_everything(tokenizer: OmniTokenizer, bank: CodeBank, tmp_pat
     assert all(numbers[task] == 2 for task in MAKERS)
     assert numbers["hear_words"] == 2 and numbers["hear_sounds"] == 1 and numbers["stories"] == numbers["books"] == 1
     assert numbers["hear"] + 1 == len([item for item in bank.items if item["split"] == "train" and item["text"]])
-    assert numbers["speak"] == len([item for item in bank.items if item["voice"] == "heart"])
+    assert numbers["speak_open"] == len([item for item in bank.items if item["voice"] == "heart"])
     vocab = tokenizer.vocab
     for number in range(len(shard.ends)):
         ids, learn = shard.document(number)
@@ -114,6 +114,15 @@ def test_printed_words_are_answered_letter_by_letter(tokenizer: OmniTokenizer) -
     assert reply.text == "It says says."
 
 
+def test_a_picture_is_asked_about_at_length_in_writing_and_briefly_aloud(tokenizer: OmniTokenizer, bank: CodeBank) -> None:
+    answered = next(item["text"] for item in bank.items if item["voice"] == "heart")
+    raw = Raw("see", "key", [Exchange(Sentence(f"Number {n}?"), Sentence(answered)) for n in range(5)])
+    coder = Coder(tokenizer, bank, "train", 1)
+    questions = {mode: [m.text for m in coder.messages(raw, mode) if m.role == "user"] for mode in ((False, False), (True, False), (False, True))}
+    assert questions[False, False] == [f"Number {n}?" for n in range(5)]
+    assert questions[True, False] == questions[False, True] == ["Number 0?", "Number 1?"]
+
+
 def test_some_conversations_begin_with_instructions(tokenizer: OmniTokenizer, bank: CodeBank, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "INSTRUCTED", 0.5)
     coder = Coder(tokenizer, bank, "train", 1)
@@ -140,7 +149,8 @@ def test_every_conversation_keeps_to_its_split(tokenizer: OmniTokenizer, bank: C
         asked = [messages[0].text for messages in world_conversations("talk", 5, split, coder, seed=3)]
         assert len(asked) == 5 and {split_of(text) for text in asked} == {split}
     assert not list(hear_conversations(bank, "val", random.Random(0)))
-    (messages,) = speak_conversations(bank, "test", random.Random(0))
+    ((task, messages),) = speak_conversations(bank, "test", random.Random(0))
+    assert task == "speak_open"
     assert messages[0].text == "voice: joe" and "seven" in messages[1].text and messages[2].text == "seven"
 
 

@@ -19,13 +19,14 @@ import soxr
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
 from unisono.core.progress import progress, track
-from unisono.data.recordings import SAMPLE_RATE, count_recordings, iter_codec_speech, iter_recordings
+from unisono.data.recordings import DIGITS, SAMPLE_RATE, count_recordings, iter_codec_speech, iter_recordings
 from unisono.data.splits import split_of
 from unisono.data.texts import read_lines
 from unisono.data.voices import find_voice, list_voices, phonemes, speak
 
 SHARD_SIZE = 500
 DIGIT_SPEEDS = (0.8, 0.88, 1.12, 1.22)      # beyond them a voice no longer sounds like a person's
+DIGIT_PACES = (0.88, 1.0, 1.14)
 MAIN_VOICE = "heart"             # says every answer
 OTHER_VOICES = ("slt", "joe")    # say the same third of the most frequent answers
 ENGINES_BY_SPEED = ("espeak", "hibari", "flite", "piper", "kokoro")    # so that a build is useful long before its end
@@ -146,6 +147,32 @@ def perturb_digits(shared_data_folder: Path, folder: Path) -> None:
     write_waves(Path(folder), items())
 
 
+def speak_digits(folder: Path, scale: float = 1.0) -> None:
+    """Every digit by the voices that ask, at three paces, plain and as over a noisy telephone, which is how the people were
+    recorded. A whole folder is left alone. `scale`: share of the voices."""
+    if (Path(folder) / "index.jsonl").exists():
+        return
+    voices, rng = askers(), np.random.default_rng(1)
+
+    def items() -> Iterator[Spoken]:
+        for voice in track(voices[:max(1, round(len(voices) * scale))], "digits by many voices"):
+            for digit in DIGITS:
+                pcm, (symbols,) = speak(digit, voice), phonemes([digit])
+                for pace in DIGIT_PACES:
+                    said = soxr.resample(pcm, SAMPLE_RATE * pace, SAMPLE_RATE)
+                    for heard in (said, _telephone(said, rng)):
+                        yield Spoken(to_int16(heard), {"text": digit, "voice": f"{voice}*{pace}", "split": "train",
+                                                       "source": "digits", "phonemes": symbols})
+
+    write_waves(Path(folder), items())
+
+
+def _telephone(pcm: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(N,) -> (M,), about as long: nothing above 4 kHz, and hiss 30 to 50 dB below the peak."""
+    narrow = soxr.resample(soxr.resample(pcm, SAMPLE_RATE, SAMPLE_RATE // 2), SAMPLE_RATE // 2, SAMPLE_RATE)
+    return narrow + rng.normal(0, 10 ** rng.uniform(-2.5, -1.5), len(narrow)).astype(np.float32)
+
+
 def to_int16(pcm: np.ndarray) -> np.ndarray:
     """(N,) float in [-1, 1] -> (N,) int16."""
     return (np.clip(pcm, -1, 1) * 32767).astype("<i2")
@@ -158,6 +185,12 @@ def _read_index(folder: Path) -> list[dict]:
 
 # ---- what is spoken by whom ----
 
+def askers() -> list[str]:
+    """The voices that ask in training."""
+    voices = list_voices()
+    return [voice.name for engine, count in ASKERS.items() for voice in [v for v in voices if v.engine == engine][:count]]
+
+
 def plan_world(questions: dict[str, int], answers: dict[str, int], question_h: float = 14.0, answer_h: float = 8.0,
                seed: int = 1) -> list[tuple[str, list[Utterance]]]:
     """(role, utterances) in the order in which they are best spoken; the counts say how often each sentence is met.
@@ -167,10 +200,9 @@ def plan_world(questions: dict[str, int], answers: dict[str, int], question_h: f
     .31, validation .62 nats a code, 2026-11-21).
     """
     rng = random.Random(seed)
-    voices = list_voices()
-    askers = [voice.name for engine, count in ASKERS.items() for voice in [v for v in voices if v.engine == engine][:count]]
+    voices, names = list_voices(), askers()
     asked = [Utterance(text, name) for text in _most_frequent(questions, question_h, _num_askers)
-             for name in rng.sample(askers, min(len(askers), _num_askers(questions[text])))]
+             for name in rng.sample(names, min(len(names), _num_askers(questions[text])))]
     answered = _most_frequent(answers, answer_h, lambda count: 1)
     some = [text for text in _most_frequent(answers, answer_h * 3 / 8, lambda count: 1) if crc32(text.encode()) // 100 % 3 == 0]
     plan = [("answer", [Utterance(text, MAIN_VOICE) for text in answered]), ("question", asked)]
@@ -258,10 +290,11 @@ def build_codec_speech(shared_data_folder: Path, folder: Path, workers: int = 1,
     folder = Path(folder)
     copy_recordings(shared_data_folder, folder / "recordings")
     perturb_digits(shared_data_folder, folder / "digits")
+    speak_digits(folder / "digits-spoken", scale)
     by_engine: dict[str, list[str]] = {}
     for voice in list_voices():
         by_engine.setdefault(voice.engine, []).append(voice.name)
     for engine, hours, count in (("hibari", 6.0, 7), ("flite", 1.5, 20), ("espeak", 3.0, 20), ("piper", 1.0, 7)):
         plan = plan_sentences(shared_data_folder, by_engine[engine][:count], hours * scale)
         build_corpus(plan, folder / engine, workers)
-    return [folder / "recordings", folder / "digits", *(shard for engine in by_engine for shard in shard_folders(folder / engine))]
+    return [folder / "recordings", folder / "digits", folder / "digits-spoken", *(shard for engine in by_engine for shard in shard_folders(folder / engine))]

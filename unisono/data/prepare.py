@@ -14,10 +14,10 @@ import numpy as np
 from unisono.core.progress import progress
 from unisono.data.codebank import CodeBank
 from unisono.data.pictures import resolution
-from unisono.data.raw import Clip, Picture, Raw
+from unisono.data.raw import Clip, Exchange, Picture, Raw
 from unisono.data.shard import ShardWriter
 from unisono.data.splits import split_of
-from unisono.data.world import MAKERS
+from unisono.data.world import MAKERS, MOST_ALOUD
 from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.message import Audio, Codes, Image, Message, Part, Text, Video
 
@@ -45,13 +45,14 @@ SOUND_NAMES = {"dog_bark": "a dog", "rooster": "a rooster", "rain": "rain", "sea
 class Counts:
     """How many conversations of each task of the small world a split gets; recordings and texts are taken whole."""
 
-    see: int = 32000
-    draw: int = 24000
+    see: int = 44000
+    draw: int = 30000
     see_emoji: int = 10000
     draw_emoji: int = 4000
     read: int = 30000
-    watch: int = 9000
-    talk: int = 30000
+    letters: int = 40000
+    watch: int = 14000
+    talk: int = 40000
     scale: float = 1.0
 
     def of(self, task: str) -> int:
@@ -77,12 +78,13 @@ class Coder:
     def messages(self, raw: Raw, mode: tuple[bool, bool]) -> list[Message]:
         """`mode`: (asked aloud, answered aloud). Words without a recording stay written."""
         asks, answers = mode
-        voice = self._common_voice(raw) if answers else None
+        exchanges = raw.exchanges[:MOST_ALOUD] if asks or answers else raw.exchanges
+        voice = self._common_voice(exchanges) if answers else None
         system = [f"voice: {voice}"] if voice else []
         if self.rng.random() < INSTRUCTED:
             system.append(self.rng.choice(INSTRUCTIONS))
         messages = [Message("system", [Text("\n".join(system))])] if system else []
-        for item in raw.exchanges:
+        for item in exchanges:
             parts: list[Part] = [self._shown(shown) for shown in item.shown]
             parts.append(self._asked(item.question.text) if asks else Text(item.question.text))
             reply: list[Part] = [*self._written(item.answer.text, raw)]
@@ -93,17 +95,17 @@ class Coder:
             messages += [Message("user", parts), Message("assistant", reply)]
         return messages
 
-    def _common_voice(self, raw: Raw) -> str | None:
+    def _common_voice(self, exchanges: list[Exchange]) -> str | None:
         """A reply voice that can say every answer of the conversation."""
         voices = [voice for voice in REPLY_VOICES
-                  if all(self.bank.find(item.answer.text, self.rng, self.splits, voice) is not None for item in raw.exchanges)]
+                  if all(self.bank.find(item.answer.text, self.rng, self.splits, voice) is not None for item in exchanges)]
         return self.rng.choice(voices) if voices else None
 
     @staticmethod
     def _written(text: str, raw: Raw) -> list[Text]:
         """What is read off a picture is spelled, letter by letter: the piece of a whole word that was never seen in print says
         nothing of its letters (10 % of unseen words were read right, 2026-11-21)."""
-        if raw.task != "read":
+        if raw.task not in ("read", "letters"):
             return [Text(text)]
         before, word, after = text.rpartition(raw.truth["word"])
         return [Text(piece) for piece in (before, *word, after)]
@@ -120,7 +122,8 @@ class Coder:
 
 MODES = {"talk": [(0, 0), (1, 0), (0, 1), (1, 1), (1, 1)], "see": [(0, 0), (0, 0), (1, 0), (1, 1)],
          "watch": [(0, 0), (0, 0), (1, 0), (1, 1)], "draw": [(0, 0), (0, 0), (1, 0), (1, 1)],
-         "see_emoji": [(0, 0), (1, 0), (1, 1)], "draw_emoji": [(0, 0), (1, 0), (1, 1)], "read": [(0, 0), (0, 0), (1, 0)]}
+         "see_emoji": [(0, 0), (1, 0), (1, 1)], "draw_emoji": [(0, 0), (1, 0), (1, 1)], "read": [(0, 0), (0, 0), (1, 0)],
+         "letters": [(0, 0), (0, 0), (1, 0)]}
 
 
 def world_conversations(task: str, count: int, split: str, coder: Coder, seed: int) -> Iterator[list[Message]]:
@@ -143,7 +146,7 @@ def hear_conversations(bank: CodeBank, split: str, rng: random.Random) -> Iterat
             continue
         heard = Audio(bank.codes_of(number))
         if item.get("text"):
-            task = "hear_words" if item["source"] in ("arabic_commands", "wake_words", "fsdd") else "hear"
+            task = "hear_words" if item["source"] in ("arabic_commands", "wake_words", "fsdd", "digits") else "hear"
             yield task, [Message("user", [heard, Text(rng.choice(WRITE_DOWN))]), Message("assistant", [Text(item["text"])])]
         if item.get("meaning"):
             yield "hear_words", [Message("user", [heard, Text(rng.choice(MEANING))]), Message("assistant", [Text(item["meaning"])])]
@@ -152,11 +155,12 @@ def hear_conversations(bank: CodeBank, split: str, rng: random.Random) -> Iterat
             yield "hear_sounds", [Message("user", [heard, Text(rng.choice(SOUND))]), Message("assistant", [Text(answer)])]
 
 
-def speak_conversations(bank: CodeBank, split: str, rng: random.Random) -> Iterator[list[Message]]:
-    """Every item of a reply voice: asked to say these words, it writes and speaks them."""
+def speak_conversations(bank: CodeBank, split: str, rng: random.Random) -> Iterator[tuple[str, list[Message]]]:
+    """Every item of a reply voice: asked to say these words, it writes and speaks them. Words of the small world, or any."""
     for number, item in enumerate(bank.items):
         if item["split"] == split and item["voice"] in REPLY_VOICES and item.get("text"):
-            yield [Message("system", [Text(f"voice: {item['voice']}")]),
+            yield "speak" if item.get("role") else "speak_open", [
+                   Message("system", [Text(f"voice: {item['voice']}")]),
                    Message("user", [Text(rng.choice(SAY).format(item["text"]))]),
                    Message("assistant", [Text(item["text"]), Audio(bank.codes_of(number))])]
 
@@ -180,8 +184,8 @@ def prepare(tokenizer: OmniTokenizer, bank: CodeBank, texts: Callable[[str], Ite
                 bar.update(line, advance=1)
         for task, messages in hear_conversations(bank, split, rng):
             add(task, messages)
-        for messages in speak_conversations(bank, split, rng):
-            add("speak", messages)
+        for task, messages in speak_conversations(bank, split, rng):
+            add(task, messages)
         for task, text in texts(split):
             writer.add(*tokenizer.template.document(text), task)
     writer.close(split=split, seed=seed, text_end=tokenizer.vocab.span("time").end)

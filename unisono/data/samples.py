@@ -22,9 +22,10 @@ def random_things(rng: random.Random, count: int) -> list[Thing]:
                   *cell_centre(cell, rng)) for cell in cells]
 
 
-def cell_centre(cell: int, rng: random.Random) -> tuple[float, float]:
-    """A place near the middle of cell 0 .. 8 of the grid, in pixels."""
-    return 11 + cell % 3 * 21 + rng.uniform(-.4, .4), 11 + cell // 3 * 21 + rng.uniform(-.4, .4)
+def cell_centre(cell: int, rng: random.Random | None = None) -> tuple[float, float]:
+    """The middle of cell 0 .. 8 of the grid, in pixels; with `rng`, a place near it."""
+    dx, dy = (rng.uniform(-.4, .4), rng.uniform(-.4, .4)) if rng else (0.0, 0.0)
+    return 11 + cell % 3 * 21 + dx, 11 + cell // 3 * 21 + dy
 
 
 def draw_sample(kind: str, rng: random.Random, stories: np.ndarray) -> np.ndarray:

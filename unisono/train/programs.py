@@ -39,7 +39,7 @@ from unisono.train.network import RECIPES, NetworkProgram, NetworkRecipe
 TEXT_SIZES = {"tiny": 512, "nano": 4096, "small": 16384, "base": 32768}
 TEXT_LIMITS = {"dialogues": 3000, "books": 2000, "sentences": 20000}
 VAL_LIMITS = {"stories": 60, "dialogues": 60, "books": 30, "sentences": 200}
-VAL_COUNTS = Counts(see=200, draw=200, see_emoji=100, draw_emoji=100, read=200, watch=100, talk=200)
+VAL_COUNTS = Counts(see=200, draw=200, see_emoji=100, draw_emoji=100, read=200, letters=100, watch=100, talk=200)
 
 
 def run(arguments: argparse.Namespace) -> int:
