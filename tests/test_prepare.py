@@ -1,6 +1,7 @@
 """Raw conversations become shards: every task, spoken where there is sound, splits apart, always the same."""
 import random
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from conftest import drawing
 from unisono.data import prepare as module
 from unisono.data.codebank import CodeBank, encode_waves
 from unisono.data.corpus import Spoken, to_int16, write_waves
-from unisono.data.prepare import (SOUND_NAMES, Coder, Counts, hear_conversations, prepare, speak_conversations,
+from unisono.data.prepare import (SOUND_NAMES, Coder, Counts, hear_conversations, loosely, prepare, speak_conversations,
                                   world_conversations)
 from unisono.data.raw import Clip, Exchange, Picture, Raw, Sentence
 from unisono.data.shard import Shard
@@ -31,7 +32,9 @@ def no_instructions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few at a time, and questions as they are: one test is about how people type them."""
     monkeypatch.setattr(module, "BATCH", 4)
+    monkeypatch.setattr(module, "loosely", lambda text, rng: text)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +44,7 @@ def bank(tokenizer: OmniTokenizer, tmp_path_factory: pytest.TempPathFactory) -> 
         pytest.skip("needs the program espeak-ng")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "BATCH", 4)
+        patch.setattr(module, "loosely", lambda text, rng: text)
         silent = Coder(tokenizer, CodeBank([]), "train", 1)
         said = [(message.role, message.text) for task in MAKERS for messages in world_conversations(task, 2, "train", silent, 1)
                 for message in messages if message.text]
@@ -92,14 +96,33 @@ def test_what_has_sound_is_spoken(tokenizer: OmniTokenizer, bank: CodeBank) -> N
     def kinds(message: Message) -> list[type]:
         return [type(part) for part in message.parts]
     question, answer = coder.messages(raw, (False, False))
-    assert kinds(question) == [Image, Video, Text] and kinds(answer) == [Text, Image]
+    assert kinds(question) in ([Image, Video, Text], [Text, Image, Video]) and kinds(answer) == [Text, Image]
     assert (question.text, answer.text) == (asked, answered)
     assert np.array_equal(answer.parts[1].codes, tokenizer.image_part(drawing((64, 64))).codes)
     system, question, answer = coder.messages(raw, (True, True))
     assert system == Message("system", [Text("voice: heart")])
-    assert kinds(question) == [Image, Video, Audio] and kinds(answer) == [Text, Audio, Image]
-    heard = {n for n, item in enumerate(bank.items) if np.array_equal(bank.codes_of(n), question.parts[2].codes)}
+    assert kinds(question) in ([Image, Video, Audio], [Audio, Image, Video]) and kinds(answer) == [Text, Audio, Image]
+    heard = {n for n, item in enumerate(bank.items) if np.array_equal(bank.codes_of(n), next(part for part in question.parts if isinstance(part, Audio)).codes)}
     assert asked in {bank.items[n]["text"] for n in heard}
+
+
+def test_questions_come_before_and_after_what_they_ask_about(tokenizer: OmniTokenizer, bank: CodeBank) -> None:
+    raw = Raw("see", "key", [Exchange(Sentence("What is it?"), Sentence("Nothing."), [Picture(drawing())])])
+    coder = Coder(tokenizer, CodeBank([]), "train", 1)
+    coder.see([raw])
+    orders = [tuple(type(part) for part in coder.messages(raw, (False, False))[-2].parts) for _ in range(60)]
+    assert set(orders) == {(Image, Text), (Text, Image)} and 15 < orders.count((Image, Text)) < 45
+    heard = {tuple(type(part) for part in messages[0].parts) for seed in range(9)
+             for _, messages in hear_conversations(bank, "train", random.Random(seed))}
+    assert heard == {(Audio, Text), (Text, Audio)}
+
+
+def test_questions_are_typed_in_many_ways() -> None:
+    typed = Counter(loosely("What is in the picture?", random.Random(seed)) for seed in range(300))
+    assert {"What is in the picture?", "What's in the image?", "what is in this picture?", "What's in this image"} <= set(typed)
+    assert typed["What is in the picture?"] > 60
+    assert "Draw me a red star." in {loosely("Draw a red star.", random.Random(seed)) for seed in range(30)}
+    assert {loosely("7", random.Random(seed)) for seed in range(9)} == {"7"}
 
 
 def test_printed_words_are_answered_letter_by_letter(tokenizer: OmniTokenizer) -> None:

@@ -177,32 +177,38 @@ def _speaks(bench: Bench, name: str, is_world: bool) -> Numbers:
 
 
 def sees(bench: Bench) -> Numbers:
-    """Whole answers that are right to the word, about test scenes, figures, printed words and clips."""
+    """Whole answers that are right to the word, about test scenes, figures, printed words and clips; scenes also with the
+    question before the picture, as clients of the API send it."""
     numbers = {}
     for task in ("see", "see_emoji", "read", "watch"):
-        right = []
-        for raw in track(bench.world(task), task):
-            item = raw.exchanges[0]
-            right.append(_same(bench.ask(*_shown(raw), item.question.text).text, item.answer.text))
-        numbers[task] = mean_stderr(right)
+        raws = bench.world(task)
+        numbers[task] = mean_stderr([_sees(bench, raw, (*_shown(raw), raw.exchanges[0].question.text)) for raw in track(raws, task)])
+        if task == "see":
+            asked = [_sees(bench, raw, (raw.exchanges[0].question.text, *_shown(raw))) for raw in track(raws, "see, asked first")]
+            numbers["see_asked_first"] = mean_stderr(asked)
     return numbers
+
+
+def _sees(bench: Bench, raw: Raw, parts: tuple[Input, ...]) -> float:
+    return _same(bench.ask(*parts).text, raw.exchanges[0].answer.text)
 
 
 def talks_in_writing(bench: Bench) -> Numbers:
     """Whole answers that are right to the word, to test questions that need no eyes: asked first, asked after others in the same
-    conversation, and asked of somebody with instructions."""
+    conversation, asked of somebody with instructions, and typed in small letters without a mark at the end."""
     later = {f"talk_after_{count}": _answers(bench, count, "") for count in NUM_BEFORE}
-    return {"talk": _answers(bench, 0, ""), **later, "talk_instructed": _answers(bench, 0, INSTRUCTIONS)}
+    return {"talk": _answers(bench, 0, ""), **later, "talk_instructed": _answers(bench, 0, INSTRUCTIONS),
+            "talk_typed_loosely": _answers(bench, 0, "", lambda text: text.lower().rstrip(".?!"))}
 
 
-def _answers(bench: Bench, num_before: int, instructions: str) -> Numbers:
+def _answers(bench: Bench, num_before: int, instructions: str, typed: Callable[[str], str] = str) -> Numbers:
     raws, rng, right = bench.world("talk"), random.Random("before"), []
     for raw in track(raws, f"talk after {num_before}"):
         with bench.omni.conversation(instructions=instructions, seed=0) as conversation:
             others = [other for other in raws if other.key != raw.key]
             for other in rng.sample(others, min(num_before, len(others))):
                 conversation.reply(other.exchanges[0].question.text)
-            right.append(_same(conversation.reply(raw.exchanges[0].question.text).text, raw.exchanges[0].answer.text))
+            right.append(_same(conversation.reply(typed(raw.exchanges[0].question.text)).text, raw.exchanges[0].answer.text))
     return mean_stderr(right)
 
 

@@ -73,7 +73,7 @@ def speaks(n: Numbers) -> list[Row]:
 
 
 def sees(n: Numbers) -> list[Row]:
-    names = {"see": "scenes", "see_emoji": "emoji", "read": "printed words", "watch": "clips"}
+    names = {"see": "scenes", "see_asked_first": "scenes asked about before they are shown", "see_emoji": "emoji", "read": "printed words", "watch": "clips"}
     return [("sees: whole answers right to the word", many(n, names, share), "90 %")]
 
 
@@ -88,7 +88,8 @@ def talks(n: Numbers) -> list[Row]:
 
 
 def talks_in_writing(n: Numbers) -> list[Row]:
-    names = {"talk": "asked first", "talk_after_4": "after 4 others", "talk_after_40": "after 40 others", "talk_instructed": "with instructions"}
+    names = {"talk": "asked first", "talk_after_4": "after 4 others", "talk_after_40": "after 40 others", "talk_instructed": "with instructions",
+             "talk_typed_loosely": "in small letters without a mark"}
     return [("answers typed questions, right to the word", many(n, names, share), "")]
 
 
