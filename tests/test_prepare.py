@@ -177,6 +177,14 @@ def test_every_conversation_keeps_to_its_split(tokenizer: OmniTokenizer, bank: C
     assert messages[0].text == "voice: joe" and "seven" in messages[1].text and messages[2].text == "seven"
 
 
+def test_questions_follow_each_other_in_one_conversation(tokenizer: OmniTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BATCH", 100)
+    coder = Coder(tokenizer, CodeBank([]), "val", 1)
+    talked = [[m.text for m in messages if m.role == "user"] for messages in world_conversations("talk", 30, "val", coder, seed=3)]
+    assert len(talked) == 30 and {len(questions) for questions in talked} == {1, 2, 3, 4}
+    assert all(split_of(question) == "val" for questions in talked for question in questions)
+
+
 def test_hearing_asks_for_words_meaning_and_names(bank: CodeBank) -> None:
     found = {(task, messages[1].text) for task, messages in hear_conversations(bank, "train", random.Random(0))}
     assert {("hear_words", "كلب"), ("hear_words", "dog"), ("hear_sounds", f"I hear {SOUND_NAMES['dog_bark']}.")} <= found

@@ -6,7 +6,7 @@ same split or from training voices saying it, never from a speaker who is kept b
 """
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.message import Audio, Codes, Image, Message, Part, Text, Video
 
 BATCH = 128
+MOST_JOINED = 4         # what is spoken has to fit into a row
 REPLY_VOICES = ("heart", "slt", "joe")
 INSTRUCTED = 0.15       # of the conversations begin with what clients like to tell a network; it says nothing of the answer
 INSTRUCTIONS = (
@@ -83,7 +84,7 @@ class Coder:
     def messages(self, raw: Raw, mode: tuple[bool, bool]) -> list[Message]:
         """`mode`: (asked aloud, answered aloud). Words without a recording stay written."""
         asks, answers = mode
-        exchanges = raw.exchanges[:MOST_ALOUD] if asks or answers else raw.exchanges
+        exchanges = raw.exchanges[:MOST_ALOUD] if raw.task == "see" and (asks or answers) else raw.exchanges
         voice = self._common_voice(exchanges) if answers else None
         system = [f"voice: {voice}"] if voice else []
         if self.rng.random() < INSTRUCTED:
@@ -153,11 +154,22 @@ def world_conversations(task: str, count: int, split: str, coder: Coder, seed: i
     while count > 0:
         with resolution(coder.tokenizer.image_codec.image_size):
             raws = [MAKERS[task](rng) for _ in range(BATCH)]
-        raws = [raw for raw in raws if split_of(raw.key) == split][:count]
+        raws = [raw for raw in raws if split_of(raw.key) == split]
+        raws = (_joined(raws, rng) if task == "talk" else raws)[:count]
         coder.see(raws)
         count -= len(raws)
         for raw in raws:
             yield coder.messages(raw, rng.choice(MODES[task]))
+
+
+def _joined(raws: list[Raw], rng: random.Random) -> list[Raw]:
+    """One to four conversations made one, so that who was asked goes on listening, and speaking, with nobody telling it again."""
+    left, joined = list(raws), list[Raw]()
+    while left:
+        size = rng.randint(1, MOST_JOINED)
+        joined.append(replace(left[0], exchanges=[item for raw in left[:size] for item in raw.exchanges]))
+        del left[:size]
+    return joined
 
 
 def hear_conversations(bank: CodeBank, split: str, rng: random.Random) -> Iterator[tuple[str, list[Message]]]:
