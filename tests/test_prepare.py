@@ -12,7 +12,7 @@ from conftest import drawing
 from unisono.data import prepare as module
 from unisono.data.codebank import CodeBank, encode_waves
 from unisono.data.corpus import Spoken, to_int16, write_waves
-from unisono.data.prepare import (SOUND_NAMES, Coder, Counts, hear_conversations, loosely, prepare, speak_conversations,
+from unisono.data.prepare import (SOUND_NAMES, Coder, Counts, framed, hear_conversations, loosely, prepare, speak_conversations,
                                   world_conversations)
 from unisono.data.raw import Clip, Exchange, Picture, Raw, Sentence
 from unisono.data.shard import Shard
@@ -115,6 +115,21 @@ def test_questions_come_before_and_after_what_they_ask_about(tokenizer: OmniToke
     heard = {tuple(type(part) for part in messages[0].parts) for seed in range(9)
              for _, messages in hear_conversations(bank, "train", random.Random(seed))}
     assert heard == {(Audio, Text), (Text, Audio)}
+
+
+def test_pictures_are_shown_in_other_shapes_too(tokenizer: OmniTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = Counter(framed(drawing((64, 64)), random.Random(seed)).size for seed in range(200))
+    assert sizes[64, 64] > 120 and len(sizes) > 20
+    assert all(64 in size and 64 <= min(size) and max(size) <= 114 for size in sizes)
+    monkeypatch.setattr(module, "FRAMED", 1.0)
+    coder, plain = Coder(tokenizer, CodeBank([]), "train", 1), tokenizer.image_part(drawing((64, 64))).codes
+    codes = {}
+    for task in ("see", "read"):
+        raw = Raw(task, "key", [Exchange(Sentence("What?"), Sentence("That."), [Picture(drawing((64, 64)))], Picture(drawing((64, 64))))], {"word": "a"})
+        coder.see([raw])
+        codes[task] = [coder.coded[id(one.image)] for one in (*raw.exchanges[0].shown, raw.exchanges[0].drawn)]
+    assert not np.array_equal(codes["see"][0], plain) and np.array_equal(codes["see"][1], plain)
+    assert all(np.array_equal(one, plain) for one in codes["read"])
 
 
 def test_questions_are_typed_in_many_ways() -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from PIL import Image as Pictures
 
 from unisono.core.progress import progress
 from unisono.data.codebank import CodeBank
@@ -24,6 +25,8 @@ from unisono.tokens.message import Audio, Codes, Image, Message, Part, Text, Vid
 BATCH = 128
 MOST_JOINED = 4         # what is spoken has to fit into a row
 REPLY_VOICES = ("heart", "slt", "joe")
+FRAMED = 0.25           # of the pictures that are shown
+FRAMED_TASKS = ("see", "see_emoji")     # small print would be lost
 INSTRUCTED = 0.15       # of the conversations begin with what clients like to tell a network; it says nothing of the answer
 INSTRUCTIONS = (
     "You are a helpful assistant.", "Be brief.", "Answer politely.", "You are a friendly voice assistant.", "Reply in English.",
@@ -79,7 +82,9 @@ class Coder:
         """Codes all pictures of a batch at once, which is several times faster than one by one."""
         shown = [shown for raw in raws for item in raw.exchanges for shown in (*item.shown, item.drawn) if shown]
         images = [image for one in shown for image in (one.frames if isinstance(one, Clip) else [one.image])]
-        self.coded = dict(zip(map(id, images), self.tokenizer.picture_codes(images))) if images else {}
+        looked_at = {id(one.image) for raw in raws if raw.task in FRAMED_TASKS for item in raw.exchanges for one in item.shown if isinstance(one, Picture)}
+        seen = [framed(image, self.rng) if id(image) in looked_at else image for image in images]
+        self.coded = dict(zip(map(id, images), self.tokenizer.picture_codes(seen))) if images else {}
 
     def messages(self, raw: Raw, mode: tuple[bool, bool]) -> list[Message]:
         """`mode`: (asked aloud, answered aloud). Words without a recording stay written."""
@@ -124,6 +129,16 @@ class Coder:
         if isinstance(shown, Clip):
             return Video([self.coded[id(frame)] for frame in shown.frames])
         return Image(self.coded[id(shown.image)])
+
+
+def framed(image: Pictures.Image, rng: random.Random) -> Pictures.Image:
+    """The picture, one time in four as the middle of one that is wider or higher, as photographs are; the codec sees it smaller."""
+    if rng.random() >= FRAMED:
+        return image
+    longer = round(image.width * rng.uniform(1.05, 1.78))
+    page = Pictures.new("RGB", (longer, image.height) if rng.random() < 0.7 else (image.width, longer), image.getpixel((0, 0)))
+    page.paste(image, ((page.width - image.width) // 2, (page.height - image.height) // 2))
+    return page
 
 
 def loosely(text: str, rng: random.Random) -> str:
