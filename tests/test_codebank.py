@@ -10,6 +10,7 @@ from conftest import tiny_tokenizer, tone
 
 from unisono.codecs.audio import AudioCodec
 from unisono.core.errors import UserError
+from unisono.data import microphone
 from unisono.data.codebank import CodeBank, encode_waves
 from unisono.data.corpus import Spoken, to_int16, write_waves
 from unisono.data.waves import Waves
@@ -70,6 +71,22 @@ def test_several_folders_are_one_bank(waves: Path, codec: AudioCodec, bank: Code
     both = CodeBank([tmp_path / "a", tmp_path / "b"])
     assert len(both.items) == 12 and np.array_equal(both.codes_of(9), both.codes_of(3))
     assert len(CodeBank([]).items) == 0
+
+
+def test_what_is_heard_is_not_what_was_said(waves: Path, codec: AudioCodec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(microphone, "PLAIN", 0.0)
+    encode_waves(waves, codec, tmp_path / "said")
+    encode_waves(waves, codec, tmp_path / "heard", through_microphone=True)
+    encode_waves(waves, codec, tmp_path / "again", through_microphone=True, batch_size=2)
+    bank = CodeBank([tmp_path / "said"], [tmp_path / "heard"])
+    again = CodeBank([tmp_path / "said"], [tmp_path / "again"])
+    for number in (0, 1, 3):
+        assert not np.array_equal(bank.codes_of(number), bank.codes_of(number, heard=True))
+        assert len(bank.codes_of(number, heard=True)) == len(again.codes_of(number, heard=True)) >= len(bank.codes_of(number))
+    rng, train = random.Random(0), frozenset({"train"})
+    assert np.array_equal(bank.find("good morning", rng, train, "heart"), bank.codes_of(0))
+    found = bank.find("good morning", rng, train)
+    assert any(np.array_equal(found, bank.codes_of(n, heard=True)) for n in (0, 1))
 
 
 def test_a_finished_folder_is_left_alone(waves: Path, codec: AudioCodec, tmp_path: Path) -> None:

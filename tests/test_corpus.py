@@ -50,14 +50,12 @@ def test_digits_are_said_at_other_speeds(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_digits_are_said_by_those_who_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tone = np.sin(np.arange(8000) * 2 * np.pi * 6000 / 16000).astype(np.float32)      # nothing of it passes a telephone
-    monkeypatch.setattr(corpus, "speak", lambda text, voice: tone)
+    monkeypatch.setattr(corpus, "speak", lambda text, voice: np.ones(8000, np.float32))
     monkeypatch.setattr(corpus, "phonemes", lambda texts: [["s"] for _ in texts])
     speak_digits(tmp_path / "digits", scale=2 / len(askers()))
     waves = Waves([tmp_path / "digits"], "train")
-    assert len(waves) == 2 * len(DIGITS) * len(corpus.DIGIT_PACES) * 2 and {item["text"] for item in waves.items} == set(DIGITS)
-    plain, telephone = (float(np.abs(waves.pcm(number)).mean()) for number in (0, 1))
-    assert telephone < 0.1 * plain and telephone > 0
+    assert len(waves) == 2 * len(DIGITS) * len(corpus.DIGIT_PACES) and {item["text"] for item in waves.items} == set(DIGITS)
+    assert {item["length"] for item in waves.items} == {round(8000 / pace) for pace in corpus.DIGIT_PACES}
     written = (tmp_path / "digits" / "pcm.i16").stat().st_mtime_ns
     speak_digits(tmp_path / "digits")
     assert (tmp_path / "digits" / "pcm.i16").stat().st_mtime_ns == written

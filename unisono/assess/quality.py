@@ -20,6 +20,7 @@ from unisono.assess.judge import comparable, transcribe, word_error_rate
 from unisono.core.errors import UserError
 from unisono.core.progress import track
 from unisono.core.record import mean_stderr, write_record
+from unisono.data.microphone import spoilt
 from unisono.data.pictures import EMOJI, SIZE, draw_emoji, draw_word, resolution
 from unisono.data.raw import Clip, Raw
 from unisono.data.recordings import iter_recordings
@@ -139,7 +140,8 @@ def _pixels(pictures: list[np.ndarray]) -> torch.Tensor:
 def hears(bench: Bench) -> Numbers:
     """Own transcripts of sentences never heard: word errors of synthesized voices, accuracy on words of unseen humans.
 
-    Sentences of the small world in voices that it heard other sentences of, and in voices it never heard; open sentences.
+    Sentences of the small world in voices that it heard other sentences of, the same in noise, in rooms and over telephones, and in
+    voices it never heard; open sentences.
     """
     numbers: Numbers = {}
     groups = {"world": bench.waves("world", lambda item: bool(item.get("role")) and item["voice"] in bench.heard_voices),
@@ -149,6 +151,9 @@ def hears(bench: Bench) -> Numbers:
         if items:
             said = [bench.ask(Sound(pcm, 16000), WRITE_DOWN).text for pcm, _ in track(items, f"hears {name}")]
             numbers[name] = _wer([item["text"] for _, item in items], said)
+    rng = np.random.default_rng(0)
+    said = [bench.ask(Sound(spoilt(pcm, rng), 16000), WRITE_DOWN).text for pcm, _ in track(groups["world"], "hears through a microphone")]
+    numbers["world_microphone"] = _wer([item["text"] for _, item in groups["world"]], said)
     for source, split in (("fsdd", "test"), ("arabic_commands", "val")):
         rows = [r for r in iter_recordings(bench.shared, source, split) if source != "fsdd" or r.facts.voice.endswith("lucas")]
         random.Random(source).shuffle(rows)

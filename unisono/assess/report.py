@@ -59,7 +59,8 @@ def image_codec(n: Numbers) -> list[Row]:
 
 
 def hears(n: Numbers) -> list[Row]:
-    names = {"world": "sentences of its world", "world_new_voices": "the same in voices never heard", "hibari": "open sentences by hibari",
+    names = {"world": "sentences of its world", "world_microphone": "the same in noise, in rooms, by telephone",
+             "world_new_voices": "in voices never heard", "hibari": "open sentences by hibari",
              "flite": "by flite", "espeak": "by espeak", "piper": "by piper", "neural_speech": "by Kokoro"}
     words = {"fsdd_accuracy": "English digits", "arabic_commands_accuracy": "Arabic commands"}
     return [("hears: word errors of its own transcripts", many(n, names, wer), "10 %"),

@@ -6,6 +6,7 @@ Folder: codes.u16 (all items back to back), index.jsonl ({"start", "length" in f
 import json
 import random
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -15,29 +16,33 @@ from unisono.codecs.audio import AudioCodec
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
 from unisono.core.progress import track
+from unisono.data import microphone
 from unisono.data.waves import Waves
 
-Codes = NDArray[np.int64]
+Codes = NDArray[np.integer]
 
 
-def encode_waves(source: Path, codec: AudioCodec, folder: Path, batch_size: int = 16) -> None:
-    """Encodes every item of the sound folder `source` into `folder`; a finished folder is left alone."""
+def encode_waves(source: Path, codec: AudioCodec, folder: Path, batch_size: int = 16, through_microphone: bool = False) -> None:
+    """Encodes every item of the sound folder `source` into `folder`, as it is or as a microphone hands it over; a finished
+    folder is left alone."""
     if (folder / "index.jsonl").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
     waves = Waves([source], split=None)
     order = sorted(range(len(waves)), key=lambda number: waves.items[number]["length"])
     codes: list[np.ndarray | None] = [None] * len(waves)
+    seed = crc32(f"{source.parent.name}/{source.name}".encode())
     for start in track(range(0, len(order), batch_size), f"codes of {source.name}"):
         numbers = order[start:start + batch_size]
-        longest = max(waves.items[number]["length"] for number in numbers)
-        pcm = np.zeros((len(numbers), longest), np.float32)
-        for row, number in enumerate(numbers):
-            piece = waves.pcm(number)
+        pieces = [waves.pcm(number) for number in numbers]
+        if through_microphone:
+            pieces = [microphone.heard(piece, np.random.default_rng((seed, number))) for piece, number in zip(pieces, numbers)]
+        pcm = np.zeros((len(numbers), max(map(len, pieces))), np.float32)
+        for row, piece in enumerate(pieces):
             pcm[row, :len(piece)] = piece
         batch = codec.encode(torch.from_numpy(pcm)).numpy().astype("<u2")
-        for row, number in enumerate(numbers):
-            codes[number] = batch[row, :max(1, -(-waves.items[number]["length"] // codec.frame_size))]
+        for row, (number, piece) in enumerate(zip(numbers, pieces)):
+            codes[number] = batch[row, :max(1, -(-len(piece) // codec.frame_size))]
     starts = np.cumsum([0, *(len(c) for c in codes)])
     atomic_write(folder / "codes.u16", lambda path: np.concatenate(codes).tofile(path))
     lines = [json.dumps({**item, "start": int(start), "length": len(c)}, ensure_ascii=False)
@@ -46,30 +51,40 @@ def encode_waves(source: Path, codec: AudioCodec, folder: Path, batch_size: int 
 
 
 class CodeBank:
-    """Encoded items of several folders."""
+    """Encoded items of several folders: as they were said, and as they were heard, from as many folders again (without
+    those, what is heard is what was said)."""
 
-    def __init__(self, folders: list[Path]) -> None:
+    def __init__(self, said: list[Path], heard: list[Path] | None = None) -> None:
         self.items: list[dict] = []
-        self.codes: list[np.ndarray] = []
+        self.said: list[Codes] = []
+        self.heard: list[Codes] = []
         self.by_text: dict[str, list[int]] = {}
-        for file, folder in enumerate(folders):
-            if not (folder / "index.jsonl").exists():
-                raise UserError(f"no codes in {folder}; run `unisono data network` after training the audio codec")
-            self.codes.append(np.fromfile(folder / "codes.u16", "<u2"))
-            with open(folder / "index.jsonl", encoding="utf8") as lines:
-                for line in lines:
-                    item = {**json.loads(line), "file": file}
-                    if item.get("text"):
-                        self.by_text.setdefault(item["text"], []).append(len(self.items))
-                    self.items.append(item)
+        for folder, other in zip(said, heard or said, strict=True):
+            index, codes = _read(folder)
+            self.said += codes
+            self.heard += codes if other == folder else _read(other)[1]
+            for number, item in enumerate(index, len(self.items)):
+                if item.get("text"):
+                    self.by_text.setdefault(item["text"], []).append(number)
+            self.items += index
 
-    def codes_of(self, number: int) -> np.ndarray:
+    def codes_of(self, number: int, heard: bool = False) -> Codes:
         """(F,) int64 codes of one item."""
-        item = self.items[number]
-        return self.codes[item["file"]][item["start"]:item["start"] + item["length"]].astype(np.int64)
+        return (self.heard if heard else self.said)[number].astype(np.int64)
 
     def find(self, text: str, rng: random.Random, splits: frozenset[str], voice: str | None = None) -> Codes | None:
-        """The codes of somebody of these splits (or `voice`) saying exactly `text`; None if there is no such recording."""
+        """The codes of somebody of these splits as heard (or of `voice` as said) with exactly these words; None if there is
+        no such recording."""
         numbers = [number for number in self.by_text.get(text, ())
                    if self.items[number]["split"] in splits and voice in (None, self.items[number]["voice"])]
-        return self.codes_of(rng.choice(numbers)) if numbers else None
+        return self.codes_of(rng.choice(numbers), heard=voice is None) if numbers else None
+
+
+def _read(folder: Path) -> tuple[list[dict], list[Codes]]:
+    """-> the index lines of a folder and the codes of each."""
+    if not (folder / "index.jsonl").exists():
+        raise UserError(f"no codes in {folder}; run `unisono data network` after training the audio codec")
+    codes = np.fromfile(folder / "codes.u16", "<u2")
+    with open(folder / "index.jsonl", encoding="utf8") as lines:
+        index = [json.loads(line) for line in lines]
+    return index, [codes[item["start"]:item["start"] + item["length"]] for item in index]

@@ -192,7 +192,7 @@ def hear_conversations(bank: CodeBank, split: str, rng: random.Random) -> Iterat
     for number, item in enumerate(bank.items):
         if item["split"] != split:
             continue
-        heard = Audio(bank.codes_of(number))
+        heard = Audio(bank.codes_of(number, heard=True))
         if item.get("text"):
             task = "hear_words" if item["source"] in ("arabic_commands", "wake_words", "fsdd", "digits") else "hear"
             yield task, [Message("user", turned([heard, Text(rng.choice(WRITE_DOWN))], rng)), Message("assistant", [Text(item["text"])])]

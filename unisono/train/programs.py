@@ -1,7 +1,7 @@
 """`unisono data` and `unisono train`: which folders feed which program. Every step resumes, and a finished one is skipped.
 
 Under --home:  speech/codec, speech/world   sound for training            runs/<what>-<size>    checkpoints
-               codes                        the same sound as codes       shards/<split>        token shards
+               codes, heard                 the same sound as codes, as it was said and as microphones hear it       shards/<split>        token shards
                networks/<size>              the finished network with tokenizer and codecs (--name: another folder)
 """
 import argparse
@@ -86,13 +86,16 @@ def text_tokenizer(home: Path, shared: Path, size: int) -> TextTokenizer:
 def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.0) -> None:
     """Codes of all speech, then the token shards of every split. `scale`: share of the usual number of conversations."""
     audio, image = finished(home, "audio-codec", AudioCodec), finished(home, image_run(size), ImageCodec)
-    coded = []
+    said, heard = [], []
     for folder in sound_folders(home):
-        coded.append(home / "codes" / folder.relative_to(home / "speech"))
-        encode_waves(folder, audio, coded[-1])
+        place = folder.relative_to(home / "speech")
+        said.append(home / "codes" / place)
+        heard.append(home / "heard" / place)
+        encode_waves(folder, audio, said[-1])
+        encode_waves(folder, audio, heard[-1], through_microphone=True)
     text = text_tokenizer(home, shared, TEXT_SIZES[size])
     vocab = Vocabulary(text.size, audio.codebook_size, image.codebook_size)
-    bank = CodeBank(coded)
+    bank = CodeBank(said, heard)
     spoken = {item["voice"] for item in bank.items}
     tokenizer = OmniTokenizer(vocab, text, audio, image, [voice for voice in REPLY_VOICES if voice in spoken])
     tokenizer.save(home / "networks" / size)
