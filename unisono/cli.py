@@ -68,7 +68,7 @@ def _data(command: argparse.ArgumentParser) -> None:
 
 
 def _train(command: argparse.ArgumentParser) -> None:
-    command.add_argument("what", choices=("audio-codec", "image-codec", "network", "moderation"),
+    command.add_argument("what", choices=("audio-codec", "audio-encoder", "image-codec", "network", "moderation"),
                          help="moderation: the small classifier beside a finished network")
     command.add_argument("--model", metavar="DIR", help="moderation: folder of the network (default: the weights in the package)")
     command.add_argument("--size", default="nano", help="tiny, nano, small or base (default: nano)")

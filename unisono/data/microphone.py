@@ -13,7 +13,7 @@ PLAIN = 0.3             # stay as they are
 MOST_LEAD_S = 0.6       # nothing after the end: when a turn is over is learned from it
 ECHO, BAND = 0.4, 0.4   # of the others: in a room; without the highest and lowest tones
 SNR_DB = (8.0, 45.0)
-PEAK = (0.04, 0.95)
+PEAK = (0.06, 0.95)
 
 
 def heard(pcm: Pcm, rng: np.random.Generator) -> Pcm:
@@ -23,8 +23,11 @@ def heard(pcm: Pcm, rng: np.random.Generator) -> Pcm:
 
 def spoilt(pcm: Pcm, rng: np.random.Generator) -> Pcm:
     """(N,) at 16 kHz -> (M,), never unchanged."""
-    if rng.random() < 0.5:
-        pcm = np.pad(pcm, (int(rng.uniform(0, MOST_LEAD_S) * SAMPLE_RATE), 0))
+    return carried(np.pad(pcm, (int(rng.uniform(0, MOST_LEAD_S) * SAMPLE_RATE), 0)) if rng.random() < 0.5 else pcm, rng)
+
+
+def carried(pcm: Pcm, rng: np.random.Generator) -> Pcm:
+    """(N,) at 16 kHz -> (N,), sample by sample the same sound, as it comes out of the microphone."""
     if rng.random() < ECHO:
         pcm = _echoed(pcm, rng)
     level = float(np.sqrt(np.mean(np.square(pcm)))) + 1e-9

@@ -32,6 +32,7 @@ from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.text import TextTokenizer
 from unisono.tokens.vocab import Vocabulary
 from unisono.train.audio_codec import AudioCodecProgram, AudioCodecRecipe
+from unisono.train.audio_encoder import AudioEncoderProgram, AudioEncoderRecipe
 from unisono.train.image_codec import CODECS, ImageCodecProgram, ImageCodecRecipe
 from unisono.train.loop import Outcome, run as run_loop
 from unisono.train.network import RECIPES, NetworkProgram, NetworkRecipe
@@ -85,7 +86,7 @@ def text_tokenizer(home: Path, shared: Path, size: int) -> TextTokenizer:
 
 def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.0) -> None:
     """Codes of all speech, then the token shards of every split. `scale`: share of the usual number of conversations."""
-    audio, image = finished(home, "audio-codec", AudioCodec), finished(home, image_run(size), ImageCodec)
+    audio, image = finished(home, audio_run(home), AudioCodec), finished(home, image_run(size), ImageCodec)
     said, heard = [], []
     for folder in sound_folders(home):
         place = folder.relative_to(home / "speech")
@@ -109,9 +110,9 @@ def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.
 
 def _trained(arguments: argparse.Namespace) -> Outcome:
     """Trains one thing as far as time allows and records what came of it."""
-    makers = {"audio-codec": _audio_codec, "image-codec": _image_codec, "network": _network}
+    makers = {"audio-codec": _audio_codec, "audio-encoder": _audio_encoder, "image-codec": _image_codec, "network": _network}
     name = arguments.name or arguments.size
-    runs = {"audio-codec": "audio-codec", "image-codec": image_run(arguments.size), "network": f"network-{name}"}
+    runs = {"audio-codec": "audio-codec", "audio-encoder": "audio-encoder", "image-codec": image_run(arguments.size), "network": f"network-{name}"}
     folder = arguments.home / "runs" / runs[arguments.what]
     program, recipe = makers[arguments.what](arguments)
     loop = replace(recipe.loop, time_limit_s=arguments.minutes * 60) if arguments.minutes else recipe.loop
@@ -122,6 +123,11 @@ def _trained(arguments: argparse.Namespace) -> Outcome:
         write_record(f"train-{arguments.what}", {**outcome.numbers, "steps": outcome.step, "wall_s": outcome.wall_s},
                      config=to_json(recipe), seeds=[loop.seed], folder=folder)
     return outcome
+
+
+def audio_run(home: Path) -> str:
+    """The run whose audio codec is used: the one whose encoder hears through microphones, once it is there."""
+    return "audio-encoder" if (home / "runs" / "audio-encoder" / "codec" / "model.safetensors").exists() else "audio-codec"
 
 
 def image_run(size: str) -> str:
@@ -143,6 +149,13 @@ def _audio_codec(arguments: argparse.Namespace) -> tuple[AudioCodecProgram, Audi
     recipe = override(AudioCodecRecipe(), arguments.set)
     folders = sound_folders(arguments.home)
     return AudioCodecProgram(recipe, Waves(folders, "train"), Waves(folders, "test")), recipe
+
+
+def _audio_encoder(arguments: argparse.Namespace) -> tuple[AudioEncoderProgram, AudioEncoderRecipe]:
+    recipe = override(AudioEncoderRecipe(), arguments.set)
+    codec = AudioCodec.load(recipe.start_from) if recipe.start_from else finished(arguments.home, "audio-codec", AudioCodec)
+    folders = sound_folders(arguments.home)
+    return AudioEncoderProgram(recipe, codec, Waves(folders, "train"), Waves(folders, "test")), recipe
 
 
 def _image_codec(arguments: argparse.Namespace) -> tuple[ImageCodecProgram, ImageCodecRecipe]:

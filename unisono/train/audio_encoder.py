@@ -1,0 +1,91 @@
+"""Teaches the encoder of a finished audio codec to hear through microphones: in noise, in a room, low or by telephone it
+shall give the codes that the finished encoder gives for the clean sound. The decoder and the meaning of the codes stay, so
+what a network learned with them stays valid.
+
+Pupil and teacher begin as the same encoder; both hear the same items, the teacher as they are. (The same idea for
+recognizers: Li et al. 2017, "Large-Scale Domain Adaptation via Teacher-Student Learning", arXiv 1708.05466.)
+
+Shapes: B batch, N samples, F frames, D quantizer dimensions.
+"""
+import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from unisono.codecs.audio import AudioCodec
+from unisono.data.microphone import carried
+from unisono.data.waves import Waves
+from unisono.train.loop import LoopConfig, Numbers
+
+
+@dataclass(frozen=True)
+class AudioEncoderRecipe:
+    """Defaults for the nano codec."""
+
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(num_steps=3000, learning_rate=5e-4, weight_decay=0.01, validate_every=500))
+    batch_size: int = 16
+    item_s: float = 3.2
+    clean_share: float = 0.25         # of the items that the pupil hears as they are
+    start_from: str = ""              # folder of the codec; empty = the one trained before
+
+
+class AudioEncoderProgram:
+    """A Program for train.loop: the codec with a better encoder comes out."""
+
+    def __init__(self, recipe: AudioEncoderRecipe, codec: AudioCodec, train: Waves, val: Waves) -> None:
+        self.recipe, self.train, self.val = recipe, train, val
+        self.teacher, self.model = codec.eval().requires_grad_(False), copy.deepcopy(codec)
+        self.model.requires_grad_(False)
+        for module in (self.model.encoder, self.model.to_latent):
+            module.requires_grad_(True)
+        self.players = {"encoder": (self.model, self.loss)}
+        weights = np.array([min(item["length"], 64000) for item in train.items], float)
+        self.cumulative = np.cumsum(weights / weights.sum())
+
+    def batch(self, step: int) -> dict[str, Tensor]:
+        """Items as they were said and as they were heard."""
+        rng = np.random.default_rng((self.recipe.loop.seed, step))
+        numbers = np.searchsorted(self.cumulative, rng.random(self.recipe.batch_size)).clip(0, len(self.train) - 1)
+        return self._collate(self.train, numbers, rng, self.recipe.clean_share)
+
+    def _collate(self, waves: Waves, numbers: np.ndarray, rng: np.random.Generator, clean_share: float) -> dict[str, Tensor]:
+        num_samples = int(self.recipe.item_s * self.model.sample_rate) // self.model.frame_size * self.model.frame_size
+        said = np.zeros((len(numbers), num_samples), np.float32)
+        heard = np.zeros_like(said)
+        for row, number in enumerate(numbers):
+            piece = waves.pcm(number, int(rng.integers(max(1, waves.items[number]["length"] - num_samples + 1))), num_samples)
+            said[row, :len(piece)] = piece
+            heard[row, :len(piece)] = piece if rng.random() < clean_share else carried(piece, rng)
+        return {"said": torch.from_numpy(said), "heard": torch.from_numpy(heard)}
+
+    def _levels(self, codec: AudioCodec, pcm: Tensor) -> Tensor:
+        """(B, N) -> (B, F, D) what is rounded to a code, 0 .. levels - 1."""
+        return (torch.tanh(codec.latent(pcm).float()) + 1) / 2 * (codec.quantizer.sizes - 1)
+
+    def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Numbers]:
+        """Mean square distance from the teacher's levels, before rounding."""
+        with torch.no_grad():
+            wanted = self._levels(self.teacher.to(batch["said"].device), batch["said"])
+        made = self._levels(self.model, batch["heard"])
+        loss = functional.mse_loss(made, wanted)
+        same = (made.round() == wanted.round()).all(-1).float().mean()
+        return loss, {"distance": loss.detach(), "same_codes": same}
+
+    def validate(self) -> Numbers:
+        """Distance and share of equal codes for speakers and sentences never trained on: clean, and through a microphone."""
+        numbers: Numbers = {}
+        chosen = np.random.default_rng(0).permutation(len(self.val))[:64]
+        for name, clean_share in (("clean", 1.0), ("microphone", 0.0)):
+            batch = self._collate(self.val, chosen, np.random.default_rng(1), clean_share)
+            device = next(self.model.parameters()).device
+            _, found = self.loss({key: value.to(device) for key, value in batch.items()}, 0)
+            numbers |= {f"{name}_{key}": float(value) for key, value in found.items()}
+        return numbers
+
+    def save(self, folder: Path) -> None:
+        """Writes folder/codec."""
+        self.model.save(folder / "codec")
