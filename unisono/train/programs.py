@@ -88,12 +88,13 @@ def text_tokenizer(home: Path, shared: Path, size: int) -> TextTokenizer:
 
 def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.0) -> None:
     """Codes of all speech, then the token shards of every split. `scale`: share of the usual number of conversations."""
-    audio, image = finished(home, audio_run(home), AudioCodec), finished(home, image_run(size), ImageCodec)
+    clean, audio = finished(home, "audio-codec", AudioCodec), finished(home, audio_run(home), AudioCodec)
+    image = finished(home, image_run(size), ImageCodec)
     said, heard = [], []
     for folder in sound_folders(home):
         place = folder.relative_to(home / "speech")
         said.append(home / "codes" / place)
-        encode_waves(folder, audio, said[-1])
+        encode_waves(folder, clean, said[-1])     # its codes of clean sound are the better ones to speak with
         is_asked = any(place.is_relative_to(asked) for asked in ASKED)
         heard.append(home / "heard" / place if is_asked else said[-1])
         encode_waves(folder, audio, heard[-1], through_microphone=is_asked)
