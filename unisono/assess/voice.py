@@ -98,6 +98,11 @@ class Line:
                 elif kind == "error":
                     heard.error = event["error"]["message"]
                 elif kind == "response.done" and not self.speaking:
+                    made = event["response"]
+                    if made["status"] == "cancelled":       # it began too early, and was taken back: the next one is the reply
+                        continue
+                    if made["status"] == "failed":
+                        heard.error = f"failed: {made['status_details']['error']['message']}"
                     break
         except TimeoutError:
             heard.error = heard.error or "no reply"
@@ -108,6 +113,7 @@ class Line:
         if stopped:
             heard.stopped_s = stopped - self.spoken_at
         if not pieces or first is None:
+            heard.error = heard.error or "a reply without sound"
             return
         heard.pcm, heard.first_delta_s = np.concatenate(pieces), first - self.spoken_at
         starts = np.cumsum([0, *map(len, pieces)]) / RATE       # where each piece lies in the reply
@@ -118,6 +124,8 @@ class Line:
         loud = np.flatnonzero(np.abs(heard.pcm) > AUDIBLE)
         if len(loud):
             heard.latency_s = heard.first_delta_s + loud[0] / RATE
+        else:
+            heard.error = heard.error or f"{len(heard.pcm) / RATE:.1f} s of silence"
 
     async def interrupt(self, pcm: NDArray[np.float32], question: NDArray[np.float32]) -> float | None:
         """Asks, speaks again while the answer comes -> seconds from then to its last audio delta; None if it had ended."""
