@@ -168,7 +168,7 @@ def test_some_conversations_begin_with_instructions(tokenizer: OmniTokenizer, ba
     raw = Raw("talk", "key", [Exchange(Sentence("Who asks?"), Sentence(answered))])
     silent = [coder.messages(raw, (False, False)) for _ in range(40)]
     assert {len(messages) for messages in silent} == {2, 3}
-    assert all(messages[0].text in module.INSTRUCTIONS for messages in silent if len(messages) == 3)
+    assert all(messages[0].role == "system" and len(messages[0].text) > 8 for messages in silent if len(messages) == 3)
     spoken = {coder.messages(raw, (False, True))[0].text.partition("\n")[::2] for _ in range(40)}
     assert {voice for voice, _ in spoken} == {"voice: heart"} and "" in {rest for _, rest in spoken} and len(spoken) > 2
 

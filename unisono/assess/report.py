@@ -89,7 +89,7 @@ def talks(n: Numbers) -> list[Row]:
 
 
 def talks_in_writing(n: Numbers) -> list[Row]:
-    names = {"talk": "asked first", "talk_after_4": "after 4 others", "talk_after_40": "after 40 others", "talk_instructed": "with instructions",
+    names = {"talk": "asked first", "talk_after_4": "after 4 others", "talk_after_40": "after 40 others", "talk_instructed": "with instructions", "talk_instructed_at_length": "with a page of them",
              "talk_typed_loosely": "in small letters without a mark"}
     return [("answers typed questions, right to the word", many(n, names, share), "")]
 

@@ -14,6 +14,7 @@ from PIL import Image as Pictures
 
 from unisono.core.progress import progress
 from unisono.data.codebank import CodeBank
+from unisono.data.instructions import instructions
 from unisono.data.pictures import resolution
 from unisono.data.raw import Clip, Exchange, Picture, Raw
 from unisono.data.shard import ShardWriter
@@ -28,14 +29,6 @@ REPLY_VOICES = ("heart", "slt", "joe")
 FRAMED = 0.25           # of the pictures that are shown
 FRAMED_TASKS = ("see", "see_emoji")     # small print would be lost
 INSTRUCTED = 0.15       # of the conversations begin with what clients like to tell a network; it says nothing of the answer
-INSTRUCTIONS = (
-    "You are a helpful assistant.", "Be brief.", "Answer politely.", "You are a friendly voice assistant.", "Reply in English.",
-    "You help people who look at pictures.", "Keep your answers short.", "Speak clearly and simply.", "You are an expert tutor.",
-    "You are Unisono, a small network that hears, sees, speaks and draws.", "Answer the user's question.", "Be kind.",
-    "You are a helpful, harmless and honest assistant. If you do not know something, say so.",
-    "You are talking with a child. Use easy words.", "Today is Tuesday. The user is in Paris.", "Do not use lists.",
-    "You are a voice bot on a telephone line. Wait until the caller has finished.", "Always tell the truth.",
-    "Follow the user's wishes carefully and answer in plain sentences.", "You work for a museum and explain pictures to visitors.")
 WRITE_DOWN = ("Write down what you hear.", "Transcribe this.", "What is said here?", "Write what is being said.")
 SAY = ("Say: {}", "Read this aloud: {}", "Please say: {}", "Speak: {}")
 MEANING = ("What does it mean in English?", "Translate this into English.")
@@ -93,7 +86,7 @@ class Coder:
         voice = self._common_voice(exchanges) if answers else None
         system = [f"voice: {voice}"] if voice else []
         if self.rng.random() < INSTRUCTED:
-            system.append(self.rng.choice(INSTRUCTIONS))
+            system.append(instructions(self.rng))
         messages = [Message("system", [Text("\n".join(system))])] if system else []
         for item in exchanges:
             asked = self._asked(item.question.text) if asks else Text(loosely(item.question.text, self.rng))
