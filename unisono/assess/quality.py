@@ -104,12 +104,13 @@ def _same(said: str, right: str) -> float:
 
 
 def audio_codec(bench: Bench) -> Numbers:
-    """Word errors of Whisper-tiny on decoded speech beside those on the original. LibriSpeech has no transcripts here:
-    its reference is what Whisper-tiny hears in the original."""
+    """Word errors of Whisper-tiny on decoded speech beside those on the original; of hibari also as a microphone hands it over.
+    LibriSpeech has no transcripts here: its reference is what Whisper-tiny hears in the original."""
     codec, numbers = bench.omni.tokenizer.audio_codec, {}
-    for source in ("hibari", "piper", "neural_speech", "librispeech_train251"):
-        refs, before, after = [], [], []
-        for pcm, item in track(bench.open_speech(source), f"codec {source}"):
+    for source in ("hibari", "hibari_microphone", "piper", "neural_speech", "librispeech_train251"):
+        refs, before, after, rng = [], [], [], np.random.default_rng(0)
+        for pcm, item in track(bench.open_speech(source.removesuffix("_microphone")), f"codec {source}"):
+            pcm = spoilt(pcm, rng) if source.endswith("_microphone") else pcm
             decoded = codec.decode(codec.encode(torch.from_numpy(pcm)[None]))[0].numpy()
             before.append(transcribe(pcm, 16000))
             after.append(transcribe(decoded, 16000))

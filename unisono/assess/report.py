@@ -44,7 +44,7 @@ def many(numbers: Numbers, names: dict[str, str], show: Callable[[Numbers], str]
 
 
 def audio_codec(n: Numbers) -> list[Row]:
-    names = {"hibari": "hibari, the main reply voice,", "piper": "piper", "neural_speech": "Kokoro", "librispeech_train251": "real readers"}
+    names = {"hibari": "hibari, the main reply voice,", "hibari_microphone": "the same in noise, in rooms, by telephone", "piper": "piper", "neural_speech": "Kokoro", "librispeech_train251": "real readers"}
     shown = ", ".join(f"{name} {wer(n[key]['original'])} → {wer(n[key]['decoded'])} (n = {n[key]['decoded']['n']})"
                       for key, name in names.items() if key in n)
     return [("audio codec: word errors of Whisper-tiny, original → decoded", shown, "+ 5 points; real voices + 15")]
@@ -133,6 +133,8 @@ def voice_turns(n: Numbers) -> list[Row]:
         return f"median {one['p50_ms']:.0f}, mean {one['mean_ms']:.0f} ± {one['stderr_ms']:.0f}, 95 % within {one['p95_ms']:.0f} ms (n = {one['n']}, cut in on {one['cut_in_share']:.0%}{right})"
     rows = [("a spoken turn, speech ends → sound begins, semantic_vad", turns(n["semantic_vad"]), "200, 232, 400 ms; 2 %"),
             ("four people at once", turns(n["four_people"]), "600 ms")]
+    if "ordinary_microphone" in n:
+        rows.append(("the same through an ordinary microphone: low, with hiss 25 dB below the voice", turns(n["ordinary_microphone"]), ""))
     rows += [(f"server_vad with {n['server_vad']['silence_duration_ms']} ms of silence", turns(n["server_vad"]), "+ 90 ms")]
     if n.get("barge_in_ms"):
         rows.append(("interrupted: falls silent within", f"{n['barge_in_ms']['median']:.0f} ms", "150 ms"))

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from unisono.assess.judge import comparable
 from unisono.assess.peers import greedy, load_peer, peer_generate, with_threads
 from unisono.assess.timing import Effort, Measured, best, ratio, summary, take_turns
-from unisono.assess.voice import RATE, Heard, line
+from unisono.assess.voice import ORDINARY, RATE, STUDIO, Heard, Microphone, line
 from unisono.core.errors import UserError
 from unisono.core.home import default_weights
 from unisono.core.record import mean_stderr
@@ -117,10 +117,10 @@ def questions(count: int) -> list[Question]:
 
 # ---- voice ----
 
-async def talk(port: int, asked: list[Question], detection: dict[str, Any], pause_s: float = 0.4) -> list[Heard]:
+async def talk(port: int, asked: list[Question], detection: dict[str, Any], pause_s: float = 0.4, through: Microphone = STUDIO) -> list[Heard]:
     """One person asks one question after the other."""
     heard = []
-    async with line(port, {"audio": {"input": {"turn_detection": detection}}}) as session:
+    async with line(port, {"audio": {"input": {"turn_detection": detection}}}, through) as session:
         for question in asked:
             await asyncio.sleep(pause_s)
             heard.append(await session.turn(question.pcm))
@@ -184,6 +184,7 @@ def bench_serve(arguments: argparse.Namespace, effort: Effort) -> Measured:
         numbers["steps_ms"] = steps(log, len(asked))
         server_vad = {"type": "server_vad", "silence_duration_ms": SILENCE_MS}
         numbers["server_vad"] = {"silence_duration_ms": SILENCE_MS, **turns(asyncio.run(talk(port, asked[:20], server_vad)))}
+        numbers["ordinary_microphone"] = turns(asyncio.run(talk(port, asked, {"type": "semantic_vad"}, through=ORDINARY)))
         numbers["four_people"] = turns(asyncio.run(crowd(port, asked[:24], NUM_PEOPLE)))
         interrupted = asyncio.run(interruptions(port, asked[:10]))
         numbers["barge_in_ms"] = summary([1000 * value for value in interrupted]) if interrupted else None
@@ -252,7 +253,7 @@ def report(numbers: dict[str, Any], effort: Effort) -> Measured:
     """The rows for people."""
     measured = Measured(numbers, {"turns": NUM_TURNS, "people": NUM_PEOPLE, "new_ids": effort.new_ids, "client": "websockets and httpx over loopback"})
     measured.row("start to first answer", numbers["start_to_first_answer_s"], "s")
-    for name in ("semantic_vad", "server_vad", "four_people"):
+    for name in ("semantic_vad", "ordinary_microphone", "server_vad", "four_people"):
         found = numbers[name]
         measured.row(f"{name}: speech ends -> sound", found["p50_ms"], "ms",
                      f"mean {found['mean_ms']:.0f}, p95 {found['p95_ms']:.0f}, cut in on {found['cut_in_share']:.0%}, {found['answered']} of {found['n']} answered, {found['right']['mean']:.0%} right")

@@ -38,11 +38,24 @@ class Heard:
     error: str = ""
 
 
-class Line:
-    """An open session. Silence flows whenever nobody speaks, as a microphone has it."""
+@dataclass(frozen=True)
+class Microphone:
+    """How loud a voice arrives, and the root mean square of the hiss that is always there."""
 
-    def __init__(self, socket: Any) -> None:
-        self.socket = socket
+    volume: float = 1.0
+    hiss: float = 0.0
+
+
+STUDIO = Microphone()
+ORDINARY = Microphone(volume=0.4, hiss=0.002)      # the hiss lies about 25 dB below the voice
+
+
+class Line:
+    """An open session. Silence, or hiss, flows whenever nobody speaks, as a microphone has it."""
+
+    def __init__(self, socket: Any, through: Microphone = STUDIO) -> None:
+        self.socket, self.through = socket, through
+        self.random = np.random.default_rng(0)
         self.events: asyncio.Queue[tuple[float, dict[str, Any]]] = asyncio.Queue()
         self.speech: list[NDArray[np.float32]] = []
         self.spoken_at = 0.0            # when the last sample of speech was sent
@@ -60,6 +73,7 @@ class Line:
             piece = self.speech.pop(0) if self.speech else np.zeros(PIECE, np.float32)
             due += PIECE / RATE
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            piece = piece * self.through.volume + self.random.normal(0, self.through.hiss, PIECE)
             content = base64.b64encode((np.clip(piece, -1, 1) * 32767).astype("<i2").tobytes()).decode()
             await self.send(type="input_audio_buffer.append", audio=content)
             if self.speaking and not self.speech:
@@ -150,12 +164,12 @@ class Line:
 
 
 @asynccontextmanager
-async def line(port: int, session: dict[str, Any]) -> AsyncIterator[Line]:
+async def line(port: int, session: dict[str, Any], through: Microphone = STUDIO) -> AsyncIterator[Line]:
     """A session with its microphone open."""
     from websockets.asyncio.client import connect
     async with connect(f"ws://127.0.0.1:{port}/v1/realtime?model=gpt-realtime", max_size=None, compression=None,
                        additional_headers={"Authorization": "Bearer local"}) as socket:
-        opened = Line(socket)
+        opened = Line(socket, through)
         tasks = [asyncio.create_task(opened.listen()), asyncio.create_task(opened.microphone())]
         await opened.send(type="session.update", session={"type": "realtime", **session})
         try:

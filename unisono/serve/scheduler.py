@@ -25,7 +25,8 @@ Result = TypeVar("Result")
 PREFILL_IDS = 256       # of waiting prompts fed in one step: about as long as 16 streams take for one id each
 MOST_IDLE = 8           # conversations that are kept for their prefix
 LEAST_SHARED = 8        # ids; a shorter common beginning is not worth a copy
-NUM_PROMPT = 32         # ids of a reply that are told at once: whoever waits for the first word or sound waits for nothing else
+NUM_PROMPT = {False: 4, True: 32}      # ids of a reply, written or spoken, that are told at once: until there is a first word or sound,
+                        # its reader waits for nothing else
 TELL_S = 0.004          # later ones are told together, this long at most after they came: waking the callers' loop for each costs
                         # as much as the id itself
 END = object()
@@ -212,7 +213,8 @@ class Scheduler:
             return
         for generation, items in zip(ready, told):
             self.news.setdefault(generation.loop, []).extend((generation.queue, item) for item in items)
-        is_awaited = any(generation.reply.num_ids <= NUM_PROMPT or items[-1] is END for generation, items in zip(ready, told))
+        is_awaited = any(items[-1] is END or generation.reply.num_ids <= NUM_PROMPT["audio" in generation.reply.grammar.rules.outputs]
+                         for generation, items in zip(ready, told))
         if is_awaited or time.perf_counter() - self.told_at > TELL_S:
             self._tell_all()
 
