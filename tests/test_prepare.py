@@ -137,6 +137,7 @@ def test_questions_are_typed_in_many_ways() -> None:
     assert {"What is in the picture?", "What's in the image?", "what is in this picture?", "What's in this image"} <= set(typed)
     assert typed["What is in the picture?"] > 60
     assert "Draw me a red star." in {loosely("Draw a red star.", random.Random(seed)) for seed in range(30)}
+    assert any(" background." in loosely("Draw a red star.", random.Random(seed)) for seed in range(200))
     assert {loosely("7", random.Random(seed)) for seed in range(9)} == {"7"}
 
 

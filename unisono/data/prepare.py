@@ -38,6 +38,8 @@ OTHER_WORDS = {
     "colour": ("color",), "Do you see": ("Can you see", "Is there"), "What do you see": ("What can you see",), "Draw ": ("Draw me ",),
     "Please draw": ("Can you draw",), "Make a": ("Create a", "Generate a"), "Tell me": ("Please tell me", "Can you tell me"),
     "the clip": ("the video", "this video"), "Count the": ("Please count the",), "How much is": ("How much are",), "is there": ("is shown",)}
+WISHES = ("Draw ", "Please draw", "Can you draw", "Make a", "Create a", "Generate a", "Show me", "Paint")
+BESIDES = (" on a white background", " on white paper", " for me", ", please", " in flat colours", ", simple and clear", " for my daughter")
 SOUND_NAMES = {"dog_bark": "a dog", "rooster": "a rooster", "rain": "rain", "sea_waves": "waves of the sea",
                "fire_crackling": "a crackling fire", "baby_cry": "a crying baby", "person_sneeze": "somebody sneezing",
                "clock_tick": "a ticking clock", "helicopter": "a helicopter", "chainsaw": "a chainsaw"}
@@ -139,6 +141,8 @@ def loosely(text: str, rng: random.Random) -> str:
     for usual, others in OTHER_WORDS.items():
         if usual in text and rng.random() < 0.3:
             text = text.replace(usual, rng.choice(others))
+    if text.startswith(WISHES) and rng.random() < 0.2:
+        text = text[:-1] + rng.choice(BESIDES) + text[-1]
     if rng.random() < 0.2:
         text = text.lower()
     return text.rstrip(".?!") if rng.random() < 0.2 else text

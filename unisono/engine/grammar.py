@@ -7,6 +7,7 @@ import copy
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ OUTPUTS = frozenset({"text", "audio", "image"})
 OPENS = {"<|begin_audio|>": "audio", "<|begin_image|>": "image", "<|begin_call|>": "call"}
 CLOSES = {"audio": "<|end_audio|>", "image": "<|end_image|>", "call": "<|end_call|>"}
 END = "<|end|>"
+BREATH_FRAMES = 60
+FRAMES_PER_TEXT_ID = 25     # an id is some four letters, a letter takes three frames of 20 ms: twice of what people need
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +31,7 @@ class Rules:
     force_audio: bool = False               # everything written is spoken before the reply may end
     force_image: bool = False               # the reply cannot end without a picture
     max_audio_frames: int | None = None     # per sentence
+    frames_per_text_id: int | None = None   # of a sentence's sound, beyond a breath, for each id of its words
     max_text_ids: int | None = None         # per reply
     max_images: int = 1
     ids_per_image: int = 64
@@ -40,7 +44,7 @@ class Rules:
         for kind in ("audio", "image"):
             if getattr(self, f"force_{kind}") and kind not in self.outputs:
                 raise UserError(f"force_{kind} needs {kind!r} among the outputs")
-        for name in ("max_audio_frames", "max_text_ids", "max_images", "ids_per_image"):
+        for name in ("max_audio_frames", "frames_per_text_id", "max_text_ids", "max_images", "ids_per_image"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
 
@@ -69,7 +73,7 @@ class Grammar:
         self.num_text_ids = 0
         self.num_spoken = 0         # stretches of sound
         self.num_images = 0
-        self.is_unspoken = False    # text since the last sound
+        self.num_unspoken = 0       # text ids since the last sound
         self.done = False
 
     @property
@@ -92,8 +96,16 @@ class Grammar:
             return frozenset({"image"} if self.num_codes < rules.ids_per_image else {CLOSES["image"]})
         if self.mode == "call":
             return frozenset({"text", CLOSES["call"]})
-        is_full = rules.max_audio_frames is not None and self.num_codes >= rules.max_audio_frames
+        is_full = self.num_codes >= self._most_frames()
         return frozenset(({CLOSES["audio"]} if self.num_codes else set()) | (set() if is_full else {"audio"}))
+
+    def _most_frames(self) -> float:
+        """Of the open sound: who goes on long after the words are said only makes noise."""
+        rules = self.rules
+        most = inf if rules.max_audio_frames is None else rules.max_audio_frames
+        if rules.frames_per_text_id is None or not self.num_unspoken:
+            return most
+        return min(most, BREATH_FRAMES + rules.frames_per_text_id * self.num_unspoken)
 
     def _text_level(self) -> set[str]:
         rules = self.rules
@@ -101,14 +113,14 @@ class Grammar:
         if "text" in rules.outputs and (rules.max_text_ids is None or self.num_text_ids < rules.max_text_ids):
             pieces.add("text")
         speaks_without_text = "text" not in rules.outputs and not self.num_spoken
-        if "audio" in rules.outputs and (self.is_unspoken or speaks_without_text):
+        if "audio" in rules.outputs and (self.num_unspoken or speaks_without_text):
             pieces.add("<|begin_audio|>")
         if "image" in rules.outputs and self.num_images < rules.max_images:
             pieces.add("<|begin_image|>")
         if rules.calls:
             pieces.add("<|begin_call|>")
         lacks_image = rules.force_image and not self.num_images
-        lacks_audio = rules.force_audio and (self.is_unspoken or not self.num_spoken)
+        lacks_audio = rules.force_audio and (self.num_unspoken > 0 or not self.num_spoken)
         # Nothing is left to say: a text that may not go on must be able to end, spoken or not.
         if not (lacks_image or lacks_audio) or not pieces:
             pieces.add(END)
@@ -140,14 +152,14 @@ class Grammar:
             self.done = True
         elif self.mode == "text":
             self.num_text_ids += 1
-            self.is_unspoken = True
+            self.num_unspoken += 1
         else:
             self.num_codes += 1
 
     def _close(self) -> None:
         if self.mode == "audio":
             self.num_spoken += 1
-            self.is_unspoken = False
+            self.num_unspoken = 0
         elif self.mode == "image":
             self.num_images += 1
         self.mode, self.num_codes = "text", 0

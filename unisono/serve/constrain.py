@@ -144,7 +144,7 @@ class Constrained(Grammar):
             return {BEGIN_CALL}
         if self.num_calls:      # calls come last: what is said about their results is the next reply
             pieces = {BEGIN_CALL, END}
-        if self.num_calls >= self.most_calls or self.in_text and self.num_text_ids or self.rules.force_audio and self.is_unspoken:
+        if self.num_calls >= self.most_calls or self.in_text and self.num_text_ids or self.rules.force_audio and self.num_unspoken:
             pieces.discard(BEGIN_CALL)
         return pieces if self.in_text is None else pieces & {"text", BEGIN_CALL, END}
 

@@ -18,7 +18,7 @@ from PIL import Image as Pictures
 
 from unisono.codecs.packed import pack
 from unisono.core.errors import UserError
-from unisono.engine.grammar import Grammar, Rules
+from unisono.engine.grammar import FRAMES_PER_TEXT_ID, Grammar, Rules
 from unisono.engine.load import load_engine
 from unisono.engine.sample import SAMPLING, Sampler, probabilities
 from unisono.engine.session import Session
@@ -295,7 +295,7 @@ class Service:
         """What a reply made of `outputs` may contain."""
         return Grammar(self.vocab, Rules(
             outputs=outputs | {"text"}, force_audio="audio" in outputs, force_image=outputs == {"image"},
-            max_audio_frames=MOST_FRAMES, ids_per_image=self.tokenizer.image_codec.grid_size ** 2))
+            max_audio_frames=MOST_FRAMES, frames_per_text_id=FRAMES_PER_TEXT_ID, ids_per_image=self.tokenizer.image_codec.grid_size ** 2))
 
     def prompt(self, messages: Sequence[Message], wish: Wish) -> list[int]:
         """The ids of a conversation up to where the reply begins."""
