@@ -128,6 +128,17 @@ def test_the_cache_grows_and_long_prompts_are_fed_in_parts(kind: str) -> None:
     assert_same(engine.feed([(short, [4])])[0], model, [1, 2, 3, 4])
 
 
+def test_steps_of_every_shape_share_one_room_for_logits() -> None:
+    model = build()
+    engine = engine_of("onnx", model)
+    handles = [engine.open() for _ in range(4)]
+    for number, handle in enumerate(handles):
+        engine.feed([(handle, some_ids(number + 1))])
+        engine.feed([(other, [3]) for other in handles[:number + 1]])
+    assert len(engine.bindings) > 4
+    assert all(np.shares_memory(binding.logits, engine.logits) for binding in engine.bindings.values())
+
+
 def test_a_full_sequence_disturbs_nobody(kind: str) -> None:
     model = build()
     engine = engine_of(kind, model, max_length=32)

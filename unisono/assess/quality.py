@@ -15,6 +15,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from PIL import Image as Pictures
 
 from unisono.assess.judge import comparable, transcribe, word_error_rate
 from unisono.core.errors import UserError
@@ -195,15 +196,23 @@ def _speaks(bench: Bench, name: str, is_world: bool) -> Numbers:
 
 def sees(bench: Bench) -> Numbers:
     """Whole answers that are right to the word, about test scenes, figures, printed words and clips; scenes also with the
-    question before the picture, as clients of the API send it."""
+    question before the picture, as clients of the API send it, and in wide pictures."""
     numbers = {}
     for task in ("see", "see_emoji", "read", "watch"):
         raws = bench.world(task)
         numbers[task] = mean_stderr([_sees(bench, raw, (*_shown(raw), raw.exchanges[0].question.text)) for raw in track(raws, task)])
         if task == "see":
             asked = [_sees(bench, raw, (raw.exchanges[0].question.text, *_shown(raw))) for raw in track(raws, "see, asked first")]
-            numbers["see_asked_first"] = mean_stderr(asked)
+            wide = [_sees(bench, raw, (*map(_widened, _shown(raw)), raw.exchanges[0].question.text)) for raw in track(raws, "see, wide")]
+            numbers |= {"see_asked_first": mean_stderr(asked), "see_wide": mean_stderr(wide)}
     return numbers
+
+
+def _widened(picture: Pictures.Image) -> Pictures.Image:
+    """The picture in the middle of one half as wide again, as photographs are."""
+    page = Pictures.new("RGB", (picture.width * 3 // 2, picture.height), picture.getpixel((0, 0)))
+    page.paste(picture, (picture.width // 4, 0))
+    return page
 
 
 def _sees(bench: Bench, raw: Raw, parts: tuple[Input, ...]) -> float:

@@ -25,7 +25,7 @@ MAX_BINDINGS = 256
 
 @dataclass(frozen=True)
 class Binding:
-    """Arrays that one shape of step reads and writes, bound once and filled anew for every step."""
+    """Arrays that one shape of step reads and writes, bound once and filled anew for every step; the logits are shared."""
 
     io: onnxruntime.IOBinding
     ids: NDArray[np.int64]              # (B, T)
@@ -45,6 +45,7 @@ class OnnxEngine(CachedEngine):
         self.threads = threads or (1 if matmul_parameters(config) < SMALL else os.cpu_count() or 1)
         self.cache_names = cache_names(config)
         self.cache = [self._empty(0, 0) for _ in self.cache_names]
+        self.logits = np.empty((0, self.vocab_size), np.float32)     # of all bindings: 256 of their own were 100 MB and more
         self.bindings: dict[tuple[int, int, int], Binding] = {}
         graph = build(config, state, precision)
         options = onnxruntime.SessionOptions()
@@ -74,6 +75,7 @@ class OnnxEngine(CachedEngine):
         for number, old in enumerate(self.cache):
             self.cache[number] = self._empty(num_rows, capacity)
             self.cache[number][:self.num_rows, :, :self.capacity] = old
+        self.logits = np.empty((num_rows, self.vocab_size), np.float32)
         self.num_rows, self.capacity = num_rows, capacity
 
     def _copy_row(self, source: int, target: int, length: int) -> None:
@@ -128,7 +130,7 @@ class OnnxEngine(CachedEngine):
     def _bind(self, row: int, num_rows: int, num_ids: int) -> Binding:
         io = self.session.io_binding()
         binding = Binding(io, np.zeros((num_rows, num_ids), np.int64), np.zeros(num_rows, np.int32),
-                          np.zeros(1, np.int32), np.empty((num_rows, self.vocab_size), np.float32))
+                          np.zeros(1, np.int32), self.logits[:num_rows])
         for name in ("ids", "seqlens_k", "total_length"):
             array = getattr(binding, name)
             io.bind_input(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
