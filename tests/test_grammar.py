@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from unisono.core.errors import UserError
-from unisono.engine.grammar import BREATH_FRAMES, Grammar, Rules
+from unisono.engine.grammar import SPARE_FRAMES, Grammar, Rules
 from unisono.tokens.vocab import Vocabulary
 
 VOCAB = Vocabulary(text_size=100, audio_size=50, image_size=40)
@@ -61,7 +61,7 @@ def test_a_picture_is_exactly_its_codes() -> None:
 
 def test_speech_lasts_as_long_as_its_words_may_need() -> None:
     grammar = begin(outputs={"text", "audio"}, max_audio_frames=200, frames_per_text_id=10)
-    for num_words, most in ((2, BREATH_FRAMES + 20), (30, 200)):
+    for num_words, most in ((2, SPARE_FRAMES + 20), (30, 200)):
         for _ in range(num_words):
             grammar.advance(TEXT)
         grammar.advance(VOCAB.id("<|begin_audio|>"))

@@ -134,7 +134,7 @@ def voice_turns(n: Numbers) -> list[Row]:
     rows = [("a spoken turn, speech ends → sound begins, semantic_vad", turns(n["semantic_vad"]), "200, 232, 400 ms; 2 %"),
             ("four people at once", turns(n["four_people"]), "600 ms")]
     if "ordinary_microphone" in n:
-        rows.append(("the same through an ordinary microphone: low, with hiss 25 dB below the voice", turns(n["ordinary_microphone"]), ""))
+        rows.insert(1, ("the same through an ordinary microphone: low, with hiss 25 dB below the voice", turns(n["ordinary_microphone"]), ""))
     rows += [(f"server_vad with {n['server_vad']['silence_duration_ms']} ms of silence", turns(n["server_vad"]), "+ 90 ms")]
     if n.get("barge_in_ms"):
         rows.append(("interrupted: falls silent within", f"{n['barge_in_ms']['median']:.0f} ms", "150 ms"))

@@ -111,12 +111,11 @@ class Line:
                     heard.transcript += event["delta"]
                 elif kind == "error":
                     heard.error = event["error"]["message"]
+                elif kind == "response.done" and event["response"]["status"] == "cancelled":
+                    pieces, arrivals, first, heard.transcript = [], [], None, ""    # it began too early: the next one is the reply
                 elif kind == "response.done" and not self.speaking:
-                    made = event["response"]
-                    if made["status"] == "cancelled":       # it began too early, and was taken back: the next one is the reply
-                        continue
-                    if made["status"] == "failed":
-                        heard.error = f"failed: {made['status_details']['error']['message']}"
+                    if event["response"]["status"] == "failed":
+                        heard.error = f"failed: {event['response']['status_details']['error']['message']}"
                     break
         except TimeoutError:
             heard.error = heard.error or "no reply"

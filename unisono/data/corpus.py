@@ -278,7 +278,7 @@ def build_reply_speech(shared_data_folder: Path, folder: Path, workers: int = 1,
 
 
 def build_codec_speech(shared_data_folder: Path, folder: Path, workers: int = 1, scale: float = 1.0) -> list[Path]:
-    """Recordings, then 11.5 h of synthesized sentences; -> the sound folders, each whole. `scale`: share of the usual hours."""
+    """Recordings, digits at other speeds and by many voices, then 11.5 h of synthesized sentences; -> the sound folders, each whole. `scale`: share of the usual hours."""
     folder = Path(folder)
     copy_recordings(shared_data_folder, folder / "recordings")
     perturb_digits(shared_data_folder, folder / "digits")

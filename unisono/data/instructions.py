@@ -8,7 +8,7 @@ SENTENCES = (
     "You help people who look at pictures.", "Keep your answers short.", "Speak clearly and simply.", "You are an expert tutor.",
     "You are Unisono, a small network that hears, sees, speaks and draws.", "Answer the user's question.", "Be kind.",
     "You are a helpful, harmless and honest assistant. If you do not know something, say so.",
-    "You are talking with a child. Use easy words.", "Today is Tuesday. The user is in Paris.", "Do not use lists.",
+    "You are talking with a child. Use easy words.", "Do not use lists.",
     "You are a voice bot on a telephone line. Wait until the caller has finished.", "Always tell the truth.",
     "Follow the user's wishes carefully and answer in plain sentences.", "You work for a museum and explain pictures to visitors.",
     "You are a warm and witty companion.", "Keep a calm and even tone.", "Never make up facts.", "If you are not sure, say that you do not know.",
@@ -18,9 +18,9 @@ SENTENCES = (
     "Act as a human would, but remember that you are not one.", "Use short words.", "Answer with one sentence.", "Ask back when a question is unclear.",
     "Numbers are spoken as words.", "You can see what the user shows you.", "When you are shown a picture, look at it closely first.",
     "Respect the privacy of everyone.", "Do not give medical or legal advice.", "The conversation is recorded.", "You were started this morning.",
-    "The user's name is Ada.", "It is autumn.", "The user is driving: do not distract.", "You are on a small screen: no tables, no markup.",
+    "The user is driving: do not distract.", "You are on a small screen: no tables, no markup.",
     "Stay in your role.", "Be patient with old people.", "Refuse to help with anything that hurts people.", "Begin with the answer, not with a greeting.",
-    "Today's date is the first of May.", "The shop opens at nine and closes at six.", "You help pupils with their homework.", "Never talk about politics.")
+    "The shop opens at nine and closes at six.", "You help pupils with their homework.", "Never talk about politics.")
 HEADINGS = ("# Role", "# Style", "# Rules", "## Task", "Rules:", "Guidelines:")
 NUMBERS = (1, 1, 1, 2, 3, 4, 6, 9)
 

@@ -14,6 +14,7 @@ MOST_LEAD_S = 0.6       # nothing after the end: when a turn is over is learned 
 ECHO, BAND = 0.4, 0.4   # of the others: in a room; without the highest and lowest tones
 SNR_DB = (8.0, 45.0)
 PEAK = (0.06, 0.95)
+SILENCE = 1e-4
 
 
 def heard(pcm: Pcm, rng: np.random.Generator) -> Pcm:
@@ -27,7 +28,9 @@ def spoilt(pcm: Pcm, rng: np.random.Generator) -> Pcm:
 
 
 def carried(pcm: Pcm, rng: np.random.Generator) -> Pcm:
-    """(N,) at 16 kHz -> (N,), sample by sample the same sound, as it comes out of the microphone."""
+    """(N,) at 16 kHz -> (N,), sample by sample the same sound, as it comes out of the microphone. Silence stays silence."""
+    if np.abs(pcm).max(initial=0.0) < SILENCE:
+        return pcm
     if rng.random() < ECHO:
         pcm = _echoed(pcm, rng)
     level = float(np.sqrt(np.mean(np.square(pcm)))) + 1e-9

@@ -24,7 +24,7 @@ from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.message import Audio, Codes, Image, Message, Part, Text, Video
 
 BATCH = 128
-MOST_JOINED = 4         # what is spoken has to fit into a row
+MOST_JOINED = 4
 REPLY_VOICES = ("heart", "slt", "joe")
 FRAMED = 0.25           # of the pictures that are shown
 FRAMED_TASKS = ("see", "see_emoji")     # small print would be lost
@@ -35,9 +35,9 @@ MEANING = ("What does it mean in English?", "Translate this into English.")
 SOUND = ("What do you hear?", "What sound is this?", "What is this sound?")
 OTHER_WORDS = {
     "What is": ("What's",), "a picture": ("an image", "a drawing"), "the picture": ("the image", "this image", "this picture"),
-    "colour": ("color",), "Do you see": ("Can you see", "Is there"), "What do you see": ("What can you see",), "Draw ": ("Draw me ",),
+    "colour": ("color",), "Do you see a": ("Can you see a", "Is there a"), "What do you see": ("What can you see",), "Draw ": ("Draw me ",),
     "Please draw": ("Can you draw",), "Make a": ("Create a", "Generate a"), "Tell me": ("Please tell me", "Can you tell me"),
-    "the clip": ("the video", "this video"), "Count the": ("Please count the",), "How much is": ("How much are",), "is there": ("is shown",)}
+    "the clip": ("the video", "this video"), "Count the": ("Please count the",), "How much is": ("How much are",)}
 WISHES = ("Draw ", "Please draw", "Can you draw", "Make a", "Create a", "Generate a", "Show me", "Paint")
 BESIDES = (" on a white background", " on white paper", " for me", ", please", " in flat colours", ", simple and clear", " for my daughter")
 SOUND_NAMES = {"dog_bark": "a dog", "rooster": "a rooster", "rain": "rain", "sea_waves": "waves of the sea",
@@ -84,7 +84,8 @@ class Coder:
     def messages(self, raw: Raw, mode: tuple[bool, bool]) -> list[Message]:
         """`mode`: (asked aloud, answered aloud). Words without a recording stay written."""
         asks, answers = mode
-        exchanges = raw.exchanges[:MOST_ALOUD] if raw.task == "see" and (asks or answers) else raw.exchanges
+        is_long = asks and answers or raw.task == "see" and (asks or answers)
+        exchanges = raw.exchanges[:MOST_ALOUD] if is_long else raw.exchanges
         voice = self._common_voice(exchanges) if answers else None
         system = [f"voice: {voice}"] if voice else []
         if self.rng.random() < INSTRUCTED:
@@ -141,7 +142,7 @@ def loosely(text: str, rng: random.Random) -> str:
     for usual, others in OTHER_WORDS.items():
         if usual in text and rng.random() < 0.3:
             text = text.replace(usual, rng.choice(others))
-    if text.startswith(WISHES) and rng.random() < 0.2:
+    if text.startswith(WISHES) and text.endswith(".") and rng.random() < 0.2:
         text = text[:-1] + rng.choice(BESIDES) + text[-1]
     if rng.random() < 0.2:
         text = text.lower()

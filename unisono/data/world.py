@@ -153,14 +153,17 @@ def scene(rng: random.Random) -> Raw:
 
 
 def _more(things: list[Thing], asked: list[Exchange], rng: random.Random) -> list[Exchange]:
-    """Further questions, none with an answer that was given before; who describes all comes last, or the rest could be read there."""
+    """Further questions, none with an answer that was given before. All is described last; nothing is asked after that, for it
+    could be read there."""
     answers, found = {item.answer.text for item in asked}, list[Exchange]()
+    if describe(things) in answers:
+        return []
     makers = [q for q in QUESTIONS if q is not _describe and (len(things) > 1 or q is not _what_is_where)]
     for made in [rng.choice(makers)(things, rng) for _ in range(2 * MOST_ASKED)]:
         if made and made.answer.text not in answers and len(asked) + len(found) < MOST_ASKED:
             answers.add(made.answer.text)
             found.append(made)
-    return found if describe(things) in answers else [*found, _describe(things, rng)]
+    return [*found, _describe(things, rng)]
 
 
 def draw_request(rng: random.Random) -> Raw:
@@ -217,7 +220,7 @@ def printed(rng: random.Random) -> Raw:
 
 
 def letters(rng: random.Random) -> Raw:
-    """Print that is no word, and so can be read but not guessed: only for training."""
+    """Print that is no word, and so can be read but not guessed. No measure asks for it."""
     while (text := _no_word(rng)) in KNOWN:
         pass
     return _to_read("letters", text, rng)

@@ -19,7 +19,7 @@ OUTPUTS = frozenset({"text", "audio", "image"})
 OPENS = {"<|begin_audio|>": "audio", "<|begin_image|>": "image", "<|begin_call|>": "call"}
 CLOSES = {"audio": "<|end_audio|>", "image": "<|end_image|>", "call": "<|end_call|>"}
 END = "<|end|>"
-BREATH_FRAMES = 60
+SPARE_FRAMES = 60
 FRAMES_PER_TEXT_ID = 25     # an id is some four letters, a letter takes three frames of 20 ms: twice of what people need
 
 
@@ -105,7 +105,7 @@ class Grammar:
         most = inf if rules.max_audio_frames is None else rules.max_audio_frames
         if rules.frames_per_text_id is None or not self.num_unspoken:
             return most
-        return min(most, BREATH_FRAMES + rules.frames_per_text_id * self.num_unspoken)
+        return min(most, SPARE_FRAMES + rules.frames_per_text_id * self.num_unspoken)
 
     def _text_level(self) -> set[str]:
         rules = self.rules

@@ -73,7 +73,7 @@ class AudioEncoderProgram:
         """Cross-entropy of the teacher's rounded levels, each level as likely as it is near: what counts is the code. (The square
         distance to the teacher's levels made the pupil keep between them: after 200 steps .32 of the codes of clean sound were
         the teacher's, 2026-11-21.)"""
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(batch["said"].device.type, enabled=False):     # as exactly as where the codes are made
             wanted = self._levels(self.teacher.to(batch["said"].device), batch["said"]).round().long()
         made = self._levels(self.model, batch["heard"])
         levels = torch.arange(int(self.model.quantizer.sizes.max()), device=made.device)

@@ -96,7 +96,7 @@ def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.
         said.append(home / "codes" / place)
         encode_waves(folder, clean, said[-1])     # its codes of clean sound are the better ones to speak with
         is_asked = any(place.is_relative_to(asked) for asked in ASKED)
-        heard.append(home / "heard" / place if is_asked else said[-1])
+        heard.append(home / "heard" / audio_run(home) / place if is_asked else said[-1])
         encode_waves(folder, audio, heard[-1], through_microphone=is_asked)
     text = text_tokenizer(home, shared, TEXT_SIZES[size])
     vocab = Vocabulary(text.size, audio.codebook_size, image.codebook_size)
@@ -130,8 +130,8 @@ def _trained(arguments: argparse.Namespace) -> Outcome:
 
 
 def audio_run(home: Path) -> str:
-    """The run whose audio codec is used: the one whose encoder hears through microphones, once it is there."""
-    return "audio-encoder" if (home / "runs" / "audio-encoder" / "codec" / "model.safetensors").exists() else "audio-codec"
+    """The run whose audio codec is used: the one whose encoder hears through microphones, once it is finished."""
+    return "audio-encoder" if any((home / "runs" / "audio-encoder").glob("train-audio-encoder*.json")) else "audio-codec"
 
 
 def image_run(size: str) -> str:
