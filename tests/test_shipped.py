@@ -13,7 +13,9 @@ from PIL import Image
 
 from unisono.assess.judge import comparable, transcribe, word_error_rate
 from unisono.core.home import shipped
+from unisono.data.microphone import spoilt
 from unisono.data.pictures import Thing, draw_things
+from unisono.data.voices import speak
 from unisono.omni import Omni
 from unisono.media import Sound
 from unisono.tasks.vision import read_scene
@@ -61,6 +63,19 @@ def test_hears_its_own_voice(omni: Omni) -> None:
     said = omni.reply("Say: How many stars are there?", outputs=("text", "audio"), seed=1)
     heard = omni.reply(Sound(said.pcm, omni.sample_rate), "Write down what you hear.").text
     assert len(set(comparable(heard).split()) & set("how many stars are there".split())) >= 3
+
+
+def test_hears_in_noise_and_by_telephone(omni: Omni) -> None:
+    said = speak("What is the opposite of hot?", "heart")
+    rng = np.random.default_rng(2)
+    replies = [omni.reply(Sound(spoilt(said, rng), 16000)).text for _ in range(5)]
+    assert sum("cold" in reply for reply in replies) >= 3, replies
+
+
+def test_is_asked_before_it_is_shown(omni: Omni) -> None:
+    scene = draw_things([Thing("heart", "red", "big", 32, 32)])
+    asked = [omni.reply("What colour is the heart?", scene).text, omni.reply(scene, "what color is the heart").text]
+    assert all("red" in answer for answer in asked), asked
 
 
 def test_the_same_seed_gives_the_same_reply(omni: Omni) -> None:

@@ -143,7 +143,9 @@ def publish(trained: Path, made_with: Path, target: Path, trained_length: int) -
     """Puts trained weights, in half precision, beside the tokenizer and codecs that their data was made with; config.json tells
     how many ids in a row they were trained on."""
     if target != made_with:
-        shutil.copytree(made_with, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("model*.safetensors", "config.json"))
+        def of_the_network(folder: str, names: list[str]) -> list[str]:     # the codecs' folders hold files of the same names
+            return [name for name in names if Path(folder) == made_with and (name == "config.json" or name.startswith("model"))]
+        shutil.copytree(made_with, target, dirs_exist_ok=True, ignore=of_the_network)
     vocab = Vocabulary.load(target / "vocabulary.json")
     extras = {"eos_token_id": vocab.id("<|end|>"), "pad_token_id": vocab.id("<|pad|>"), "trained_length": trained_length}
     save_pretrained(load_pretrained(trained, vocab_size=vocab.size), target, extras, dtype=torch.float16)
