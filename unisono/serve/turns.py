@@ -25,7 +25,7 @@ FALLEN = 0.05           # of the speech's level (-26 dB): silero lags two frames
 DECAY = 0.97            # of that level per frame: half in 0.7 s
 LEAST_QUIET = 2         # frames; within words there are shorter gaps, of closed lips
 # The networks says .99 within 60 to 100 ms after a sentence and less than .01 inside of one (2026-11-21, first nano weights).
-# In noise it is less sure: the longer it is quiet, the less is asked for (without that, 4 of 50 turns waited for 4 s).
+# In noise it is less sure: the longer it is quiet, the less is asked for (without that, some turns waited for 4 s).
 HALVINGS = 12           # of the probability, until nothing is asked for any more
 EAGERNESS = {"low": (0.9, 8.0), "medium": (0.5, 4.0), "auto": (0.5, 4.0), "high": (0.2, 2.0)}     # probability, longest wait in s
 
