@@ -19,7 +19,7 @@ OUTPUTS = frozenset({"text", "audio", "image"})
 OPENS = {"<|begin_audio|>": "audio", "<|begin_image|>": "image", "<|begin_call|>": "call"}
 CLOSES = {"audio": "<|end_audio|>", "image": "<|end_image|>", "call": "<|end_call|>"}
 END = "<|end|>"
-SPARE_FRAMES = 60
+SPARE_FRAMES = 60           # of any sound, before its words count
 FRAMES_PER_TEXT_ID = 25     # an id is some four letters, a letter takes three frames of 20 ms: twice of what people need
 
 

@@ -88,7 +88,8 @@ def text_tokenizer(home: Path, shared: Path, size: int) -> TextTokenizer:
 
 def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.0) -> None:
     """Codes of all speech, then the token shards of every split. `scale`: share of the usual number of conversations."""
-    clean, audio = finished(home, "audio-codec", AudioCodec), finished(home, audio_run(home), AudioCodec)
+    pupil = audio_run(home)
+    clean, audio = finished(home, "audio-codec", AudioCodec), finished(home, pupil, AudioCodec)
     image = finished(home, image_run(size), ImageCodec)
     said, heard = [], []
     for folder in sound_folders(home):
@@ -96,7 +97,7 @@ def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.
         said.append(home / "codes" / place)
         encode_waves(folder, clean, said[-1])     # its codes of clean sound are the better ones to speak with
         is_asked = any(place.is_relative_to(asked) for asked in ASKED)
-        heard.append(home / "heard" / audio_run(home) / place if is_asked else said[-1])
+        heard.append(home / "heard" / pupil / place if is_asked else said[-1])
         encode_waves(folder, audio, heard[-1], through_microphone=is_asked)
     text = text_tokenizer(home, shared, TEXT_SIZES[size])
     vocab = Vocabulary(text.size, audio.codebook_size, image.codebook_size)
