@@ -53,7 +53,7 @@ def bank(tokenizer: OmniTokenizer, tmp_path_factory: pytest.TempPathFactory) -> 
     word, bark, test = (to_int16(speak(text, "espeak01")) for text in ("dog", "woof", "seven"))
     items += [Spoken(word, {"text": "كلب", "meaning": "dog", "voice": "arabic1", "split": "train", "source": "arabic_commands"}),
               Spoken(bark, {"text": None, "label": "dog_bark", "voice": "esc10", "split": "train", "source": "esc10"}),
-              Spoken(test, {"text": "seven", "voice": "joe", "split": "test", "source": "espeak"})]
+              Spoken(test, {"text": "seven", "voice": "slt", "split": "test", "source": "espeak"})]
     folder = tmp_path_factory.mktemp("speech")
     write_waves(folder / "waves", items)
     encode_waves(folder / "waves", tokenizer.audio_codec, folder / "codes")
@@ -190,7 +190,7 @@ def test_every_conversation_keeps_to_its_split(tokenizer: OmniTokenizer, bank: C
     assert not list(hear_conversations(bank, "val", random.Random(0)))
     ((task, messages),) = speak_conversations(bank, "test", random.Random(0))
     assert task == "speak_open"
-    assert messages[0].text == "voice: joe" and "seven" in messages[1].text and messages[2].text == "seven"
+    assert messages[0].text == "voice: slt" and "seven" in messages[1].text and messages[2].text == "seven"
 
 
 def test_questions_follow_each_other_in_one_conversation(tokenizer: OmniTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ SHARD_SIZE = 500
 DIGIT_SPEEDS = (0.8, 0.88, 1.12, 1.22)      # beyond them a voice no longer sounds like a person's
 DIGIT_PACES = (0.82, 0.9, 1.0, 1.1, 1.22)
 MAIN_VOICE = "heart"             # says every answer
-OTHER_VOICES = ("slt", "joe")    # say the same third of the most frequent answers
+OTHER_VOICES = ("slt", "joe")    # say the same third of the most frequent answers; joe is heard, but is no voice of replies
 ENGINES_BY_SPEED = ("espeak", "hibari", "flite", "piper", "kokoro")    # so that a build is useful long before its end
 ASKERS = {"piper": 7, "hibari": 7, "flite": 20, "espeak": 20}   # how many voices of each engine ask
 

@@ -25,7 +25,7 @@ from unisono.tokens.message import Audio, Codes, Image, Message, Part, Text, Vid
 
 BATCH = 128
 MOST_JOINED = 4
-REPLY_VOICES = ("heart", "slt", "joe")
+REPLY_VOICES = ("heart", "slt")
 FRAMED = 0.25           # of the pictures that are shown
 FRAMED_TASKS = ("see", "see_emoji")     # small print would be lost
 INSTRUCTED = 0.15       # of the conversations begin with what clients like to tell a network; it says nothing of the answer
@@ -50,7 +50,7 @@ class Counts:
     """How many conversations of each task of the small world a split gets; recordings and texts are taken whole."""
 
     see: int = 44000
-    draw: int = 30000
+    draw: int = 45000
     see_emoji: int = 10000
     draw_emoji: int = 4000
     read: int = 30000
