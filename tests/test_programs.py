@@ -7,7 +7,7 @@ from unisono.model.config import preset
 from unisono.model.hf import read_config, save_pretrained
 from unisono.model.transformer import Qwen3
 from unisono.omni import Omni
-from unisono.train.programs import audio_run, publish
+from unisono.train.programs import AUDIO_SCHOOLS, audio_run, publish
 
 
 def test_a_network_of_another_name_gets_tokenizer_and_codecs(tmp_path: Path) -> None:
@@ -21,9 +21,11 @@ def test_a_network_of_another_name_gets_tokenizer_and_codecs(tmp_path: Path) -> 
     assert Omni(tmp_path / "other").reply("Hello.", seed=0).finish_reason in ("stop", "length")
 
 
-def test_the_encoder_of_the_second_school_is_used_once_it_is_finished(tmp_path: Path) -> None:
-    folder = tmp_path / "runs" / "audio-encoder"
-    (folder / "codec").mkdir(parents=True)
+def test_the_codec_of_the_last_school_that_is_finished_is_used(tmp_path: Path) -> None:
+    for school in reversed(AUDIO_SCHOOLS):
+        (tmp_path / "runs" / school / "codec").mkdir(parents=True)
     assert audio_run(tmp_path) == "audio-codec"
-    (folder / "train-audio-encoder_x_2026-01-01.json").write_text("{}")
-    assert audio_run(tmp_path) == "audio-encoder"
+    for school in ("audio-decoder", "audio-encoder"):
+        (tmp_path / "runs" / school / f"train-{school}_x_2026-01-01.json").write_text("{}")
+        assert audio_run(tmp_path) == school
+    assert audio_run(tmp_path, AUDIO_SCHOOLS[:2]) == "audio-decoder"

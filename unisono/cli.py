@@ -68,8 +68,9 @@ def _data(command: argparse.ArgumentParser) -> None:
 
 
 def _train(command: argparse.ArgumentParser) -> None:
-    command.add_argument("what", choices=("audio-codec", "audio-encoder", "image-codec", "network", "moderation"),
-                         help="moderation: the small classifier beside a finished network")
+    command.add_argument("what", choices=("audio-codec", "audio-decoder", "audio-encoder", "image-codec", "network", "moderation"),
+                         help="audio-decoder, audio-encoder: the audio codec's further schools, to sound and to hear better; "
+                              "moderation: the small classifier beside a finished network")
     command.add_argument("--model", metavar="DIR", help="moderation: folder of the network (default: the weights in the package)")
     command.add_argument("--size", default="nano", help="tiny, nano, small or base (default: nano)")
     command.add_argument("--shared", type=Path, metavar="DIR", help="folder with picture archives (image codec)")

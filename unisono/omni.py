@@ -19,7 +19,7 @@ from unisono.codecs.audio import DecoderStream
 from unisono.codecs.packed import pack
 from unisono.core.errors import UserError
 from unisono.core.home import default_weights
-from unisono.engine.grammar import FRAMES_PER_TEXT_ID, Grammar, Rules
+from unisono.engine.grammar import Grammar, Rules
 from unisono.engine.load import load_engine
 from unisono.engine.sample import SAMPLING, Sampler
 from unisono.engine.session import Reply as Making, Session
@@ -161,10 +161,8 @@ class Conversation:
             self.finish_reason = making.finish_reason
 
     def _grammar(self) -> Grammar:
-        codec = self.omni.tokenizer.image_codec
-        return Grammar(self.omni.tokenizer.vocab, Rules(
-            outputs=self.outputs | {"text"}, force_audio="audio" in self.outputs, force_image=self.outputs == {"image"},
-            max_audio_frames=600, frames_per_text_id=FRAMES_PER_TEXT_ID, max_text_ids=300, ids_per_image=codec.grid_size ** 2))
+        tokenizer = self.omni.tokenizer
+        return Grammar(tokenizer.vocab, Rules.usual(self.outputs, tokenizer.image_codec.grid_size ** 2, max_text_ids=300))
 
     def _event(self, event: object, sound: DecoderStream) -> Iterator[TextDelta | SoundDelta | PictureDelta]:
         if isinstance(event, TextDelta):

@@ -21,6 +21,7 @@ CLOSES = {"audio": "<|end_audio|>", "image": "<|end_image|>", "call": "<|end_cal
 END = "<|end|>"
 SPARE_FRAMES = 60           # of any sound, before its words count
 FRAMES_PER_TEXT_ID = 25     # an id is some four letters, a letter takes three frames of 20 ms: twice of what people need
+MOST_FRAMES = 600           # of the sound of a sentence: 12 s
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,17 @@ class Rules:
     max_images: int = 1
     ids_per_image: int = 64
     calls: bool = False                     # tools may be called
+
+    @classmethod
+    def spoken(cls) -> "Rules":
+        """Of words that are given and need only be said."""
+        return cls(outputs=frozenset({"audio"}), force_audio=True, max_audio_frames=MOST_FRAMES, frames_per_text_id=FRAMES_PER_TEXT_ID)
+
+    @classmethod
+    def usual(cls, outputs: frozenset[str], ids_per_image: int, max_text_ids: int | None = None) -> "Rules":
+        """Of a reply made of `outputs`: it is written, whatever is wanted besides; sound is bounded by its words."""
+        return cls(outputs=outputs | {"text"}, force_audio="audio" in outputs, force_image=outputs == {"image"}, max_audio_frames=MOST_FRAMES,
+                   frames_per_text_id=FRAMES_PER_TEXT_ID, max_text_ids=max_text_ids, ids_per_image=ids_per_image)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "outputs", frozenset(self.outputs))

@@ -18,7 +18,7 @@ from PIL import Image as Pictures
 
 from unisono.codecs.packed import pack
 from unisono.core.errors import UserError
-from unisono.engine.grammar import FRAMES_PER_TEXT_ID, Grammar, Rules
+from unisono.engine.grammar import Grammar, Rules
 from unisono.engine.load import load_engine
 from unisono.engine.sample import SAMPLING, Sampler, probabilities
 from unisono.engine.session import Session
@@ -39,7 +39,6 @@ ALIASES = ("unisono-nano", "gpt-4o", "gpt-4o-mini", "gpt-4.1", "gpt-5.6-luna", "
            "dall-e-2", "dall-e-3", "text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002",
            "omni-moderation-latest", "text-moderation-latest")
 PRESETS = ("alloy", "ash", "ballad", "coral", "echo", "fable", "nova", "onyx", "sage", "shimmer", "verse", "marin", "cedar")
-MOST_FRAMES = 600       # of sound a sentence: 12 s
 FIRST_CODES, MOST_CODES = 4, 25     # decoded at once: 80 ms of sound so that a voice begins soon, then whatever is there up to 0.5 s
 
 
@@ -293,9 +292,7 @@ class Service:
 
     def usual_grammar(self, outputs: frozenset[str]) -> Grammar:
         """What a reply made of `outputs` may contain."""
-        return Grammar(self.vocab, Rules(
-            outputs=outputs | {"text"}, force_audio="audio" in outputs, force_image=outputs == {"image"},
-            max_audio_frames=MOST_FRAMES, frames_per_text_id=FRAMES_PER_TEXT_ID, ids_per_image=self.tokenizer.image_codec.grid_size ** 2))
+        return Grammar(self.vocab, Rules.usual(outputs, self.tokenizer.image_codec.grid_size ** 2))
 
     def prompt(self, messages: Sequence[Message], wish: Wish) -> list[int]:
         """The ids of a conversation up to where the reply begins."""

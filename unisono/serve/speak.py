@@ -16,13 +16,12 @@ from unisono.data.prepare import SAY
 from unisono.engine.grammar import Grammar, Rules
 from unisono.serve.forms import add, in_order
 from unisono.serve.pcm import API_RATE, Resampler, Stretcher
-from unisono.serve.service import MOST_FRAMES, Service, Speech, Turn, Usage, Wish
+from unisono.serve.service import Service, Speech, Turn, Usage, Wish
 from unisono.tokens.message import Message, Text
 
 LONGEST = 120               # letters said in one breath; the network was taught sentences of up to 90
 ENDS = re.compile(r"(?<=[.!?;:\u3002\uff01\uff1f\u061f\u2026])[\"')\]]*\s+|\s*\n+\s*")
 PAUSES = re.compile(r"(?<=[,\u060c\u3001])\s+|\s+(?=[-\u2013\u2014(])")
-BREATH_FRAMES, FRAMES_A_LETTER = 100, 10    # no sentence takes longer; people need about 3 frames of 20 ms a letter
 
 
 def sentences(text: str) -> list[str]:
@@ -53,10 +52,8 @@ def _joints(sentence: str) -> Iterator[str]:
 async def begin(service: Service, sentence: str, voice: object) -> Turn:
     """Begins to say a sentence: its words are given, only the sound is the network's to choose."""
     opening = service.tokenizer.text.encode(sentence)
-    most_frames = min(MOST_FRAMES, BREATH_FRAMES + FRAMES_A_LETTER * len(sentence))
-    rules = Rules(outputs=frozenset({"audio"}), force_audio=True, max_audio_frames=most_frames)
     wish = Wish(outputs=frozenset({"audio"}), voice=voice, opening=opening,      # type: ignore[arg-type]
-                grammar=Grammar(service.vocab, rules).replay(opening))
+                grammar=Grammar(service.vocab, Rules.spoken()).replay(opening))
     return await service.reply([Message("user", [Text(SAY[0].format(sentence))])], wish)
 
 

@@ -40,6 +40,10 @@ class AudioCodecRecipe:
     start_from: str = ""              # folder of a codec whose weights are the start
 
 
+# The second school, of the decoder alone.
+DECODER = AudioCodecRecipe(adversarial=True, loop=LoopConfig(num_steps=2000, learning_rate=3e-4, weight_decay=0.01, beta1=0.8, beta2=0.99))
+
+
 class PhonemeReader(nn.Module):
     """Quantized frames -> phoneme log-probabilities, from a neighbourhood of 13 frames (260 ms) only."""
 

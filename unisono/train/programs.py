@@ -31,12 +31,13 @@ from unisono.model.hf import load_pretrained, save_pretrained
 from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.text import TextTokenizer
 from unisono.tokens.vocab import Vocabulary
-from unisono.train.audio_codec import AudioCodecProgram, AudioCodecRecipe
+from unisono.train.audio_codec import DECODER, AudioCodecProgram, AudioCodecRecipe
 from unisono.train.audio_encoder import AudioEncoderProgram, AudioEncoderRecipe
 from unisono.train.image_codec import CODECS, ImageCodecProgram, ImageCodecRecipe
 from unisono.train.loop import Outcome, run as run_loop
 from unisono.train.network import RECIPES, NetworkProgram, NetworkRecipe
 
+AUDIO_SCHOOLS = ("audio-codec", "audio-decoder", "audio-encoder")      # in this order; each takes over what the one before left
 TEXT_SIZES = {"tiny": 512, "nano": 4096, "small": 16384, "base": 32768}
 # What people say to the network comes through microphones. Its own voice does not, nor the open sentences, which nano does not learn.
 ASKED = ("world/question", "codec/recordings", "codec/digits", "codec/digits-spoken")
@@ -115,10 +116,11 @@ def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.
 
 def _trained(arguments: argparse.Namespace) -> Outcome:
     """Trains one thing as far as time allows and records what came of it."""
-    makers = {"audio-codec": _audio_codec, "audio-encoder": _audio_encoder, "image-codec": _image_codec, "network": _network}
+    makers = {"audio-codec": _audio_codec, "audio-decoder": _audio_decoder, "audio-encoder": _audio_encoder, "image-codec": _image_codec,
+              "network": _network}
     name = arguments.name or arguments.size
-    runs = {"audio-codec": "audio-codec", "audio-encoder": "audio-encoder", "image-codec": image_run(arguments.size), "network": f"network-{name}"}
-    folder = arguments.home / "runs" / runs[arguments.what]
+    runs = {"image-codec": image_run(arguments.size), "network": f"network-{name}"}
+    folder = arguments.home / "runs" / runs.get(arguments.what, arguments.what)
     program, recipe = makers[arguments.what](arguments)
     loop = replace(recipe.loop, time_limit_s=arguments.minutes * 60) if arguments.minutes else recipe.loop
     outcome = run_loop(program, loop, folder)
@@ -130,9 +132,10 @@ def _trained(arguments: argparse.Namespace) -> Outcome:
     return outcome
 
 
-def audio_run(home: Path) -> str:
-    """The run whose audio codec is used: the one whose encoder hears through microphones, once it is finished."""
-    return "audio-encoder" if any((home / "runs" / "audio-encoder").glob("train-audio-encoder*.json")) else "audio-codec"
+def audio_run(home: Path, schools: tuple[str, ...] = AUDIO_SCHOOLS) -> str:
+    """The run whose audio codec is used: the last of its schools that is finished."""
+    done = [school for school in schools if any((home / "runs" / school).glob(f"train-{school}*.json"))]
+    return [schools[0], *done][-1]
 
 
 def image_run(size: str) -> str:
@@ -152,15 +155,20 @@ def publish(trained: Path, made_with: Path, target: Path, trained_length: int) -
     save_pretrained(load_pretrained(trained, vocab_size=vocab.size), target, extras, dtype=torch.float16)
 
 
-def _audio_codec(arguments: argparse.Namespace) -> tuple[AudioCodecProgram, AudioCodecRecipe]:
-    recipe = override(AudioCodecRecipe(), arguments.set)
+def _audio_codec(arguments: argparse.Namespace, usual: AudioCodecRecipe = AudioCodecRecipe()) -> tuple[AudioCodecProgram, AudioCodecRecipe]:
+    recipe = override(usual, arguments.set)
     folders = sound_folders(arguments.home)
     return AudioCodecProgram(recipe, Waves(folders, "train"), Waves(folders, "test")), recipe
 
 
+def _audio_decoder(arguments: argparse.Namespace) -> tuple[AudioCodecProgram, AudioCodecRecipe]:
+    return _audio_codec(arguments, replace(DECODER, start_from=str(arguments.home / "runs" / "audio-codec" / "codec")))
+
+
 def _audio_encoder(arguments: argparse.Namespace) -> tuple[AudioEncoderProgram, AudioEncoderRecipe]:
     recipe = override(AudioEncoderRecipe(), arguments.set)
-    codec = AudioCodec.load(recipe.start_from) if recipe.start_from else finished(arguments.home, "audio-codec", AudioCodec)
+    clean = audio_run(arguments.home, AUDIO_SCHOOLS[:2])
+    codec = AudioCodec.load(recipe.start_from) if recipe.start_from else finished(arguments.home, clean, AudioCodec)
     folders = sound_folders(arguments.home)
     return AudioEncoderProgram(recipe, codec, Waves(folders, "train"), Waves(folders, "test")), recipe
 
@@ -176,4 +184,7 @@ def _image_codec(arguments: argparse.Namespace) -> tuple[ImageCodecProgram, Imag
 def _network(arguments: argparse.Namespace) -> tuple[NetworkProgram, NetworkRecipe]:
     recipe = override(RECIPES.get(arguments.size, NetworkRecipe(size=arguments.size)), arguments.set)
     shards = arguments.home / "shards" / arguments.size
-    return NetworkProgram(recipe, Shard(shards / "train"), Shard(shards / "val")), recipe
+    program = NetworkProgram(recipe, Shard(shards / "train"), Shard(shards / "val"))
+    if left_out := program.loader.num_too_long:
+        print(f"{left_out:,} documents are left out: they are longer than a row of {recipe.loader.row_length} ids")
+    return program, recipe
