@@ -73,8 +73,9 @@ class OnnxEngine(CachedEngine):
     def _grow(self, num_rows: int, capacity: int) -> None:
         self.bindings.clear()
         for number, old in enumerate(self.cache):
-            self.cache[number] = self._empty(num_rows, capacity)
-            self.cache[number][:self.num_rows, :, :self.capacity] = old
+            new = self.cache[number] = self._empty(num_rows, capacity)
+            for slot in self.slots.values():        # what was never written takes no memory, unless it is copied
+                new[slot.row, :, :slot.length] = old[slot.row, :, :slot.length]
         self.logits = np.empty((num_rows, self.vocab_size), np.float32)
         self.num_rows, self.capacity = num_rows, capacity
 
