@@ -36,12 +36,13 @@ class AudioCodecRecipe:
     item_s: float = 3.2               # heard by the encoder; items up to this long are taken whole, with their text
     window_frames: int = 80           # spoken by the decoder, cut at random from the item
     phoneme_weight: float = 0.15
-    adversarial: bool = False
+    decoder_only: bool = False        # encoder and quantizer stay as they are, and with them the network's data
+    adversarial: bool = False         # the decoder alone, against critics
     start_from: str = ""              # folder of a codec whose weights are the start
 
 
 # The second school, of the decoder alone.
-DECODER = AudioCodecRecipe(adversarial=True, loop=LoopConfig(num_steps=2000, learning_rate=3e-4, weight_decay=0.01, beta1=0.8, beta2=0.99))
+DECODER = AudioCodecRecipe(decoder_only=True, loop=LoopConfig(num_steps=2000, learning_rate=1e-3, weight_decay=0.01))
 
 
 class PhonemeReader(nn.Module):
@@ -78,9 +79,10 @@ class AudioCodecProgram:
         self.model = CodecAndReader(codec, len(PHONES))
         self.distance = MelDistance(recipe.codec.sample_rate)
         self.players = {"codec": (self.model, self.loss)}
-        if recipe.adversarial:
+        if recipe.adversarial or recipe.decoder_only:
             for module in (codec.encoder, codec.to_latent, self.model.reader):
                 module.requires_grad_(False)
+        if recipe.adversarial:
             self.critics = Critics()
             self.players = {"critics": (self.critics, self.critics_loss), "codec": (self.model, self.loss)}
         weights = np.array([min(item["length"], 64000) * item.get("weight", 1.0) for item in train.items], float)
@@ -131,6 +133,8 @@ class AudioCodecProgram:
             if self.recipe.adversarial:
                 fooling, matching = fooling_loss(self.critics, made, true)
                 return 15 * mel + fooling + 2 * matching, {"mel": mel.detach(), "fool": fooling.detach(), "match": matching.detach()}
+        if self.recipe.decoder_only:
+            return mel, {"mel": mel.detach()}
         ctc = self._phoneme_loss(quantized, batch)
         return mel + self.recipe.phoneme_weight * ctc, {"mel": mel.detach(), "ctc": ctc.detach()}
 
