@@ -33,6 +33,13 @@ def test_a_record_is_complete_and_never_overwritten(tmp_path: Path, monkeypatch:
     assert record["versions"]["python"] == ".".join(map(str, sys.version_info[:3])) and "torch" in record["versions"]
 
 
+def test_nobodys_folders_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["unisono", "train", "--home", "/home/me/data", "--set", "start_from=/home/me/nano", "--set", "loop.num_steps=3"])
+    record = json.loads(write_record("x", {}, config={"start_from": "/home/me/nano", "loop": {"seeds": [1, "a/b"]}}, folder=tmp_path).read_text())
+    assert record["command"] == ["unisono", "train", "--home", ".../data", "--set", "start_from=.../nano", "--set", "loop.num_steps=3"]
+    assert record["config"] == {"start_from": ".../nano", "loop": {"seeds": [1, "a/b"]}}
+
+
 def test_the_commit_is_named() -> None:
     name = commit().removesuffix("+changes")
     assert name == "unknown" or (len(name) == 12 and int(name, 16) >= 0)

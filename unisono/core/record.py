@@ -68,7 +68,16 @@ def plain(value: Any) -> Any:
 
 def _without_folder(argument: str) -> str:
     """Where somebody's folders lie is nobody's business: /home/me/networks/nano -> .../nano."""
-    return f".../{Path(argument).name}" if argument.startswith("/") else argument
+    return re.sub(r"(^|=)/(?:[^/=]*/)*", r"\1.../", argument)
+
+
+def _without_folders(config: Any) -> Any:
+    """The same for every text of a configuration."""
+    if isinstance(config, dict):
+        return {key: _without_folders(value) for key, value in config.items()}
+    if isinstance(config, list):
+        return [_without_folders(value) for value in config]
+    return _without_folder(config) if isinstance(config, str) else config
 
 
 def write_record(what: str, numbers: dict[str, Any], *, config: dict[str, Any] | None = None,
@@ -88,6 +97,6 @@ def write_record(what: str, numbers: dict[str, Any], *, config: dict[str, Any] |
         number += 1
     record = {"what": what, "date": date.isoformat(timespec="seconds"), "command": ["unisono", *map(_without_folder, sys.argv[1:])],
               "commit": commit(), "versions": versions(), "hardware": machine, "seeds": list(seeds),
-              "wall_s": round(time.time() - STARTED, 1), "peak_mb": round(peak_mb()), "config": plain(config or {}), "numbers": plain(numbers)}
+              "wall_s": round(time.time() - STARTED, 1), "peak_mb": round(peak_mb()), "config": _without_folders(plain(config or {})), "numbers": plain(numbers)}
     atomic_write(path, lambda part: part.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf8"))
     return path
