@@ -98,6 +98,9 @@ class Sampler:
     def choose(self, logits: NDArray[np.float32], mask: NDArray[np.bool_], modality: str) -> int:
         """(V,) logits, (V,) True where an id may follow -> the id."""
         sampling = self.settings[modality]
+        if sampling.temperature == 0 and not sampling.no_repeat and mask[likeliest := int(logits.argmax())]:
+            self.ids.append(likeliest)      # the usual case of text, in a quarter of the time
+            return likeliest
         allowed = np.flatnonzero(mask)
         if sampling.no_repeat:
             allowed = self._without_repeats(allowed, sampling.no_repeat)

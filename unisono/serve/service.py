@@ -234,7 +234,7 @@ class Service:
 
     def start(self) -> None:
         """Starts computing. The engine's thread must get the interpreter back soon after each step, not 5 ms later."""
-        sys.setswitchinterval(5e-4)
+        sys.setswitchinterval(2e-3)
         self.scheduler.start()
 
     def close(self) -> None:
