@@ -88,6 +88,13 @@ def test_turns_and_commands(talker: Talker, media: Media) -> None:
     assert [line for line in shown(talker).splitlines() if line.startswith("drawn: ")] == [f"drawn: {talker.folder / 'reply5.png'}"]
 
 
+def test_a_voice_that_is_not_there_changes_nothing(talker: Talker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(talker.omni.tokenizer, "voices", ["heart"])
+    talker.voice = "heart"
+    assert "heart" in typed(talker, "/out text,audio", "Hello", "/voice bob", "And now?")
+    assert talker.voice == "heart" and talker.outputs == ("text", "audio") and talker.number == 2
+
+
 def test_faults_leave_the_conversation_as_it_was(talker: Talker, tmp_path: Path) -> None:
     typed(talker, "Hello")
     assert talker.conversation

@@ -132,6 +132,19 @@ def test_pictures_are_shown_in_other_shapes_too(tokenizer: OmniTokenizer, monkey
     assert all(np.array_equal(one, plain) for one in codes["read"])
 
 
+def test_somebody_speaks_in_some_clips(tokenizer: OmniTokenizer, bank: CodeBank, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = [drawing((64, 64)) for _ in range(4)]
+    raw = Raw("watch", "key", [Exchange(Sentence("What?"), Sentence("That."), [Clip(frames)])])
+    for share, among in ((0.0, {0}), (1.0, {1, 2, 3, 4})):
+        monkeypatch.setattr(module, "WITH_SOUND", share)
+        coder = Coder(tokenizer, bank, "train", 1)
+        coder.see([raw])
+        clips = [part for _ in range(9) for message in coder.messages(raw, (False, False)) for part in message.parts if isinstance(part, Video)]
+        assert {len(clip.audio) for clip in clips} <= among and len(clips) == 9 and all(len(clip.frames) == 4 for clip in clips)
+        assert all(1 <= len(codes) <= 25 for clip in clips for codes in clip.audio)
+        assert all(len({tuple(codes) for codes in clip.frames}) == 1 for clip in clips)      # framed alike
+
+
 def test_questions_are_typed_in_many_ways() -> None:
     typed = Counter(loosely("What is in the picture?", random.Random(seed)) for seed in range(300))
     assert {"What is in the picture?", "What's in the image?", "what is in this picture?", "What's in this image"} <= set(typed)

@@ -31,7 +31,17 @@ def test_a_shard_without_manifest_or_cut_short_is_refused(tmp_path: Path) -> Non
     write(tmp_path, [5, 7], ["a", "a"])
     ids = (tmp_path / "ids.u16").read_bytes()
     (tmp_path / "ids.u16").write_bytes(ids[:-4])
-    with pytest.raises(UserError, match="cut short"):
+    with pytest.raises(UserError, match="damaged .ids.u16"):
+        Shard(tmp_path)
+    (tmp_path / "ids.u16").write_bytes(ids)
+    (tmp_path / "learn.bits").write_bytes(b"")
+    with pytest.raises(UserError, match="damaged .learn.bits"):
+        Shard(tmp_path)
+    (tmp_path / "tasks.u8").unlink()
+    with pytest.raises(UserError, match="tasks.u8 is missing; run `unisono data network`"):
+        Shard(tmp_path)
+    (tmp_path / "manifest.json").write_text("{")
+    with pytest.raises(UserError, match="damaged .manifest.json"):
         Shard(tmp_path)
     (tmp_path / "manifest.json").unlink()
     with pytest.raises(UserError, match="unisono data network"):

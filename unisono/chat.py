@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.text import Text as Coloured
 
 from unisono.core.errors import UserError
+from unisono.core.home import atomic_write
 from unisono.media import kind_of, read_footage, read_picture, read_sound, write_sound
 from unisono.omni import OUTPUTS, Conversation, Input, Omni, PictureDelta, SoundDelta
 
@@ -50,10 +51,21 @@ class Talker:
         self.conversation: Conversation | None = None
 
     def restart(self) -> None:
-        """Forgets the conversation."""
+        """Forgets the conversation; the old one goes on where a new one cannot begin."""
+        fresh = self.omni.conversation(outputs=self.outputs, voice=self.voice, seed=self.arguments.seed)
         if self.conversation:
             self.conversation.session.close()
-        self.conversation = self.omni.conversation(outputs=self.outputs, voice=self.voice, seed=self.arguments.seed)
+        self.conversation = fresh
+
+    def change(self, outputs: tuple[str, ...], voice: str) -> None:
+        """Begins anew with other outputs or another voice; UserError, and nothing changed, where there is no such voice."""
+        before = self.outputs, self.voice
+        self.outputs, self.voice = outputs, voice
+        try:
+            self.restart()
+        except UserError:
+            self.outputs, self.voice = before
+            raise
 
     def say(self, parts: list[Input]) -> None:
         """One turn: text appears as it is made, sound and pictures are saved, played and shown."""
@@ -95,10 +107,8 @@ class Talker:
 
     def _drawing(self, picture: Pictures.Image) -> None:
         path = self._place("png")
-        try:
-            picture.resize((256, 256), Pictures.Resampling.NEAREST).save(path)
-        except OSError as error:
-            raise UserError(f"could not write {path}: {error.strerror}; choose another folder with --save") from None
+        large = picture.resize((256, 256), Pictures.Resampling.NEAREST)
+        atomic_write(path, lambda part: large.save(part, "PNG"))
         if self.console.is_terminal:
             self.console.print(blocks(picture))
         self.console.print(f"[dim]drawn: {path}[/dim]", soft_wrap=True)
@@ -167,11 +177,9 @@ def _command(talker: Talker, line: str) -> bool:
     elif name == "mic":
         talker.say([record(float(rest) if re.fullmatch(r"\d+(\.\d+)?", rest) else 5.0)])
     elif name == "out":
-        talker.outputs = parse_outputs(rest)
-        talker.restart()
+        talker.change(parse_outputs(rest), talker.voice)
     elif name == "voice":
-        talker.voice = rest or talker.voice
-        talker.restart()
+        talker.change(talker.outputs, rest or talker.voice)
     elif name == "new":
         talker.restart()
     else:

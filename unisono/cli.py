@@ -32,6 +32,15 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+SIZES = ("tiny", "nano", "small", "base")
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
+    return int(text)
+
+
 def _media(command: argparse.ArgumentParser) -> None:
     for kind, what in (("image", "a picture"), ("audio", "sound"), ("video", "a clip")):
         command.add_argument(f"--{kind}", action="append", default=[], metavar="FILE", help=f"attach {what}; may be repeated")
@@ -61,8 +70,8 @@ def _data(command: argparse.ArgumentParser) -> None:
     command.add_argument("what", choices=("speech", "world", "network"),
                          help="speech: sound for the audio codec; world: the small world's sentences spoken; network: token shards")
     command.add_argument("--shared", type=Path, required=True, metavar="DIR", help="folder with the recordings, pictures and texts")
-    command.add_argument("--workers", type=int, default=1, help="processes that speak at once (default: 1)")
-    command.add_argument("--size", default="nano", help="whose token shards: nano or small (default: nano)")
+    command.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes that speak at once (default: 1)")
+    command.add_argument("--size", default="nano", choices=SIZES, help="whose token shards (default: nano)")
     command.add_argument("--scale", type=float, default=1.0, help="share of the usual amount, e.g. 0.01 to try the path (default: 1)")
     _run_options(command)
 
@@ -72,7 +81,7 @@ def _train(command: argparse.ArgumentParser) -> None:
                          help="audio-decoder, audio-encoder: the audio codec's further schools, to sound and to hear better; "
                               "moderation: the small classifier beside a finished network")
     command.add_argument("--model", metavar="DIR", help="moderation: folder of the network (default: the weights in the package)")
-    command.add_argument("--size", default="nano", help="tiny, nano, small or base (default: nano)")
+    command.add_argument("--size", default="nano", choices=SIZES, help="how large a network, and its codecs (default: nano)")
     command.add_argument("--shared", type=Path, metavar="DIR", help="folder with picture archives (image codec)")
     command.add_argument("--name", default="", help="network: name of the run and of the finished folder (default: its size)")
     command.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="override a recipe's field, e.g. loop.num_steps=500")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pictures, ImageOps
 
 from unisono.core.errors import UserError
+from unisono.core.home import atomic_write
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())     # its complaints come back as ours
 MOST_SECONDS = 60.0             # of sound or clip that is read; more would not fit a conversation
@@ -199,7 +200,8 @@ def _reason(error: BaseException) -> str:
 def write_sound(path: str | Path, pcm: NDArray[np.float32], sample_rate: int) -> None:
     """Writes (N,) pcm as WAV, FLAC, Ogg or MP3, by the ending of `path`."""
     try:
-        soundfile.write(str(path), pcm, sample_rate)
+        kind = Path(path).suffix[1:].upper()
+        atomic_write(path, lambda part: soundfile.write(str(part), pcm, sample_rate, format=kind))
     except (soundfile.LibsndfileError, TypeError, ValueError, OSError) as error:
         raise UserError(f"could not write {path} ({_reason(error)}); expected a writable place and an ending such as .wav") from None
 

@@ -207,14 +207,12 @@ def plan_world(questions: dict[str, int], answers: dict[str, int], question_h: f
 
 
 def plan_unheard(questions: dict[str, int], count: int = 300, seed: int = 1) -> list[Utterance]:
-    """Frequent questions by voices that ask none in training: espeak's later ones and, one time in three, Kokoro's."""
+    """Frequent questions by voices that are never heard in training: espeak's later ones. (Kokoro's are heard, in neural_speech.)"""
     rng = random.Random(seed)
-    voices = list_voices()
-    robots = [voice.name for voice in voices if voice.engine == "espeak"][ASKERS["espeak"]:]
-    natural = [voice.name for voice in voices if voice.engine == "kokoro"][:5]
+    robots = [voice.name for voice in list_voices() if voice.engine == "espeak"][ASKERS["espeak"]:]
     frequent = sorted(questions, key=lambda text: (-questions[text], crc32(text.encode())))[:2 * count]
     texts = rng.sample(frequent, min(count, len(frequent)))
-    return [Utterance(text, rng.choice(natural if number % 3 == 0 else robots)) for number, text in enumerate(texts)]
+    return [Utterance(text, rng.choice(robots)) for text in texts]
 
 
 def _num_askers(count: int) -> int:

@@ -27,7 +27,8 @@ BATCH = 128
 MOST_JOINED = 4
 REPLY_VOICES = ("heart", "slt")
 FRAMED = 0.25           # of the pictures that are shown
-FRAMED_TASKS = ("see", "see_emoji")     # small print would be lost
+FRAMED_TASKS = ("see", "see_emoji", "watch")     # small print would be lost
+WITH_SOUND = 0.4        # of the clips: somebody speaks meanwhile, and says nothing of what is seen
 INSTRUCTED = 0.15       # of the conversations begin with what clients like to tell a network; it says nothing of the answer
 WRITE_DOWN = ("Write down what you hear.", "Transcribe this.", "What is said here?", "Write what is being said.")
 SAY = ("Say: {}", "Read this aloud: {}", "Please say: {}", "Speak: {}")
@@ -71,14 +72,19 @@ class Coder:
         self.tokenizer, self.bank = tokenizer, bank
         self.rng = random.Random(seed)
         self.splits = frozenset({"train", split})
+        self.voices = [number for number, item in enumerate(bank.items) if item["split"] in self.splits]
         self.coded: dict[int, Codes] = {}     # of the pictures of the present batch, by identity
 
     def see(self, raws: list[Raw]) -> None:
         """Codes all pictures of a batch at once, which is several times faster than one by one."""
-        shown = [shown for raw in raws for item in raw.exchanges for shown in (*item.shown, item.drawn) if shown]
-        images = [image for one in shown for image in (one.frames if isinstance(one, Clip) else [one.image])]
-        looked_at = {id(one.image) for raw in raws if raw.task in FRAMED_TASKS for item in raw.exchanges for one in item.shown if isinstance(one, Picture)}
-        seen = [framed(image, self.rng) if id(image) in looked_at else image for image in images]
+        images, seen = list[Pictures.Image](), list[Pictures.Image]()
+        for raw, item in ((raw, item) for raw in raws for item in raw.exchanges):
+            for one in item.shown:
+                whole, seed = one.frames if isinstance(one, Clip) else [one.image], self.rng.random()
+                images += whole
+                seen += [framed(image, random.Random(seed)) for image in whole] if raw.task in FRAMED_TASKS else whole
+            drawn = [item.drawn.image] if item.drawn else []
+            images, seen = images + drawn, seen + drawn
         self.coded = dict(zip(map(id, images), self.tokenizer.picture_codes(seen))) if images else {}
 
     def messages(self, raw: Raw, mode: tuple[bool, bool]) -> list[Message]:
@@ -123,8 +129,16 @@ class Coder:
 
     def _shown(self, shown: Picture | Clip) -> Part:
         if isinstance(shown, Clip):
-            return Video([self.coded[id(frame)] for frame in shown.frames])
+            return Video([self.coded[id(frame)] for frame in shown.frames], self._sound_of(len(shown.frames)))
         return Image(self.coded[id(shown.image)])
+
+
+    def _sound_of(self, num_frames: int) -> list[Codes]:
+        """(25,) codes for each half second of a clip, as long as somebody speaks; mostly none."""
+        if not self.voices or self.rng.random() >= WITH_SOUND:
+            return []
+        codes = self.bank.codes_of(self.rng.choice(self.voices), heard=True)[:num_frames * 25]
+        return [codes[start:start + 25] for start in range(0, len(codes), 25)]
 
 
 def framed(image: Pictures.Image, rng: random.Random) -> Pictures.Image:
@@ -228,10 +242,13 @@ def prepare(tokenizer: OmniTokenizer, bank: CodeBank, texts: Callable[[str], Ite
             for messages in world_conversations(task, count, split, coder, seed):
                 add(task, messages)
                 bar.update(line, advance=1)
-        for task, messages in hear_conversations(bank, split, rng):
-            add(task, messages)
-        for task, messages in speak_conversations(bank, split, rng):
-            add(task, messages)
+        for what, conversations in (("to hear", hear_conversations), ("to speak", speak_conversations)):
+            line = bar.add_task(f"{split} {what}", total=None, note="")
+            for task, messages in conversations(bank, split, rng):
+                add(task, messages)
+                bar.update(line, advance=1)
+        line = bar.add_task(f"{split} texts", total=None, note="")
         for task, text in texts(split):
             writer.add(*tokenizer.template.document(text), task)
+            bar.update(line, advance=1)
     writer.close(split=split, seed=seed, text_end=tokenizer.vocab.span("time").end)

@@ -52,16 +52,22 @@ class Shard:
         folder = Path(folder)
         try:
             self.manifest = json.loads((folder / "manifest.json").read_text())
-        except FileNotFoundError:
-            raise UserError(f"no prepared data in {folder}: manifest.json is missing; run `unisono data network`") from None
+            num_ids, num_documents = self.manifest["num_ids"], self.manifest["num_documents"]
+            sizes = {"ids.u16": 2 * num_ids, "learn.bits": -(-num_ids // 8), "ends.i64": 8 * num_documents, "tasks.u8": num_documents}
+            damaged = [name for name, size in sizes.items() if (folder / name).stat().st_size != size]
+        except FileNotFoundError as error:
+            missing = Path(error.filename).name
+            raise UserError(f"no prepared data in {folder}: {missing} is missing; run `unisono data network`") from None
+        except (ValueError, KeyError, TypeError):
+            damaged = ["manifest.json"]
+        if damaged:
+            raise UserError(f"the prepared data in {folder} is damaged ({damaged[0]}); delete the folder and run `unisono data network` again")
         self.ids = np.memmap(folder / "ids.u16", "<u2", "r")
         self.ends = np.fromfile(folder / "ends.i64", "<i8")
         self.starts = np.concatenate([[0], self.ends[:-1]])
         self.learn = np.unpackbits(np.fromfile(folder / "learn.bits", np.uint8), count=len(self.ids))
         self.tasks = np.fromfile(folder / "tasks.u8", np.uint8)
         self.task_names: list[str] = self.manifest["tasks"]
-        if len(self.ids) != self.manifest["num_ids"] or len(self.ends) != self.manifest["num_documents"]:
-            raise UserError(f"the prepared data in {folder} is cut short; prepare it again")
 
     def document(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """-> ids (L,) int64, learn (L,) uint8 of one document."""

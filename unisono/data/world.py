@@ -6,6 +6,7 @@ short whole sentences, so that the same words can be written and spoken.
 import random
 from collections.abc import Callable
 
+from unisono.core.progress import track
 from unisono.data.pictures import (BACKGROUNDS, COLOURS, EMOJI, MOTIONS, RADII, SHAPES, Thing, draw_emoji, draw_motion,
                                    draw_things, draw_word)
 from unisono.data.raw import Clip, Exchange, Picture, Raw, Sentence
@@ -273,12 +274,12 @@ MAKERS: dict[str, Callable[[random.Random], Raw]] = {
 def spoken_texts(seed: int, num_draws: int) -> tuple[dict[str, int], dict[str, int]]:
     """What gets asked and answered in `num_draws` conversations: sentence -> how often, questions and answers apart.
 
-    Pictures are not needed to know the words, but the words come from the same makers. Letters bring no other questions.
+    The words come from the makers of the pictures, which are drawn and thrown away. Letters bring no other questions.
     """
     rng, tasks = random.Random(seed), [task for task in MAKERS if task != "letters"]
     questions: dict[str, int] = {}
     answers: dict[str, int] = {}
-    for _ in range(num_draws):
+    for _ in track(range(num_draws), "sentences of the small world"):
         raw = MAKERS[rng.choice(tasks)](rng)
         for item in raw.exchanges[:MOST_ALOUD]:
             questions[item.question.text] = questions.get(item.question.text, 0) + 1

@@ -7,6 +7,7 @@ learns against small critics.
 
 Shapes: B batch, N samples, F frames, D quantizer dimensions, P phonemes.
 """
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -119,7 +120,10 @@ class AudioCodecProgram:
         """-> (made pcm, true pcm) of the windows, (B, F, D) quantized frames of the items."""
         frame, width = self.recipe.codec.frame_size, self.recipe.window_frames
         codec = self.model.codec
-        quantized, _ = codec.quantizer(codec.latent(batch["pcm"]))
+        # An encoder that stays as it is gives the codes that the network's data is made of, to the last bit.
+        is_fixed = self.recipe.decoder_only or self.recipe.adversarial
+        with torch.autocast(batch["pcm"].device.type, enabled=False) if is_fixed else contextlib.nullcontext():
+            quantized, _ = codec.quantizer(codec.latent(batch["pcm"]))
         frames = batch["starts"][:, None] + torch.arange(width, device=quantized.device)
         window = quantized.gather(1, frames[:, :, None].expand(-1, -1, quantized.shape[2]))
         samples = batch["starts"][:, None] * frame + torch.arange(width * frame, device=quantized.device)
@@ -129,7 +133,7 @@ class AudioCodecProgram:
         """Mel distance + phoneme CTC, or + fooling the critics in the adversarial stage."""
         made, true, quantized = self._speak(batch)
         with torch.autocast(made.device.type, enabled=False):
-            mel = self.distance(made, true)
+            mel = self.distance.to(made.device)(made, true)
             if self.recipe.adversarial:
                 fooling, matching = fooling_loss(self.critics, made, true)
                 return 15 * mel + fooling + 2 * matching, {"mel": mel.detach(), "fool": fooling.detach(), "match": matching.detach()}
@@ -162,8 +166,9 @@ class AudioCodecProgram:
             batch = self._collate(self.val, numbers, rng)
             batch = {key: value.to(next(self.model.parameters()).device) for key, value in batch.items()}
             made, true, quantized = self._speak(batch)
-            totals.setdefault("mel", []).append(float(self.distance(made, true)))
-            totals.setdefault("ctc", []).append(float(self._phoneme_loss(quantized, batch)))
+            totals.setdefault("mel", []).append(float(self.distance.to(made.device)(made, true)))
+            if not (self.recipe.decoder_only or self.recipe.adversarial):       # whose reader was never taught
+                totals.setdefault("ctc", []).append(float(self._phoneme_loss(quantized, batch)))
         return {key: sum(values) / len(values) for key, values in totals.items()}
 
     def save(self, folder: Path) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from unisono.core.device import autocast, pick_device, seed_all
 from unisono.core.errors import UserError
 from unisono.core.progress import progress
-from unisono.train.checkpoint import load_checkpoint, save_checkpoint
+from unisono.train.checkpoint import NAME, load_checkpoint, save_checkpoint
 from unisono.train.optim import Optimizers
 from unisono.train.schedule import warmup_cosine
 
@@ -79,8 +79,10 @@ def run(program: Program, config: LoopConfig, folder: Path) -> Outcome:
         optimizer = Optimizers(module, config.learning_rate, weight_decay=config.weight_decay,
                                betas=(config.beta1, config.beta2), muon=config.muon)
         players[name] = (module, optimizer, loss)
-    start = _resume(players, folder)
-    began = saved = time.monotonic()
+    start, spent = _resume(players, folder)
+    saved = time.monotonic()
+    began = saved - spent           # of all sittings
+    stop_at = saved + (config.time_limit_s or float("inf"))
     numbers: Numbers = {}
     with progress() as bar:
         task = bar.add_task(folder.name, total=config.num_steps, completed=start, note="")
@@ -89,13 +91,13 @@ def run(program: Program, config: LoopConfig, folder: Path) -> Outcome:
             bar.update(task, advance=1, note=_brief(numbers))
             done = step + 1
             if done % config.validate_every == 0 or done == config.num_steps:
-                checked = {**numbers, **_validate(program, players)}
-                _log(folder, done, time.monotonic() - began, checked)
-                bar.console.print(f"step {done}: " + " ".join(f"{key} {value:.3f}" for key, value in checked.items()), highlight=False)
+                numbers = {**numbers, **_validate(program, players)}
+                _log(folder, done, time.monotonic() - began, numbers)
+                bar.console.print(f"step {done}: " + " ".join(f"{key} {value:.3f}" for key, value in numbers.items()), highlight=False)
             now = time.monotonic()
-            stop = bool(config.time_limit_s) and now - began > config.time_limit_s
+            stop = now > stop_at
             if stop or done == config.num_steps or now - saved > config.checkpoint_every_s:
-                _save(players, folder, done)
+                _save(players, folder, done, now - began)
                 saved = time.monotonic()
             if stop:
                 break
@@ -134,26 +136,28 @@ def _validate(program: Program, players: dict) -> Numbers:
     return numbers
 
 
-def _resume(players: dict, folder: Path) -> int:
-    """Loads the checkpoint, if any -> the step to go on from."""
+def _resume(players: dict, folder: Path) -> tuple[int, float]:
+    """Loads the checkpoint, if any -> the step to go on from, and the seconds that were spent until there."""
     state = load_checkpoint(folder)
     if state is None:
-        return 0
+        return 0, 0.0
+    again = f"delete {folder / NAME} to begin anew"
     if set(state["players"]) != set(players):
-        raise UserError(f"{folder} holds a run of {sorted(state['players'])}, not of {sorted(players)}; choose another folder")
+        raise UserError(f"{folder} holds a run of {sorted(state['players'])}, not of {sorted(players)}; {again}")
     for name, (module, optimizer, _) in players.items():
         try:
             module.load_state_dict(state["players"][name]["module"])
-        except RuntimeError as error:
-            raise UserError(f"the checkpoint in {folder} is of another size: {error}") from None
-        optimizer.load_state_dict(state["players"][name]["optimizer"])
-    return state["step"]
+            optimizer.load_state_dict(state["players"][name]["optimizer"])
+        except (RuntimeError, ValueError) as error:     # weights of other shapes; another optimizer, or one of other parameters
+            reason = str(error).strip().splitlines()[-1].strip()
+            raise UserError(f"the checkpoint in {folder} is of another size or recipe ({reason}); {again}") from None
+    return state["step"], state.get("spent_s", 0.0)
 
 
-def _save(players: dict, folder: Path, step: int) -> None:
+def _save(players: dict, folder: Path, step: int, spent_s: float) -> None:
     states = {name: {"module": module.state_dict(), "optimizer": optimizer.state_dict()}
               for name, (module, optimizer, _) in players.items()}
-    save_checkpoint(folder, {"step": step, "players": states})
+    save_checkpoint(folder, {"step": step, "spent_s": spent_s, "players": states})
 
 
 def _log(folder: Path, step: int, wall_s: float, numbers: Numbers) -> None:

@@ -55,7 +55,7 @@ class NetworkProgram:
         weights = {task: 0.0 for task in train.task_names if recipe.tasks and task not in recipe.tasks}
         self.val = val
         vocab_size, self.text_end = train.manifest["vocab_size"], train.manifest["text_end"]
-        self.model = (load_pretrained(recipe.start_from) if recipe.start_from else Qwen3(preset(recipe.size, vocab_size)))
+        self.model = (load_pretrained(recipe.start_from, vocab_size=vocab_size) if recipe.start_from else Qwen3(preset(recipe.size, vocab_size)))
         reach = min(recipe.loader.reach, self.model.config.max_position_embeddings)
         self.loader = Loader(train, replace(recipe.loader, reach=reach), {**recipe.task_weights, **weights})
         self.forward = torch.compile(self.model, dynamic=False) if recipe.compile else self.model

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ import torch
 from unisono.codecs.audio import AudioCodec
 from unisono.codecs.image import ImageCodec
 from unisono.core.config import override, to_json
+from unisono.core.device import seed_all
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
 from unisono.core.record import write_record
@@ -24,6 +26,7 @@ from unisono.data.corpus import MAIN_VOICE, build_codec_speech, build_reply_spee
 from unisono.data.prepare import REPLY_VOICES, Counts, prepare
 from unisono.data.samples import load_stories
 from unisono.data.shard import Shard
+from unisono.data.splits import split_of
 from unisono.data.texts import documents
 from unisono.data.waves import Waves
 from unisono.data.world import spoken_texts
@@ -38,6 +41,7 @@ from unisono.train.loop import Outcome, run as run_loop
 from unisono.train.network import RECIPES, NetworkProgram, NetworkRecipe
 
 AUDIO_SCHOOLS = ("audio-codec", "audio-decoder", "audio-encoder")      # in this order; each takes over what the one before left
+Recipe = TypeVar("Recipe", AudioCodecRecipe, AudioEncoderRecipe, ImageCodecRecipe, NetworkRecipe)
 TEXT_SIZES = {"tiny": 512, "nano": 4096, "small": 16384, "base": 32768}
 # What people say to the network comes through microphones. Its own voice does not, nor the open sentences, which nano does not learn.
 ASKED = ("world/question", "codec/recordings", "codec/digits", "codec/digits-spoken")
@@ -80,8 +84,8 @@ def text_tokenizer(home: Path, shared: Path, size: int) -> TextTokenizer:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         questions, answers = spoken_texts(2, 6000)
-        spoken = [*questions, *answers] * 3
-        heard = [item["text"] for folder in sound_folders(home) for item in Waves([folder], None).items if item.get("text")]
+        spoken = [text for text in (*questions, *answers) if split_of(text) == "train"] * 3
+        heard = [item["text"] for item in Waves(sound_folders(home), "train").items if item.get("text")]
         plain = [text for _, text in documents(shared, "train", TEXT_LIMITS)]
         atomic_write(path, TextTokenizer.train([*spoken, *heard, *plain], size).save)
     return TextTokenizer.load(path)
@@ -126,16 +130,22 @@ def _trained(arguments: argparse.Namespace) -> Outcome:
     outcome = run_loop(program, loop, folder)
     if arguments.what == "network":
         publish(folder / "network", arguments.home / "networks" / arguments.size, arguments.home / "networks" / name, recipe.loader.row_length)
-    if outcome.finished:
+    if outcome.finished and outcome.numbers:        # not where it was finished before
         write_record(f"train-{arguments.what}", {**outcome.numbers, "steps": outcome.step, "wall_s": outcome.wall_s},
                      config=to_json(recipe), seeds=[loop.seed], folder=folder)
     return outcome
 
 
 def audio_run(home: Path, schools: tuple[str, ...] = AUDIO_SCHOOLS) -> str:
-    """The run whose audio codec is used: the last of its schools that is finished."""
-    done = [school for school in schools if any((home / "runs" / school).glob(f"train-{school}*.json"))]
-    return [schools[0], *done][-1]
+    """The run whose audio codec is used: the last of its schools that is finished. UserError where an earlier one was finished
+    after it, and so is not in it."""
+    last, since = schools[0], 0.0
+    for school in schools:
+        times = [record.stat().st_mtime for record in (home / "runs" / school).glob(f"train-{school}*.json")]
+        if times and max(times) < since:
+            raise UserError(f"{home / 'runs' / school} lacks what {last} learned since; delete it and run `unisono train {school}` again")
+        last, since = (school, max(times)) if times else (last, since)
+    return last
 
 
 def image_run(size: str) -> str:
@@ -155,8 +165,15 @@ def publish(trained: Path, made_with: Path, target: Path, trained_length: int) -
     save_pretrained(load_pretrained(trained, vocab_size=vocab.size), target, extras, dtype=torch.float16)
 
 
-def _audio_codec(arguments: argparse.Namespace, usual: AudioCodecRecipe = AudioCodecRecipe()) -> tuple[AudioCodecProgram, AudioCodecRecipe]:
+def _recipe(usual: Recipe, arguments: argparse.Namespace) -> Recipe:
+    """The recipe as --set has it; the first weights are drawn by its seed."""
     recipe = override(usual, arguments.set)
+    seed_all(recipe.loop.seed)
+    return recipe
+
+
+def _audio_codec(arguments: argparse.Namespace, usual: AudioCodecRecipe = AudioCodecRecipe()) -> tuple[AudioCodecProgram, AudioCodecRecipe]:
+    recipe = _recipe(usual, arguments)
     folders = sound_folders(arguments.home)
     return AudioCodecProgram(recipe, Waves(folders, "train"), Waves(folders, "test")), recipe
 
@@ -166,7 +183,7 @@ def _audio_decoder(arguments: argparse.Namespace) -> tuple[AudioCodecProgram, Au
 
 
 def _audio_encoder(arguments: argparse.Namespace) -> tuple[AudioEncoderProgram, AudioEncoderRecipe]:
-    recipe = override(AudioEncoderRecipe(), arguments.set)
+    recipe = _recipe(AudioEncoderRecipe(), arguments)
     clean = audio_run(arguments.home, AUDIO_SCHOOLS[:2])
     codec = AudioCodec.load(recipe.start_from) if recipe.start_from else finished(arguments.home, clean, AudioCodec)
     folders = sound_folders(arguments.home)
@@ -174,7 +191,7 @@ def _audio_encoder(arguments: argparse.Namespace) -> tuple[AudioEncoderProgram, 
 
 
 def _image_codec(arguments: argparse.Namespace) -> tuple[ImageCodecProgram, ImageCodecRecipe]:
-    recipe = override(ImageCodecRecipe(codec=CODECS.get(arguments.size, CODECS["nano"])), arguments.set)
+    recipe = _recipe(ImageCodecRecipe(codec=CODECS.get(arguments.size, CODECS["nano"])), arguments)
     archive = arguments.shared / "storybook_images.tar" if arguments.shared else None
     size = recipe.codec.image_size
     stories = load_stories(archive, size) if archive else np.zeros((0, size, size, 3), np.uint8)
@@ -182,7 +199,7 @@ def _image_codec(arguments: argparse.Namespace) -> tuple[ImageCodecProgram, Imag
 
 
 def _network(arguments: argparse.Namespace) -> tuple[NetworkProgram, NetworkRecipe]:
-    recipe = override(RECIPES.get(arguments.size, NetworkRecipe(size=arguments.size)), arguments.set)
+    recipe = _recipe(RECIPES.get(arguments.size, NetworkRecipe(size=arguments.size)), arguments)
     shards = arguments.home / "shards" / arguments.size
     program = NetworkProgram(recipe, Shard(shards / "train"), Shard(shards / "val"))
     if left_out := program.loader.num_too_long:
