@@ -88,8 +88,10 @@ def test_damaged_and_foreign_checkpoints_are_explained(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="another size"):
         run(other, CONFIG, tmp_path)
     other.players = {"curve": (other.model, other.loss)}
-    with pytest.raises(UserError, match="choose another folder"):
+    with pytest.raises(UserError, match="checkpoint.pt to begin anew"):
         run(other, CONFIG, tmp_path)
+    with pytest.raises(UserError, match="recipe .*checkpoint.pt to begin anew"):
+        run(Line(), replace(CONFIG, muon=True), tmp_path)
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(UserError, match="damaged"):

@@ -1,4 +1,5 @@
 """Training the network: a crumb is learned by heart, saved as a Hugging Face folder, validated task by task."""
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from unisono.data.loader import LoaderConfig
 from unisono.data.shard import Shard, ShardWriter
 from unisono.model.hf import load_pretrained
 from unisono.train.loop import LoopConfig, run
-from unisono.train.network import NetworkProgram, NetworkRecipe
+from unisono.train.network import NetworkProgram, NetworkRecipe, in_units
 
 RECIPE = NetworkRecipe(size="tiny", compile=False, task_weights={},
                        loader=LoaderConfig(batch_size=2, row_length=64, block_ids=400, chained_share=0.0),
@@ -41,6 +42,12 @@ def test_a_crumb_is_learned_by_heart(shard: Shard, tmp_path: Path) -> None:
     again = load_pretrained(tmp_path / "network")
     ids = torch.arange(10)[None]
     torch.testing.assert_close(again(ids), program.model.eval()(ids))
+
+
+def test_losses_are_told_in_units_of_what_they_are_of() -> None:
+    losses, labels = torch.tensor([1.0, 2.0, 3.0, 4.0, 9.0]), torch.tensor([0, 1, 5, 6, 9])
+    found = in_units(losses, labels, {"text": [0, 3, "byte", [2, 1, 7]], "audio": [5, 7, "s", 0.02], "image": [7, 9, "pixel", 64]})
+    assert found == {"text_bits_per_byte": pytest.approx(3 / math.log(2) / 3), "audio_bits_per_s": pytest.approx(7 / math.log(2) / 0.04)}
 
 
 def test_a_packed_document_is_computed_as_if_alone(shard: Shard) -> None:

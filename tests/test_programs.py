@@ -1,13 +1,18 @@
 """What `unisono train` leaves behind is whole: a folder that loads, whatever its name."""
+import os
 from pathlib import Path
 
+import pytest
+import torch
 from conftest import tiny_tokenizer
 
+from unisono.codecs.audio import AudioCodec, AudioCodecConfig
+from unisono.core.errors import UserError
 from unisono.model.config import preset
 from unisono.model.hf import read_config, save_pretrained
 from unisono.model.transformer import Qwen3
 from unisono.omni import Omni
-from unisono.train.programs import AUDIO_SCHOOLS, audio_run, publish
+from unisono.train.programs import AUDIO_SCHOOLS, _keep_to, audio_run, made_by, publish
 
 
 def test_a_network_of_another_name_gets_tokenizer_and_codecs(tmp_path: Path) -> None:
@@ -25,7 +30,31 @@ def test_the_codec_of_the_last_school_that_is_finished_is_used(tmp_path: Path) -
     for school in reversed(AUDIO_SCHOOLS):
         (tmp_path / "runs" / school / "codec").mkdir(parents=True)
     assert audio_run(tmp_path) == "audio-codec"
-    for school in ("audio-decoder", "audio-encoder"):
-        (tmp_path / "runs" / school / f"train-{school}_x_2026-01-01.json").write_text("{}")
+    for second, school in enumerate(("audio-decoder", "audio-encoder")):
+        record = tmp_path / "runs" / school / f"train-{school}_x_2026-01-01.json"
+        record.write_text("{}")
+        os.utime(record, (second + 1, second + 1))
         assert audio_run(tmp_path) == school
     assert audio_run(tmp_path, AUDIO_SCHOOLS[:2]) == "audio-decoder"
+
+
+def test_a_school_that_lacks_what_was_learned_since_is_refused(tmp_path: Path) -> None:
+    for second, school in enumerate(("audio-encoder", "audio-decoder")):
+        record = tmp_path / "runs" / school / f"train-{school}_x_2026-01-01.json"
+        record.parent.mkdir(parents=True)
+        record.write_text("{}")
+        os.utime(record, (second + 1, second + 1))
+    with pytest.raises(UserError, match="audio-encoder lacks what audio-decoder learned since"):
+        audio_run(tmp_path)
+
+
+def test_codes_of_another_encoder_are_refused(tmp_path: Path) -> None:
+    codec, other = (AudioCodec(AudioCodecConfig(encoder_channels=8, decoder_channels=8)) for _ in range(2))
+    assert made_by(codec) != made_by(other) and made_by(codec, ("encoder",)) == made_by(codec, ("encoder",))
+    _keep_to(codec, tmp_path)
+    other.encoder.load_state_dict(codec.encoder.state_dict())
+    other.to_latent.load_state_dict(codec.to_latent.state_dict())
+    _keep_to(other, tmp_path)       # another decoder changes no code
+    torch.nn.init.ones_(other.to_latent.weight)
+    with pytest.raises(UserError, match="another encoder; delete the folder"):
+        _keep_to(other, tmp_path)

@@ -122,15 +122,6 @@ def test_an_unfinished_picture_is_taken_out(engine: Engine) -> None:
     assert session.ids == PROMPT + [END]
 
 
-def test_the_turn_is_over_with_a_probability(engine: Engine) -> None:
-    with started(engine) as session:
-        shares = [session.probability_of(id) for id in range(VOCAB.size)]
-        assert sum(shares) == pytest.approx(1) and min(shares) > 0
-        assert session.length == len(PROMPT)
-    with pytest.raises(ValueError):
-        engine.length(session.handle)
-
-
 def test_a_full_context_says_how_much_fits(engine: Engine) -> None:
     session = Session(engine)
     session.append([1] * 190)

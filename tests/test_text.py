@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from unisono.core.errors import UserError
-from unisono.tokens.text import TextTokenizer, split_texts
+from unisono.tokens.text import TextTokenizer
 from unisono.tokens.vocab import SPECIALS
 
 LETTERS = "\U0001F600\U0001F601\U0001F602日本語éß ab1\n\ufffd"
@@ -88,7 +88,3 @@ def test_on_disk(tokenizer: TextTokenizer, tmp_path: Path) -> None:
 def test_too_small_a_vocabulary_is_refused() -> None:
     with pytest.raises(UserError, match="at least 256"):
         TextTokenizer.train(["a"], 255)
-
-
-def test_long_texts_are_cut_for_training() -> None:
-    assert list(split_texts(["abcde", "", "f"], 2)) == ["ab", "cd", "e", "f"]

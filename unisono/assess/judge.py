@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 
 from unisono.core.errors import UserError
-from unisono.core.progress import track
 
 SAMPLE_RATE = 16000        # of both networks
 NUM_RESAMPLES = 1000
@@ -41,11 +40,6 @@ def transcribe(pcm: np.ndarray, rate: int, language: str = "en") -> str:
     segments, _ = _whisper().transcribe(_at_16_khz(pcm, rate), language=language, beam_size=1, temperature=0.0,
                                         without_timestamps=True, condition_on_previous_text=False, vad_filter=False)
     return " ".join(segment.text.strip() for segment in segments).strip()
-
-
-def transcribe_all(sounds: Sequence[np.ndarray], rate: int, language: str = "en") -> list[str]:
-    """`transcribe` over many sounds, with a progress bar."""
-    return [transcribe(pcm, rate, language) for pcm in track(sounds, "listening")]
 
 
 @functools.lru_cache(maxsize=1)

@@ -129,7 +129,7 @@ def _wer(refs: list[str], hyps: list[str]) -> Numbers:
 
 
 def image_codec(bench: Bench) -> Numbers:
-    """PSNR in dB of pictures never drawn in training; printed digits that a reader of its own reads before and after."""
+    """PSNR in dB of fresh drawings; printed digits that a reader of its own reads before and after."""
     codec, rng, numbers = bench.omni.tokenizer.image_codec, random.Random("test pictures"), {}
     for kind in ("scene", "emoji", "word", "motion"):
         with resolution(codec.image_size):

@@ -52,7 +52,7 @@ def audio_codec(n: Numbers) -> list[Row]:
 
 def image_codec(n: Numbers) -> list[Row]:
     names = {"scene_psnr_db": "scenes", "emoji_psnr_db": "emoji", "word_psnr_db": "words", "motion_psnr_db": "clips"}
-    rows = [("image codec: likeness of what was never drawn before", many(n, names, lambda value: f"{value['mean']:.1f} dB"), "25 dB")]
+    rows = [("image codec: likeness of fresh drawings", many(n, names, lambda value: f"{value['mean']:.1f} dB"), "25 dB")]
     if "digits_decoded" in n:
         rows.append(("digits read, original → decoded", f"{share(n['digits_original'])} → {share(n['digits_decoded'])}", "- 2 points"))
     return rows

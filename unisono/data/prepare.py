@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image as Pictures
@@ -225,9 +226,17 @@ def speak_conversations(bank: CodeBank, split: str, rng: random.Random) -> Itera
                    Message("assistant", [Text(item["text"]), Audio(bank.codes_of(number))])]
 
 
+def units(tokenizer: OmniTokenizer) -> dict[str, Any]:
+    """What the ids of each modality stand for: first id, one past the last, and of what an id is how much."""
+    text, audio, image = (tokenizer.vocab.span(name) for name in ("text", "audio", "image"))
+    pixels = tokenizer.image_codec.image_size ** 2 / tokenizer.image_codec.grid_size ** 2
+    return {"text": [text.start, text.end, "byte", [len(tokenizer.text.piece(id)) for id in range(text.size)]],
+            "audio": [audio.start, audio.end, "s", 1 / tokenizer.audio_codec.frame_rate], "image": [image.start, image.end, "pixel", pixels]}
+
+
 def prepare(tokenizer: OmniTokenizer, bank: CodeBank, texts: Callable[[str], Iterator[tuple[str, str]]], folder: Path, *,
-            split: str, counts: Counts = Counts(), seed: int = 1) -> None:
-    """Writes the shard of one split. `texts(split)` yields (task, text) of plain documents."""
+            split: str, counts: Counts = Counts(), seed: int = 1, **facts: object) -> None:
+    """Writes the shard of one split. `texts(split)` yields (task, text) of plain documents; `facts` go into its manifest."""
     writer = ShardWriter(folder, tokenizer.vocab.size)
     rng, mask_rng = random.Random(f"{seed} {split}"), np.random.default_rng(seed)
     coder = Coder(tokenizer, bank, split, seed)
@@ -251,4 +260,4 @@ def prepare(tokenizer: OmniTokenizer, bank: CodeBank, texts: Callable[[str], Ite
         for task, text in texts(split):
             writer.add(*tokenizer.template.document(text), task)
             bar.update(line, advance=1)
-    writer.close(split=split, seed=seed, text_end=tokenizer.vocab.span("time").end)
+    writer.close(split=split, seed=seed, text_end=tokenizer.vocab.span("time").end, units=units(tokenizer), **facts)

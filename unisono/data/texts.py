@@ -4,9 +4,8 @@ Whole stories and dialogues are kept apart by split, books by parts of fifty pie
 cut into pieces of a few hundred words.
 """
 import json
-import random
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -63,9 +62,3 @@ def documents(shared_data: Path, split: str, limits: dict[str, int] | None = Non
         texts = (piece for key, text in records if split_of(key) == split for piece in pieces(text) if len(piece) < 4 * PIECE)
         for text in islice(texts, limits.get(task)):
             yield task, text
-
-
-def sample(texts: Iterable[tuple[str, str]], share: float, seed: int) -> Iterator[str]:
-    """A fixed share of the texts, for training the text tokenizer."""
-    rng = random.Random(seed)
-    return (text for _, text in texts if rng.random() < share)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from unisono.engine.cache import too_long
 from unisono.engine.engine import Engine
 from unisono.engine.grammar import Grammar
-from unisono.engine.sample import Sampler, probabilities
+from unisono.engine.sample import Sampler
 
 NUM_CLOSING = 2     # ids kept free so that an open reply can always be closed: <|end_audio|> <|end|>
 
@@ -62,10 +62,6 @@ class Session:
         if self._logits is None:
             raise ValueError("an empty conversation has no next id; append something first")
         return self._logits
-
-    def probability_of(self, id: int) -> float:
-        """How probable it is that `id` comes next; of <|end_audio|> while the user speaks: that the turn is over."""
-        return float(probabilities(self.logits())[id])
 
     def rewind(self, length: int) -> None:
         """Forgets everything after the first `length` ids."""

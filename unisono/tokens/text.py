@@ -5,7 +5,7 @@ this tokenizer does not know special ids.
 """
 import json
 from codecs import getincrementaldecoder
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -89,10 +89,3 @@ class TextStream:
     def flush(self) -> str:
         """-> what is still held back."""
         return self.decoder.decode(b"", True)
-
-
-def split_texts(texts: Iterable[str], length: int = 2000) -> Iterator[str]:
-    """Cuts long texts for the trainer, which holds each text in memory several times."""
-    for text in texts:
-        for start in range(0, len(text), length):
-            yield text[start:start + length]

@@ -62,7 +62,7 @@ class ImageCodecProgram:
             return absolute + 4 * squared + 0.5 * edges, {"absolute": absolute.detach(), "squared": squared.detach()}
 
     def validate(self) -> Numbers:
-        """PSNR in dB for each kind of picture, 32 of each, never drawn in training."""
+        """PSNR in dB for each kind of picture, 32 of each, freshly drawn."""
         numbers = {}
         rng = random.Random("validation")
         num_train = int(len(self.stories) * 0.95)

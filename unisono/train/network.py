@@ -5,7 +5,9 @@ Only positions that are learned reach the softmax, which at this size is a third
 Shapes: B rows, T ids per row, L learned positions.
 """
 from dataclasses import dataclass, field, replace
+from math import log
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,6 +44,18 @@ class NetworkRecipe:
 # A picture of 128 pixels is 256 codes: longer rows, and pictures weigh more. Sized for 8 minutes a piece on one GPU.
 RECIPES = {"small": NetworkRecipe(size="small", loader=LoaderConfig(batch_size=32, row_length=1536), loop=LoopConfig(
     num_steps=4000, learning_rate=1e-3, warmup_steps=200, weight_decay=0.1, beta2=0.95, validate_every=500, muon=True))}
+
+
+def in_units(losses: Tensor, labels: Tensor, units: dict[str, Any]) -> Numbers:
+    """(L,) nats, (L,) labels -> bits per unit of each modality that occurs; `units` as data/prepare.py describes them."""
+    numbers = {}
+    for name, (start, end, unit, amount) in units.items():
+        chosen = (labels >= start) & (labels < end)
+        ids = labels[chosen].cpu() - start
+        total = float(torch.tensor(amount, dtype=torch.float64)[ids].sum()) if isinstance(amount, list) else amount * len(ids)
+        if total:
+            numbers[f"{name}_bits_per_{unit}"] = losses[chosen].double().sum().item() / log(2) / total
+    return numbers
 
 
 class NetworkProgram:
@@ -86,16 +100,18 @@ class NetworkProgram:
         return functional.cross_entropy(self.model.logits(hidden).float(), labels, reduction="none")
 
     def validate(self) -> Numbers:
-        """Nats per learned id, task by task, over up to 16 rows of each task of the validation shard."""
-        numbers = {}
+        """Nats per learned id, task by task, over four batches of each task of the validation shard; over all of them, bits per
+        byte of text, per second of sound and per pixel."""
+        numbers, found = {}, []
         device = next(self.model.parameters()).device
         for task in self.val.task_names:
             only = {name: float(name == task) for name in self.val.task_names}
             loader = Loader(self.val, LoaderConfig(batch_size=self.recipe.loader.batch_size, seed=0, block_ids=20_000, chained_share=0.0,
                                                    row_length=self.recipe.loader.row_length), only)
-            losses = [self._losses({key: value.to(device) for key, value in loader.batch(step).items()})[0] for step in range(4)]
-            numbers[task] = torch.cat(losses).mean().item()
-        return numbers
+            pairs = [self._losses({key: value.to(device) for key, value in loader.batch(step).items()}) for step in range(4)]
+            numbers[task] = torch.cat([losses for losses, _ in pairs]).mean().item()
+            found += pairs
+        return numbers | in_units(*map(torch.cat, zip(*found)), self.val.manifest.get("units", {}))
 
     def save(self, folder: Path) -> None:
         """Writes folder/network, a Hugging Face folder."""

@@ -5,6 +5,7 @@ Under --home:  speech/codec, speech/world   sound for training            runs/<
                networks/<size>              the finished network with tokenizer and codecs (--name: another folder)
 """
 import argparse
+import hashlib
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+from torch import nn
 
 from unisono.codecs.audio import AudioCodec
 from unisono.codecs.image import ImageCodec
@@ -78,6 +80,25 @@ def finished(home: Path, what: str, kind: type) -> AudioCodec | ImageCodec:
     return kind.load(home / "runs" / what / "codec")
 
 
+def made_by(codec: nn.Module, parts: tuple[str, ...] = ()) -> str:
+    """A name for the weights that codes depend on: of all modules, or of those named."""
+    sums = hashlib.sha256()
+    for name, value in sorted(codec.state_dict().items()):
+        if not parts or name.startswith(parts):
+            sums.update(name.encode() + value.cpu().numpy().tobytes())
+    return sums.hexdigest()[:16]
+
+
+def _keep_to(codec: AudioCodec, folder: Path) -> str:
+    """The name of the encoder; UserError where the codes in `folder` were made by another."""
+    mark, name = folder / "encoder.txt", made_by(codec, ("encoder", "to_latent"))
+    if mark.exists() and mark.read_text().strip() != name:
+        raise UserError(f"the codes in {folder} were made by another encoder; delete the folder, and the shards, to make them anew")
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic_write(mark, lambda part: part.write_text(name + "\n"))
+    return name
+
+
 def text_tokenizer(home: Path, shared: Path, size: int) -> TextTokenizer:
     """The byte-pair encoding of this size, trained once on the training texts and the small world's sentences."""
     path = home / "texts" / f"tokenizer-{size}.json"
@@ -96,6 +117,10 @@ def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.
     pupil = audio_run(home)
     clean, audio = finished(home, "audio-codec", AudioCodec), finished(home, pupil, AudioCodec)
     image = finished(home, image_run(size), ImageCodec)
+    codecs = {"said": _keep_to(clean, home / "codes"), "heard": _keep_to(audio, home / "heard" / pupil), "image": made_by(image)}
+    for folder in (home / "shards" / size).glob("*"):
+        if (folder / "manifest.json").exists() and Shard(folder).manifest.get("codecs", codecs) != codecs:
+            raise UserError(f"the shard in {folder} was made with other codecs; delete it to make it anew")
     said, heard = [], []
     for folder in sound_folders(home):
         place = folder.relative_to(home / "speech")
@@ -115,7 +140,7 @@ def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.
         if not (folder / "manifest.json").exists():
             def texts(of: str, limits: dict[str, int] = limits) -> Iterator[tuple[str, str]]:
                 return documents(shared, of, limits)
-            prepare(tokenizer, bank, texts, folder, split=split, counts=counts)
+            prepare(tokenizer, bank, texts, folder, split=split, counts=counts, codecs=codecs)
 
 
 def _trained(arguments: argparse.Namespace) -> Outcome:
