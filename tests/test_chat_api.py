@@ -295,6 +295,15 @@ def test_calls_that_may_come_and_calls_that_may_not(client: OpenAI, silent: dict
         assert answer.choices[0].message.tool_calls is None and answer.choices[0].finish_reason == "stop"
 
 
+@pytest.mark.parametrize("members", [{"required": None}, {"required": 5}, {"required": [["x"]]}, {"properties": None}])
+def test_schemas_as_other_languages_write_them(client: OpenAI, members: dict[str, Any]) -> None:
+    tool = {"type": "function", "function": {"name": "go", "parameters": {"type": "object", "properties": {"x": {"type": "integer"}}, **members}}}
+    try:
+        assert ask(client, tools=[tool], tool_choice="required", max_tokens=300).choices[0].message.tool_calls
+    except openai.BadRequestError as error:
+        assert "tools" in str(error.param) and None not in members.values()
+
+
 def test_results_of_calls(client: OpenAI) -> None:
     call = {"id": "call_1", "type": "function", "function": {"name": "go", "arguments": '{"x":1,"is_far":true}'}}
     messages = [*SKY, {"role": "assistant", "content": None, "tool_calls": [call]}, {"role": "tool", "tool_call_id": "call_1", "content": "there"}]

@@ -92,6 +92,32 @@ def test_with_keys_pages_from_anywhere_may_ask(guarded: Running) -> None:
     assert httpx.get(guarded.url + "/models", headers={"authorization": "Bearer sk-two", "origin": "https://somebody.example"}).status_code == 200
 
 
+def test_browsers_may_read_what_their_page_asks_for(guarded: Running, tiny_server: Running) -> None:
+    page = "https://somebody.example"
+    asked = {"origin": page, "access-control-request-method": "POST", "access-control-request-headers": "authorization, content-type"}
+    answer = httpx.options(guarded.url + "/realtime/calls", headers=asked)
+    assert answer.status_code == 204 and answer.headers["access-control-allow-origin"] == page
+    assert answer.headers["access-control-allow-headers"] == "authorization, content-type" and "POST" in answer.headers["access-control-allow-methods"]
+    answer = httpx.get(guarded.url + "/models", headers={"authorization": "Bearer sk-two", "origin": page})
+    assert answer.headers["access-control-allow-origin"] == page and "location" in answer.headers["access-control-expose-headers"]
+    assert httpx.get(guarded.url + "/models", headers={"origin": page}).headers["access-control-allow-origin"] == page      # a 401 can be read
+    for headers in ({**asked, "origin": "https://evil.example"}, asked):      # without keys no page from elsewhere
+        assert "access-control-allow-origin" not in httpx.options(tiny_server.url + "/realtime/calls", headers=headers).headers
+    assert httpx.options(tiny_server.url + "/models", headers={**asked, "origin": "http://localhost:3000"}).status_code == 204
+
+
+def test_a_client_secret_opens_sessions_only(guarded: Running) -> None:
+    made = httpx.post(guarded.url + "/realtime/client_secrets", json={"expires_after": {"anchor": None}}, headers={"authorization": "Bearer sk-two"}).json()
+    assert get(guarded, made["value"]).status_code == 403
+
+
+def test_what_fails_inside_is_a_500_with_an_id(tiny_server: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(type(tiny_server.service), "check_model", lambda self, name: 1 / 0)
+    answer = httpx.post(tiny_server.url + "/embeddings", json={"model": "unisono", "input": "x"})
+    assert answer.status_code == 500 and answer.headers["x-request-id"].startswith("req_") and "log names" in answer.json()["error"]["message"]
+    assert [entry.fields["id"] for entry in caplog.records if entry.message == "request failed"] == [answer.headers["x-request-id"]]
+
+
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))

@@ -37,7 +37,7 @@ class Pages(http.server.BaseHTTPRequestHandler):
             self.send_header("location", goal)
             self.end_headers()
             return
-        self.send_response(404 if path == "/none" else 200)
+        self.send_response({"/none": 404, "/unchanged": 304}.get(path, 200))
         if path == "/large":
             self.send_header("content-length", str(10**9))
         self.end_headers()
@@ -104,7 +104,7 @@ def test_a_page_of_the_world_is_fetched(public: str) -> None:
 
 
 @pytest.mark.parametrize("path, match", [("/away", "private"), ("/nowhere", "private"), ("/file", "not an http"), ("/loop", "redirects more"),
-                                         ("/none", "status 404"), ("/large", "larger than"), ("/endless", "larger than")])
+                                         ("/none", "status 404"), ("/unchanged", "status 304"), ("/large", "larger than"), ("/endless", "larger than")])
 def test_pages_that_are_refused(public: str, path: str, match: str) -> None:
     refused(public + path, match)
 

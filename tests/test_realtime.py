@@ -19,6 +19,7 @@ from openai import AsyncOpenAI, OpenAI
 
 from unisono.core.home import shipped
 from unisono.engine.grammar import Grammar
+from unisono.serve import live_input
 
 MANUAL = {"audio": {"input": {"turn_detection": None}}}
 QUICK = {"audio": {"input": {"turn_detection": {"type": "server_vad", "silence_duration_ms": 300}}}, "max_output_tokens": 200}
@@ -302,7 +303,7 @@ def test_items_are_created_found_and_deleted(tiny_server: Running) -> None:
                                "content": [{"type": "output_text", "text": "yes"}]})
             added = [await talking.until("conversation.item.added") for _ in range(4)]
             assert [event["previous_item_id"] for event in added] == [None, "first", None, "first"]
-            for faulty, code in (({"id": "first"}, "item_already_exists"), ({"role": "nobody"}, "invalid_value"), ({"content": "x"}, "invalid_type"),
+            for faulty, code in (({"id": "first"}, "item_create_duplicate_item_id"), ({"role": "nobody"}, "invalid_value"), ({"content": "x"}, "invalid_type"),
                                  ({"content": [{"type": "output_text", "text": "x"}]}, "invalid_value"), ({"id": "x" * 33}, "invalid_value")):
                 await talking.write("x", **faulty)
                 assert (await talking.until("error"))["error"]["code"] == code
@@ -310,9 +311,9 @@ def test_items_are_created_found_and_deleted(tiny_server: Running) -> None:
             assert (await talking.until("error"))["error"]["code"] == "item_not_found"
             await talking.send("conversation.item.delete", item_id="half")
             assert (await talking.until("conversation.item.deleted"))["item_id"] == "half"
-            for type in ("delete", "retrieve"):
+            for type, code in (("delete", "item_not_found"), ("retrieve", "item_retrieve_invalid_item_id")):
                 await talking.send(f"conversation.item.{type}", item_id="half")
-                assert (await talking.until("error"))["error"]["code"] == "item_not_found"
+                assert (await talking.until("error"))["error"]["code"] == code
             await talking.send("conversation.item.retrieve", item_id="second")
             assert (await talking.until("conversation.item.retrieved"))["item"]["content"] == [{"type": "input_text", "text": "two"}]
             assert (await reply(talking))["status"] in ("completed", "incomplete")
@@ -674,5 +675,44 @@ def test_the_sdk_reads_events_as_its_own_types(tiny_server: Running) -> None:
                 if event.type == "response.done":
                     assert event.response.output[0].content[0].text is not None
                     break
+
+    run(main())
+
+
+def test_who_commits_seldom_is_heard_nevertheless(tiny_server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Push to talk: some clients send all they hear, and commit what they need."""
+    monkeypatch.setattr(live_input, "MOST_S", 3)
+    monkeypatch.setattr(live_input, "KEPT_S", 1)
+
+    async def main() -> None:
+        async with talk(tiny_server) as talking:
+            await talking.update(output_modalities=["text"], audio={"input": {"turn_detection": None}})
+            await talking.say(np.random.default_rng(0).normal(0, 0.1, 10 * 16000).astype(np.float32))
+            await talking.send("input_audio_buffer.commit")
+            item = (await talking.until("conversation.item.done"))["item"]
+            await talking.send("conversation.item.retrieve", item_id=item["id"])
+            sound = (await talking.until("conversation.item.retrieved"))["item"]["content"][0]["audio"]
+            assert 1 <= len(base64.b64decode(sound)) / 48000 <= 3.2
+
+    run(main())
+
+
+def test_a_model_may_be_named_late_but_once(tiny_server: Running) -> None:
+    async def main() -> None:
+        async with talk(tiny_server, model="") as talking:
+            assert (await talking.update(model="gpt-realtime-2.1", instructions="Be kind."))["model"] == "gpt-realtime-2.1"
+            await talking.send("session.update", session={"type": "realtime", "model": "gpt-realtime"})
+            assert "cannot be changed" in (await talking.until("error"))["error"]["message"]
+
+    run(main())
+
+
+def test_numbers_larger_than_any_are_refused(tiny_server: Running) -> None:
+    async def main() -> None:
+        async with websockets.connect(f"{tiny_server.url.replace('http', 'ws')}/realtime?model=gpt-realtime") as socket:
+            await socket.send('{"type": "session.update", "session": {"type": "realtime", "tracing": 1e999}}')
+            while (event := json.loads(await socket.recv()))["type"] != "error":
+                pass
+            assert event["error"]["code"] == "invalid_json"
 
     run(main())

@@ -62,9 +62,9 @@ def test_several_at_once_keep_apart(tiny_server: Running) -> None:
 
 
 @pytest.mark.parametrize(("sent", "words"), [
-    ("no json", "JSON object"), ("[]", "JSON object"), ("{}", "response.create"), ('{"type": "response.steer"}', "response.create"),
+    ("no json", "not valid JSON"), ("[]", "JSON object"), ("{}", "response.create"), ('{"type": "response.steer"}', "response.create"),
     (json.dumps({**WISH, "input": None}), "input"), (json.dumps({**WISH, "stream_id": 5}), "stream_id"),
-    (json.dumps({**WISH, "model": "nobody"}), "nobody"), (json.dumps({**WISH, "previous_response_id": "resp_x"}), "resp_x"), (b"\xff\xfe", "JSON object")])
+    (json.dumps({**WISH, "model": "nobody"}), "nobody"), (json.dumps({**WISH, "previous_response_id": "resp_x"}), "resp_x"), (b"\xff\xfe", "not valid JSON")])
 def test_what_is_wrong_is_told_and_the_line_stays_open(tiny_server: Running, sent: str | bytes, words: str) -> None:
     async def main() -> None:
         async with websockets.connect(f"{tiny_server.url.replace('http', 'ws')}/responses") as line:

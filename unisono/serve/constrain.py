@@ -88,8 +88,10 @@ def calls_form(tools: Sequence[tuple[str, dict[str, Any], bool]]) -> str:
 
 def _closed(schema: dict[str, Any]) -> dict[str, Any]:
     """A call has the arguments that its tool names, also where the schema would let others pass: clients leave that unsaid, and mean it."""
-    names = schema.get("properties")
-    if not names or schema.keys() & {"additionalProperties", "$ref", "allOf", "anyOf", "oneOf"} or not set(schema.get("required", ())) <= set(names):
+    names, required = schema.get("properties"), schema.get("required", [])
+    if not isinstance(names, dict) or not names or schema.keys() & {"additionalProperties", "$ref", "allOf", "anyOf", "oneOf"}:
+        return schema
+    if not isinstance(required, list) or not all(isinstance(name, str) and name in names for name in required):
         return schema
     return {**schema, "additionalProperties": False}
 

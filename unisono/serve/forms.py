@@ -52,18 +52,30 @@ def checked(kind: type[Kind], values: dict[str, Any]) -> Kind:
 
 async def read_json(request: Request, kind: type[Kind]) -> Kind:
     """The JSON body of a request; nothing that a parser swallows becomes more than a 400."""
+    return checked(kind, json_object(await request.body(), "The body"))
+
+
+def json_object(text: str | bytes, what: str) -> dict[str, Any]:
+    """A JSON object that can be sent back as it is; ApiError for anything else, also for what only Python takes for JSON."""
     try:
-        values = json.loads(await request.body(), parse_constant=_no_constant)
-        json.dumps(values, ensure_ascii=False).encode()         # lone surrogates have no place in any answer
+        values = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        if isinstance(text, bytes) or "\\u" in text:
+            json.dumps(values, ensure_ascii=False).encode()     # lone surrogates have no place in any answer
     except (ValueError, RecursionError):
-        raise ApiError("The body is not valid JSON in UTF-8.", 400) from None
+        raise ApiError(f"{what} is not valid JSON in UTF-8.", 400, None, "invalid_json") from None
     if not isinstance(values, dict):
-        raise ApiError("The body must be a JSON object.", 400)
-    return checked(kind, values)
+        raise ApiError(f"{what} must be a JSON object.", 400)
+    return values
 
 
 def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise ValueError(f"{text} is larger than any number")
+    return value
 
 
 class Form:
@@ -244,10 +256,9 @@ async def streamed(pieces: AsyncIterator[bytes], media_type: str) -> StreamingRe
 
 def text_ids(service: Service, text: str, param: str) -> list[int]:
     """Words -> ids; ApiError where there are more than the network holds."""
-    ids = service.tokenizer.text.encode(text)
-    if len(ids) > service.scheduler.engine.max_length:
-        raise ApiError(f"{param} is too long: {len(ids)} ids, the network holds {service.scheduler.engine.max_length}.", 400, param,
-                       "context_length_exceeded")
+    most = service.scheduler.engine.max_length
+    if len(text) > service.most_letters or len(ids := service.tokenizer.text.encode(text)) > most:
+        raise ApiError(f"{param} is too long: the network holds {most} ids.", 400, param, "context_length_exceeded")
     return ids
 
 

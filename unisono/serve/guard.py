@@ -13,14 +13,16 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from unisono.serve.errors import ApiError
+from unisono.serve.errors import ApiError, as_api_error
 from unisono.serve.metrics import IN_FLIGHT, REQUESTS, SECONDS
 
 log = logging.getLogger("unisono.serve")
 OPEN_PATHS = ("/health", "/docs", "/openapi.json", "/")
 PAGE_ENDINGS = (".js", ".css", ".svg", ".html")      # the page itself holds no secrets
+EXPOSED = "location, x-request-id, retry-after"
 WINDOW_S = 60.0
 
 
@@ -78,7 +80,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
         request_id, began = f"req_{uuid.uuid4().hex}", time.perf_counter()
-        status, refused = 500, None
+        status, refused, may_read = 0, None, self._may_read(scope)
         state = scope.setdefault("state", {})
 
         def refuse(error: ApiError) -> None:
@@ -93,26 +95,51 @@ class Guard:
             nonlocal status
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = request_id
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                if may_read:
+                    headers["access-control-allow-origin"], headers["access-control-expose-headers"] = may_read, EXPOSED
+                    headers.add_vary_header("origin")
             elif message["type"] == "websocket.accept":
                 status = 101
             await send(message)
 
         IN_FLIGHT.inc()
         try:
+            if may_read and scope["method"] == "OPTIONS":
+                await self._preflight(scope, receive, send_with_id)
+                return
             state.update(request_id=request_id, limits=self.limits, key=self._admit(scope))
             await self.app(scope, self._limited(receive, refuse), send_unless_refused)
         except ApiError as error:
             refused = error
+        except Exception as error:
+            if scope["type"] != "http" or status:       # it is too late for another answer
+                raise
+            log.error("request failed", exc_info=error, extra={"fields": {"id": request_id}})
+            refused = as_api_error(error)
         finally:
             if refused:
                 await self._refuse(refused, scope, receive, send_with_id)
             IN_FLIGHT.dec()
             route = getattr(scope.get("route"), "path", "none")
             seconds = time.perf_counter() - began
-            REQUESTS.labels(route, str(status)).inc()
+            REQUESTS.labels(route, str(status or 500)).inc()
             SECONDS.labels(route).observe(seconds)
-            log.info("request", extra={"fields": {"id": request_id, "path": scope["path"], "status": status, "s": round(seconds, 4)}})
+            log.info("request", extra={"fields": {"id": request_id, "path": scope["path"], "status": status or 500, "s": round(seconds, 4)}})
+
+    def _may_read(self, scope: Scope) -> str:
+        """The web page whose scripts may read the answer, if one asks: with keys any that has one, else this machine's."""
+        headers = Headers(scope=scope)
+        is_let_in = scope["type"] == "http" and (self.settings.keys or _is_of_this_machine(headers))
+        return headers.get("origin", "") if is_let_in else ""
+
+    @staticmethod
+    async def _preflight(scope: Scope, receive: Receive, send: Send) -> None:
+        """A browser asks what a page may send here."""
+        wanted = Headers(scope=scope).get("access-control-request-headers", "")
+        allowed = {"access-control-allow-methods": "GET, POST, DELETE", "access-control-allow-headers": wanted, "access-control-max-age": "600"}
+        await Response(None, 204, allowed)(scope, receive, send)
 
     def _admit(self, scope: Scope) -> str:
         """The name of whoever asks; ApiError if they may not."""
@@ -126,6 +153,8 @@ class Guard:
         if not self.settings.keys and not _is_of_this_machine(headers):
             raise ApiError("Without keys only this machine is served, and no web page from elsewhere; start the server with --keys.", 403)
         key = self._known(sent_key(headers))
+        if key in self.settings.client_keys and not path.startswith("/v1/realtime"):
+            raise ApiError("A client secret opens realtime sessions only; use an API key.", 403)
         self.limits.check(key)
         return key
 

@@ -43,6 +43,9 @@ class Outlet(Protocol):
     def forget(self, response_id: str) -> None:
         """Drops the sound of a response that was not sent yet."""
 
+    def end(self) -> None:
+        """The session is over."""
+
 
 class Player(Protocol):
     """What plays a reply's sound at the pace of its hearer: WebRTC's track."""
@@ -78,6 +81,7 @@ class Live:
         self.player: Player | None = None
         self.tasks: set[asyncio.Task[None]] = set()
         self.idle: asyncio.TimerHandle | None = None
+        self.is_model_open = False                      # nobody has named a model yet
         self.is_closed = False
         self.lock = asyncio.Lock()                      # one thing after the other, whoever asks for it
 
@@ -91,7 +95,10 @@ class Live:
         """Ends everything; nothing of it is kept."""
         if self.is_closed:
             return
-        self.is_closed, self.outlets = True, []
+        self.is_closed = True
+        outlets, self.outlets = self.outlets, []
+        for outlet in outlets:
+            outlet.end()
         SESSIONS.dec()
         self._wait_no_more()
         running = [*self.tasks, *(response.task for response in (self.active, *self.spare) if response and response.task)]
@@ -143,12 +150,12 @@ class Live:
 
     # ---- items ----
 
-    def find(self, id: object, param: str = "item_id") -> Item:
+    def find(self, id: object, param: str = "item_id", code: str = "item_not_found") -> Item:
         """The item of this name."""
         for item in self.items:
             if item.id == id:
                 return item
-        raise ApiError(f"There is no item {str(id)[:40]!r} in this conversation.", 400, param, "item_not_found")
+        raise ApiError(f"There is no item {str(id)[:40]!r} in this conversation.", 400, param, code)
 
     def before(self, item: Item) -> str | None:
         """The name of the item before."""
@@ -297,13 +304,14 @@ class Live:
                                "conversation_already_has_active_response")
             assert self.active.task
             await asyncio.gather(self.active.task, return_exceptions=True)
-        if len(self.spare) >= MOST_SPARE:
+        if is_spare and len(self.spare) >= MOST_SPARE:
             raise ApiError(f"At most {MOST_SPARE} responses beside the conversation at once.", 429, None, "rate_limit_exceeded")
         self.limits.check(self.key)
         self._wait_no_more()
         settings = settings or self.settings
         assistant = [self.service.vocab.id("<|assistant|>")]
-        ids = self.context.prompt(settings, self.settled() if items is None else items, assistant)
+        ids = self.context.prompt(settings, self.settled() if items is None else items, assistant, is_own=items is None,
+                                  is_lasting=items is None and settings is self.settings and not is_spare)
         response = Response(self, settings, ids, is_spare=is_spare, is_apart=items is not None, metadata=metadata)
         if is_spare:
             self.spare.add(response)

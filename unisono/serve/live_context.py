@@ -35,36 +35,41 @@ class Context:
         self.usual = min(self.most, service.trained_length - service.trained_length // FOR_REPLY)
         self.dropped: str | None = None     # the last item that is no longer in the context
 
-    def prompt(self, settings: Prepared, items: Sequence[Item], tail: Sequence[int] = ()) -> list[int]:
-        """The ids of a conversation up to `tail`; the oldest items go where it is too long. ApiError where that may not or cannot help."""
+    def prompt(self, settings: Prepared, items: Sequence[Item], tail: Sequence[int] = (), *, is_own: bool = True, is_lasting: bool = True) -> list[int]:
+        """The ids of a conversation up to `tail`; the oldest items go where it is too long. ApiError where that may not or cannot help.
+
+        `is_own`: the session's conversation, whose items may be gone already. `is_lasting`: those that go now stay away.
+        """
         plan = settings.plan()
         instructions = settings.session["instructions"]
         messages = with_tools([Message("system", [Text(instructions)])] if instructions else [], settings.toolbox)
         head = self.service.prompt(messages, Wish(outputs=plan.outputs, voice=plan.voice))[:-1]
         kept = list(items)
-        if self.dropped is not None and (place := next((n for n, item in enumerate(kept) if item.id == self.dropped), None)) is not None:
+        if is_own and self.dropped is not None and (place := next((n for n, item in enumerate(kept) if item.id == self.dropped), None)) is not None:
             del kept[:place + 1]
         body = rendered(self.service.vocab, kept)
         around = len(head) + len(tail)
         if around + len(body) <= self.usual:
             return [*head, *body, *tail]
-        return [*head, *self._shortened(kept, settings.session["truncation"], self.usual - around, self.most - around), *tail]
+        body, gone = self._shortened(kept, settings.session["truncation"], self.usual - around, self.most - around)
+        self.dropped = gone if is_lasting and gone else self.dropped
+        return [*head, *body, *tail]
 
-    def _shortened(self, items: list[Item], truncation: Any, room: int, most: int) -> list[int]:
-        """Without the oldest, so that it fits into `room`; what cannot be shortened may take `most`."""
+    def _shortened(self, items: list[Item], truncation: Any, room: int, most: int) -> tuple[list[int], str | None]:
+        """Without the oldest, so that it fits into `room`, and the last that went; what cannot be shortened may take `most`."""
         share = truncation["retention_ratio"] if isinstance(truncation, dict) else KEPT
-        size = sum(len(item.body) + 2 for item in items)
+        size, dropped = sum(len(item.body) + 2 for item in items), None
         while truncation != "disabled" and len(items) > 1 and size > room * share:
             gone = items.pop(0)
-            size, self.dropped = size - len(gone.body) - 2, gone.id
+            size, dropped = size - len(gone.body) - 2, gone.id
             while len(items) > 1 and items[0].role == "tool":       # an answer to a call that is gone
                 gone = items.pop(0)
-                size, self.dropped = size - len(gone.body) - 2, gone.id
+                size, dropped = size - len(gone.body) - 2, gone.id
         body = rendered(self.service.vocab, items)
         if len(body) > most:
             raise ApiError(f"The conversation is too long: the network holds {self.scheduler.engine.max_length} ids, a quarter of them for the reply.",
                            400, None, "context_length_exceeded")
-        return body
+        return body, dropped
 
     async def hold(self, ids: Sequence[int], *, is_fed: bool = False) -> int:
         """Makes `ids` the content; `is_fed`: and computes it -> how many of them an earlier turn had computed."""

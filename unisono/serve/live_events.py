@@ -1,10 +1,9 @@
 """What clients send in a realtime session: read, checked, done. Whatever is wrong becomes one `error` event; the session goes on."""
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from unisono.serve.errors import ApiError
-from unisono.serve.forms import Wanted, checked
+from unisono.serve.forms import Wanted, checked, json_object
 from unisono.serve.live import Live
 from unisono.serve.live_config import Prepared, ResponseWanted, SessionWanted, default_session, merged, prepared
 from unisono.serve.live_items import Item, ItemReader, from_wire
@@ -38,6 +37,8 @@ class Client:
 
     async def receive(self, text: str | bytes | None) -> None:
         """Takes one frame."""
+        if self.live.is_closed:
+            return
         event: Event = {}
         try:
             event = _parsed(text)
@@ -60,7 +61,10 @@ class Client:
             if live.items:
                 raise ApiError("session.type cannot be changed once something was said.", 400, "session.type", "invalid_value")
             session = {**default_session(kind, session.get("model", "whisper-1")), "id": session["id"]}
+        if live.is_model_open and wanted.model is not None:     # openai-agents names it here, if its address did not
+            session = {**session, "model": live.service.check_model(wanted.model)}
         settings = await prepared(live.service, merged(session, wanted, live.service, has_spoken=live.has_spoken))
+        live.is_model_open = live.is_model_open and wanted.model is None
         live.settings, live.is_stale = settings, True
         live.ear.configure(settings.session["audio"]["input"])
         live.emit("session.updated", session=settings.session)
@@ -98,13 +102,14 @@ class Client:
             place = live.items.index(live.find(after, "previous_item_id")) + 1
         given = event.get("item")
         if isinstance(given, dict) and any(item.id == given.get("id") for item in live.items):
-            raise ApiError(f"There is an item {str(given.get('id'))[:40]!r} already.", 400, "item.id", "item_already_exists")
+            raise ApiError(f"There is an item {str(given.get('id'))[:40]!r} already.", 400, "item.id",
+                           "item_create_duplicate_item_id")      # LiveKit takes this for success, by its name
         item = await self.items.read(given, live.settings.session["audio"]["input"]["format"])
         live.add(item, place)
         live.done(item)
 
     async def _retrieve(self, event: Event) -> None:
-        item = self.live.find(event.get("item_id"))
+        item = self.live.find(event.get("item_id"), code="item_retrieve_invalid_item_id")      # Pipecat knows this name only
         # A channel of a call carries small messages only; its sound was never on it either.
         audio = None if self.live.player else self.live.settings.session["audio"]["input"]["format"]
         self.live.emit("conversation.item.retrieved", item=item.shown(audio=audio))
@@ -169,16 +174,4 @@ def _parsed(text: str | bytes | None) -> Event:
     """A frame -> an event; nothing that a parser swallows becomes more than an error event."""
     if not isinstance(text, str):
         raise ApiError("Events are JSON in text frames; this frame is binary.", 400, None, "invalid_event")
-    try:
-        event = json.loads(text, parse_constant=_no_constant)
-        if "\\u" in text:
-            json.dumps(event, ensure_ascii=False).encode()      # lone surrogates have no place in any answer
-    except (ValueError, RecursionError):
-        raise ApiError("The event is not valid JSON.", 400, None, "invalid_json") from None
-    if not isinstance(event, dict):
-        raise ApiError("An event must be a JSON object.", 400, None, "invalid_event")
-    return event
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
+    return json_object(text, "The event")

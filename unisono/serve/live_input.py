@@ -2,6 +2,7 @@
 
 Shapes: N samples at 16 kHz, counted since the first one that was ever appended; F codes.
 """
+import asyncio
 import time
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -23,6 +24,7 @@ SILENCE = 1e-3          # root mean square: what is quieter at both ends of a ma
 LAZY = 3 * FRAME        # samples encoded at once while somebody speaks; in quiet moments every frame is
 LEAST_MS = 100          # of a buffer that can be committed
 MOST_S = 300            # of a turn
+KEPT_S = 60             # of a manual one that grew longer
 MARGIN = RATE           # kept of what was no speech, besides the padding
 
 
@@ -132,11 +134,13 @@ class Ear:
         """(N,) at the rate of the wire."""
         self.arrived = time.perf_counter()
         if self.turns is None and self.tape.end - self.begin > MOST_S * RATE:
-            raise ApiError(f"The input audio buffer holds {MOST_S} s; commit or clear it.", 400, "audio", "input_audio_buffer_full")
+            self.drop(self.tape.end - KEPT_S * RATE)        # nobody commits: some clients listen for hours and commit what they need
         self.tape.add(self.resample.push(pcm))
         while self.framed + FRAME <= self.tape.end:
             frame = self.tape.cut(self.framed, self.framed + FRAME)
             self.framed += FRAME
+            if self.framed % (16 * FRAME) == 0:
+                await asyncio.sleep(0)      # a minute may come at once; others are waiting too
             await (self._watch(self.turns, frame) if self.turns else self._collect(frame))
 
     async def _watch(self, turns: Turns, frame: NDArray[np.float32]) -> None:

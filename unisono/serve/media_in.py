@@ -67,7 +67,7 @@ async def _fetch(url: str, param: str) -> bytes:
                 target = parts._replace(netloc=host + port).geturl()
                 async with client.stream("GET", target, headers={"host": parts.netloc.rpartition("@")[2], "accept-encoding": "identity"},
                                          extensions={"sni_hostname": parts.hostname}) as answer:
-                    if answer.is_redirect:
+                    if answer.has_redirect_location:
                         url = urljoin(url, answer.headers["location"])
                         continue
                     if answer.status_code != 200:

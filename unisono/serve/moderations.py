@@ -42,6 +42,9 @@ async def moderations(request: Request) -> dict[str, Any]:
     usage = Usage()
     groups = await _groups(service, wanted.input, usage)
     moderator = await _moderator(service)
+    most = service.most_letters * MOST_IDS // service.scheduler.engine.max_length
+    if sum(len(text) for written, _ in groups for text in written) > most:
+        raise ApiError(f"input may hold {MOST_IDS} ids in all.", 400, "input", "context_length_exceeded")
     texts = [[service.tokenizer.text.encode(text) for text in written + seen] for written, seen in groups]
     usage.prompt["text"] += (count := sum(len(ids) for group in texts for ids in group))
     if count > MOST_IDS:

@@ -24,7 +24,6 @@ class PartReader:
 
     def __init__(self, request: Any, service: Service) -> None:
         self.request, self.service, self.num_media = request, service, 0
-        self.most_letters = _most_letters(service)
         self.readers: dict[str, Callable[[Given, str], Awaitable[Any]]] = {
             "image_url": self._picture, "input_image": self._picture, "image": self._picture,
             "input_audio": self._sound, "audio_url": self._sound_at, "video_url": self._clip, "input_video": self._clip,
@@ -66,7 +65,7 @@ class PartReader:
         """Words; no more than could ever fit, since even counting them takes time."""
         if not isinstance(text, str):
             raise ApiError(f"{param} must be a string.", 400, param)
-        if len(text) > self.most_letters:
+        if len(text) > self.service.most_letters:
             raise ApiError(f"{param} is too long: the network holds {self.service.scheduler.engine.max_length} ids.", 400, param,
                            "context_length_exceeded")
         return Text(text)
@@ -135,14 +134,6 @@ class PartReader:
             except ApiError:
                 pass
         raise ApiError(f"{param}: this file is no text, picture, sound or clip that can be read here.", 400, param)
-
-
-def _most_letters(service: Service) -> int:
-    """Longer texts cannot fit, whatever they say."""
-    if not hasattr(service, "most_letters"):
-        longest = max(len(service.tokenizer.text.piece(id)) for id in range(service.tokenizer.text.size))
-        service.most_letters = service.scheduler.engine.max_length * longest        # type: ignore[attr-defined]
-    return service.most_letters         # type: ignore[attr-defined]
 
 
 def _url(given: Given, param: str, *names: str) -> object:

@@ -23,6 +23,7 @@ from unisono.serve.service import Service
 router = APIRouter(prefix="/v1")
 DEFAULT_MODEL = "gpt-realtime"
 MOST_BACKLOG = 64_000_000       # bytes that a client has not read
+HANG_UP_S = 5.0                 # that closing may take where nobody reads
 MOST_SECRETS = 10_000
 DEFAULT_LIFE_S = 600
 
@@ -41,7 +42,7 @@ class Secret:
 class ExpiresAfter(Wanted):
     """expires_after."""
 
-    anchor: Literal["created_at"] = "created_at"
+    anchor: Literal["created_at"] | None = None
     seconds: int | None = Field(None, ge=10, le=7200)
 
 
@@ -110,6 +111,7 @@ async def admit(request: Any, wanted: SessionWanted | None = None) -> tuple[Live
     session = await wanted_session(service, wanted, request.query_params.get("model"), kind, secret.session if secret else None)
     limits.sessions[owner] += 1
     live = Live(service, session, key=owner, limits=limits)
+    live.is_model_open = not (secret or request.query_params.get("model") or wanted and wanted.model)
     try:
         await live.open()
     except BaseException:
@@ -128,41 +130,48 @@ async def leave(request: Any, live: Live, owner: str) -> None:
 # ---- the socket ----
 
 class Outbox:
-    """Events on their way to one socket, in order."""
+    """Events on their way to one socket, in order. A client that reads nothing is given up before it fills the memory."""
 
     def __init__(self, socket: WebSocket) -> None:
         self.socket, self.size = socket, 0
-        self.waiting: deque[tuple[dict[str, Any] | None, Callable[[], None] | None]] = deque()
-        self.awake = asyncio.Event()
-        self.is_full = False
+        self.waiting: deque[tuple[str, str | None, Callable[[], None] | None]] = deque()     # text, whose sound it is, what to call
+        self.awake, self.ended = asyncio.Event(), asyncio.Event()
 
     def put(self, event: dict[str, Any]) -> None:
         """Sends an event when those before are sent."""
-        self.size += len(event.get("delta", "")) + 500
-        self.is_full = self.is_full or self.size > MOST_BACKLOG
-        self.waiting.append((event, None))
+        if self.ended.is_set():
+            return
+        text = json.dumps(event)
+        self.waiting.append((text, event["response_id"] if event["type"] == "response.output_audio.delta" else None, None))
+        self.size += len(text)
+        if self.size > MOST_BACKLOG:
+            self.end()
         self.awake.set()
 
     def after(self, call: Callable[[], None]) -> None:
         """Calls when all events so far were given to the socket."""
-        self.waiting.append((None, call))
+        self.waiting.append(("", None, call))
         self.awake.set()
 
     def forget(self, response_id: str) -> None:
         """Drops the sound of a response that is still here."""
-        self.waiting = deque((event, call) for event, call in self.waiting
-                             if not (event and event["type"] == "response.output_audio.delta" and event["response_id"] == response_id))
+        self.waiting = deque(one for one in self.waiting if one[1] != response_id)
+        self.size = sum(len(text) for text, _, _ in self.waiting)
+
+    def end(self) -> None:
+        """Nothing more is sent: the session is over, or nobody reads."""
+        self.ended.set()
 
     async def run(self) -> None:
-        """Sends until the socket closes, or nobody reads."""
-        while not self.is_full:
-            while self.waiting and not self.is_full:
-                event, call = self.waiting.popleft()
+        """Sends until the socket closes."""
+        while True:
+            while self.waiting:
+                text, _, call = self.waiting.popleft()
                 if call:
                     call()
-                if event:
-                    self.size -= len(event.get("delta", "")) + 500
-                    await self.socket.send_text(json.dumps(event))
+                if text:
+                    self.size -= len(text)
+                    await self.socket.send_text(text)
             self.awake.clear()
             if not self.waiting:
                 await self.awake.wait()
@@ -204,20 +213,24 @@ async def _converse(socket: WebSocket, live: Live, outbox: Outbox) -> None:
         while (message := await socket.receive())["type"] != "websocket.disconnect":
             await client.receive(message.get("text") if message.get("text") is not None else message.get("bytes"))
 
-    tasks = [asyncio.create_task(read()), asyncio.create_task(outbox.run())]
+    tasks = [asyncio.create_task(work) for work in (read(), outbox.run(), outbox.ended.wait())]
     try:
         done, _ = await asyncio.wait(tasks, timeout=LIFE_S, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.exception()        # a client that left: nobody needs to hear of it
         if tasks[0] not in done:
-            if not done:
-                await socket.send_text(json.dumps({"type": "error", "event_id": "event_expired", "error": {
-                    "type": "invalid_request_error", "code": "session_expired", "message": f"The session has lasted {LIFE_S // 60} minutes; open another.",
-                    "param": None, "event_id": None}}))
-            await socket.close(1000 if not done else 1008)
-    except (WebSocketDisconnect, RuntimeError, OSError):
-        pass            # it is closed already
+            await asyncio.wait_for(_hang_up(socket, not done, 1008 if outbox.size > MOST_BACKLOG else 1000), HANG_UP_S)
+    except (WebSocketDisconnect, RuntimeError, OSError, asyncio.TimeoutError):
+        pass            # it is closed already, or nobody reads
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _hang_up(socket: WebSocket, is_expired: bool, code: int) -> None:
+    if is_expired:
+        await socket.send_text(json.dumps({"type": "error", "event_id": "event_expired", "error": {
+            "type": "invalid_request_error", "code": "session_expired", "message": f"The session has lasted {LIFE_S // 60} minutes; open another.",
+            "param": None, "event_id": None}}))
+    await socket.close(code)

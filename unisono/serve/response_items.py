@@ -102,7 +102,7 @@ def _listed_part(part: Item, is_own: bool) -> Item:
         return {"type": "output_text" if is_own else "input_text", "text": part["text"], **more}
     if part["type"] == "input_image":
         return {**part, "detail": part.get("detail") or "auto"}
-    if part["type"] == "input_file":
+    if part["type"] in ("input_file", "refusal"):
         return part
     # Listed items know no sound and no clips: they are shown as files.
     sound = part.get("input_audio")

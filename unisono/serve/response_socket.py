@@ -9,7 +9,7 @@ from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from unisono.serve.errors import ApiError, as_api_error
-from unisono.serve.forms import checked
+from unisono.serve.forms import checked, json_object
 from unisono.serve.responding import Responding
 from unisono.serve.response_wanted import ResponseWanted, read_response
 
@@ -49,12 +49,7 @@ async def responses(socket: WebSocket) -> None:
 
 
 def _read(text: str | bytes | None) -> dict[str, Any]:
-    try:
-        given = json.loads(text or "")
-    except (ValueError, RecursionError):
-        given = None
-    if not isinstance(given, dict):
-        raise ApiError("Expected an event as a JSON object.", 400)
+    given = json_object(text or "", "The event")
     if given.pop("type", None) != "response.create":
         raise ApiError("Expected an event of the type response.create.", 400, "type")
     return given
@@ -67,10 +62,11 @@ async def _respond(socket: WebSocket, wanted: ResponseWanted, stream_id: str | N
         async with contextlib.aclosing(responding.told()) as events:
             async for event in events:
                 await _tell(socket, event, stream_id)
-    except (WebSocketDisconnect, RuntimeError, OSError):
-        pass            # the client has left
+    except WebSocketDisconnect:
+        pass
     except Exception as error:
-        await _tell(socket, _failed(error), stream_id)
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):       # where the client has left
+            await _tell(socket, _failed(error), stream_id)
 
 
 def _failed(error: Exception) -> dict[str, Any]:

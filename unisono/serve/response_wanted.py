@@ -81,11 +81,13 @@ async def read_response(request: Request, wanted: ResponseWanted) -> Read:
 
 def _shortened(service: Service, messages: list[Message]) -> list[Message]:
     """The conversation without its beginning, where it would leave less than a quarter of the context to the reply."""
-    lengths = [len(service.tokenizer.encode([message])[0]) for message in messages]
-    room, first = min(service.scheduler.engine.max_length, service.trained_length) * 3 // 4, 0
-    while first < len(messages) - 1 and sum(lengths[first:]) > room:
-        first += 1
-    return messages[first:]
+    room, kept = min(service.scheduler.engine.max_length, service.trained_length) * 3 // 4, list[Message]()
+    for message in reversed(messages):
+        room -= len(service.tokenizer.encode([message])[0])
+        if kept and room < 0:
+            break
+        kept.append(message)
+    return kept[::-1]
 
 
 def _check(wanted: ResponseWanted) -> None:

@@ -27,7 +27,7 @@ from unisono.model.hf import read_config
 from unisono.serve.errors import ApiError
 from unisono.serve.scheduler import Generation, Scheduler
 from unisono.tokenizer import AudioDelta, CallDelta, ImageDelta, OmniTokenizer, TextDelta
-from unisono.tokens.message import Message, Part, Text
+from unisono.tokens.message import Call, Message, Part, Text
 
 Result = TypeVar("Result")
 Input = str | Sound | Footage | Pictures.Image
@@ -37,7 +37,7 @@ ALIASES = ("unisono-nano", "gpt-4o", "gpt-4o-mini", "gpt-4.1", "gpt-5.6-luna", "
            "gpt-realtime-2.1", "gpt-4o-realtime-preview", "gpt-4o-transcribe", "gpt-4o-mini-transcribe", "gpt-transcribe", "gpt-live-transcribe",
            "gpt-realtime-whisper", "whisper-1", "tts-1", "tts-1-hd", "gpt-4o-mini-tts", "gpt-image-1", "gpt-image-2.5-flare",
            "dall-e-2", "dall-e-3", "text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002",
-           "omni-moderation-latest", "text-moderation-latest")
+           "omni-moderation-latest", "omni-moderation-2024-09-26", "text-moderation-latest", "text-moderation-stable")
 PRESETS = ("alloy", "ash", "ballad", "coral", "echo", "fable", "nova", "onyx", "sage", "shimmer", "verse", "marin", "cedar")
 FIRST_CODES, MOST_CODES = 4, 25     # decoded at once: 80 ms of sound so that a voice begins soon, then whatever is there up to 0.5 s
 
@@ -226,6 +226,8 @@ class Service:
         if self.scheduler.engine.vocab_size != self.tokenizer.vocab.size:
             raise UserError(f"the network in {self.folder} and its vocabulary are not of the same training")
         self.trained_length = int(read_config(self.folder).get("trained_length") or self.scheduler.engine.max_length)
+        # Longer texts cannot fit, whatever they say, and even counting their ids takes time.
+        self.most_letters = self.scheduler.engine.max_length * max(len(self.tokenizer.text.piece(id)) for id in range(self.tokenizer.text.size))
         self.vocab, self.created = self.tokenizer.vocab, int(time.time())
         self.codecs = ThreadPoolExecutor(1, "codecs", initializer=torch.set_num_threads, initargs=(1,))
         self.sample_rate = self.tokenizer.audio_codec.sample_rate
@@ -295,7 +297,9 @@ class Service:
         return Grammar(self.vocab, Rules.usual(outputs, self.tokenizer.image_codec.grid_size ** 2))
 
     def prompt(self, messages: Sequence[Message], wish: Wish) -> list[int]:
-        """The ids of a conversation up to where the reply begins."""
+        """The ids of a conversation up to where the reply begins. UserError where it could never fit."""
+        if sum(len(part.text) for message in messages for part in message.parts if isinstance(part, Text | Call)) > self.most_letters:
+            raise UserError(f"the conversation is too long: the network holds {self.scheduler.engine.max_length} ids; shorten it")
         if "audio" in wish.outputs:
             voice = f"voice: {self.voice(wish.voice)}"
             first = messages[0] if messages and messages[0].role == "system" else None

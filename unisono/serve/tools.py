@@ -65,6 +65,7 @@ def read_tool(given: object, param: str) -> Tool:
     schema = check_schema(NO_ARGUMENTS if given.get("parameters") is None else given["parameters"], f"{param}.parameters")
     if schema.get("type", "object") != "object":
         raise ApiError(f"{param}.parameters must be the schema of an object.", 400, f"{param}.parameters")
+    schema = {key: value for key, value in schema.items() if value is not None or key not in ("properties", "required")}     # empty lists of some
     return Tool(name, description or "", {"type": "object", **schema}, given.get("strict") is True)
 
 

@@ -137,6 +137,9 @@ class Channel:
     def forget(self, response_id: str) -> None:
         """There is no sound here."""
 
+    def end(self) -> None:
+        """The channel ends with its connection."""
+
     def flush(self) -> None:
         """Sends what waits, if the channel is open."""
         while self.waiting and self.channel is not None and self.channel.readyState == "open":
