@@ -1,10 +1,30 @@
 #!/usr/bin/env bash
 # One piece of training on one CUDA GPU: at most MINUTES (8), then it stops cleanly; call it again to go on.
-#   runs/gpu.sh audio-codec | audio-decoder | audio-encoder | image-codec | network [SIZE [options of unisono train]]
-# The inputs are what `unisono data` left under UNISONO_HOME (speech for the codec, shards for the network).
+#   runs/gpu.sh                                        the chain: the first stage that is not finished, then the next
+#   runs/gpu.sh STAGE [SIZE [options of unisono train]]   one stage: audio-codec, audio-decoder, audio-encoder, image-codec or network
+# The inputs lie under UNISONO_HOME. The chain needs little: the picture codec of a size draws its own pictures, the network's shards are
+# made once, beside the speech, with that codec, and fit where little can be carried:
+#   unisono data network --shared DIR --size small --most-mb 60
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-what=${1:?audio-codec, audio-decoder, audio-encoder, image-codec or network}
-size=${2:-small}
 unisono=${UNISONO:-.venv/bin/unisono}
-"$unisono" train "$what" --size "$size" --minutes "${MINUTES:-8}" "${@:3}"
+minutes=${MINUTES:-8}
+size=${2:-${SIZE:-small}}
+home=${UNISONO_HOME:-$HOME/.cache/unisono}
+piece() {   # of one stage, with what is left of the time
+    left=$(awk -v all="$minutes" -v gone="$SECONDS" 'BEGIN { left = all - gone / 60; print (left > 0.0001 ? left : 0.0001) }')
+    "$unisono" train "$1" --size "$size" --minutes "$left" "${@:2}"
+}
+if [ $# -gt 0 ]; then
+    piece "$1" "${@:3}"
+    exit
+fi
+codec=image-codec-$size
+[ "$size" = small ] || codec=image-codec
+finished() { compgen -G "$home/runs/$1/train-*.json" > /dev/null; }
+finished "$codec" || piece image-codec
+if ! finished "$codec"; then echo "gpu.sh: the picture codec goes on next time" >&2; exit; fi
+if [ ! -f "$home/shards/$size/train/manifest.json" ]; then
+    echo "gpu.sh: the picture codec is finished; now make the shards: unisono data network --shared DIR --size $size --most-mb 60" >&2; exit
+fi
+finished "network-$size" || piece network

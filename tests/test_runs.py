@@ -46,6 +46,13 @@ def test_a_piece_for_a_gpu_resumes_and_finishes(tmp_path: Path) -> None:
     assert isinstance(Omni(tmp_path / "networks" / "tiny").reply("What colour is the sky?", seed=1).text, str)
 
 
+def test_the_chain_for_a_gpu_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    assert "goes on next time" in script("gpu.sh", home=tmp_path, timeout=300, MINUTES="0.0001", SIZE="tiny")
+    assert (tmp_path / "runs" / "image-codec" / "checkpoint.pt").exists()
+    (tmp_path / "runs" / "image-codec" / "train-image-codec_x.json").write_text("{}")
+    assert "now make the shards" in script("gpu.sh", home=tmp_path, timeout=60, MINUTES="0.0001", SIZE="tiny")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not RAW.exists(), reason="no raw data; name its folder in UNISONO_SHARED")
 def test_the_whole_path_on_a_crumb(tmp_path: Path) -> None:

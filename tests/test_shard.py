@@ -48,6 +48,19 @@ def test_a_shard_without_manifest_or_cut_short_is_refused(tmp_path: Path) -> Non
         Shard(tmp_path)
 
 
+def test_documents_are_left_out_by_chance_where_little_fits(tmp_path: Path) -> None:
+    writer = ShardWriter(tmp_path, 100)
+    for number in range(400):
+        writer.add(np.full(80, number % 100), np.ones(80), "a" if number % 4 else "b")
+    writer.thin(20_000, seed=1)
+    writer.close()
+    size = sum(file.stat().st_size for file in tmp_path.iterdir() if file.suffix != ".json")
+    shard = Shard(tmp_path)
+    assert 16_000 < size < 24_000 and 15 < (shard.tasks == 1).sum() < 45 and all(len(set(shard.document(n)[0])) == 1 for n in range(len(shard.ends)))
+    with pytest.raises(UserError, match="no document is left"):
+        ShardWriter(tmp_path / "none", 100).close()
+
+
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="65536"):
         ShardWriter(tmp_path, 70000)

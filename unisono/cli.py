@@ -73,6 +73,8 @@ def _data(command: argparse.ArgumentParser) -> None:
     command.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes that speak at once (default: 1)")
     command.add_argument("--size", default="nano", choices=SIZES, help="whose token shards (default: nano)")
     command.add_argument("--scale", type=float, default=1.0, help="share of the usual amount, e.g. 0.01 to try the path (default: 1)")
+    command.add_argument("--most-mb", type=float, default=float("inf"), metavar="MB",
+                         help="network: leave out documents by chance until the shard is so small, e.g. 60 for a GPU that is far away")
     _run_options(command)
 
 

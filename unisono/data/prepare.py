@@ -7,6 +7,7 @@ same split or from training voices saying it, never from a speaker who is kept b
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -235,8 +236,9 @@ def units(tokenizer: OmniTokenizer) -> dict[str, Any]:
 
 
 def prepare(tokenizer: OmniTokenizer, bank: CodeBank, texts: Callable[[str], Iterator[tuple[str, str]]], folder: Path, *,
-            split: str, counts: Counts = Counts(), seed: int = 1, **facts: object) -> None:
-    """Writes the shard of one split. `texts(split)` yields (task, text) of plain documents; `facts` go into its manifest."""
+            split: str, counts: Counts = Counts(), seed: int = 1, most_bytes: float = inf, **facts: object) -> None:
+    """Writes the shard of one split, a part of it by chance where it is to hold `most_bytes`. `texts(split)` yields (task, text) of
+    plain documents; `facts` go into its manifest."""
     writer = ShardWriter(folder, tokenizer.vocab.size)
     rng, mask_rng = random.Random(f"{seed} {split}"), np.random.default_rng(seed)
     coder = Coder(tokenizer, bank, split, seed)
@@ -260,4 +262,5 @@ def prepare(tokenizer: OmniTokenizer, bank: CodeBank, texts: Callable[[str], Ite
         for task, text in texts(split):
             writer.add(*tokenizer.template.document(text), task)
             bar.update(line, advance=1)
+    writer.thin(most_bytes, seed)
     writer.close(split=split, seed=seed, text_end=tokenizer.vocab.span("time").end, units=units(tokenizer), **facts)

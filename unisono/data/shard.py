@@ -31,8 +31,16 @@ class ShardWriter:
         self.learn.append(loss_mask.astype(np.uint8))
         self.tasks.append(task)
 
+    def thin(self, most_bytes: float, seed: int) -> None:
+        """Leaves out documents by chance, as many as do not fit."""
+        size = sum(len(ids) for ids in self.ids) * (2 + 1 / 8) + len(self.ids) * 9
+        kept = np.flatnonzero(np.random.default_rng(seed).random(len(self.ids)) < most_bytes / size)
+        self.ids, self.learn, self.tasks = ([column[number] for number in kept] for column in (self.ids, self.learn, self.tasks))
+
     def close(self, **facts: object) -> None:
         """Writes everything; `facts` go into the manifest."""
+        if not self.ids:
+            raise UserError(f"nothing to write to {self.folder}: no document is left; allow more")
         self.folder.mkdir(parents=True, exist_ok=True)
         names = sorted(set(self.tasks))
         arrays = {"ids.u16": np.concatenate(self.ids), "learn.bits": np.packbits(np.concatenate(self.learn)),

@@ -9,6 +9,7 @@ import hashlib
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import TypeVar
 
@@ -63,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         build_reply_speech(arguments.shared, speech / MAIN_VOICE, workers, scale)
         build_world_speech(*spoken_texts(1, max(1, int(150000 * scale))), speech / "world", workers, scale)
     else:
-        network_data(arguments.home, arguments.shared, arguments.size, arguments.scale)
+        network_data(arguments.home, arguments.shared, arguments.size, arguments.scale, arguments.most_mb * 1e6)
     return 0
 
 
@@ -112,8 +113,9 @@ def text_tokenizer(home: Path, shared: Path, size: int) -> TextTokenizer:
     return TextTokenizer.load(path)
 
 
-def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.0) -> None:
-    """Codes of all speech, then the token shards of every split. `scale`: share of the usual number of conversations."""
+def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.0, most_bytes: float = inf) -> None:
+    """Codes of all speech, then the token shards of every split. `scale`: share of the usual number of conversations; `most_bytes` of
+    the training shard."""
     pupil = audio_run(home)
     clean, audio = finished(home, "audio-codec", AudioCodec), finished(home, pupil, AudioCodec)
     image = finished(home, image_run(size), ImageCodec)
@@ -140,7 +142,7 @@ def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.
         if not (folder / "manifest.json").exists():
             def texts(of: str, limits: dict[str, int] = limits) -> Iterator[tuple[str, str]]:
                 return documents(shared, of, limits)
-            prepare(tokenizer, bank, texts, folder, split=split, counts=counts, codecs=codecs)
+            prepare(tokenizer, bank, texts, folder, split=split, counts=counts, most_bytes=most_bytes, codecs=codecs)
 
 
 def _trained(arguments: argparse.Namespace) -> Outcome:
