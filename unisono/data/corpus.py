@@ -9,6 +9,7 @@ import multiprocessing
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -249,7 +250,7 @@ def build_world_speech(questions: dict[str, int], answers: dict[str, int], folde
 
 def plan_sentences(shared_data_folder: Path, voices: list[str], hours: float, seed: int = 1) -> list[Utterance]:
     """Sentences of open texts for about so many hours, each in one voice, none of them held out by neural_speech."""
-    sentences = read_sentences(shared_data_folder)
+    sentences = list(read_sentences(shared_data_folder))
     random.Random(f"{seed} {voices}").shuffle(sentences)
     plan, seconds = [], 0.0
     while seconds < hours * 3600 and sentences:
@@ -259,6 +260,7 @@ def plan_sentences(shared_data_folder: Path, voices: list[str], hours: float, se
     return plan
 
 
+@lru_cache(maxsize=1)
 def read_sentences(shared_data_folder: Path) -> list[str]:
     """English sentences of 15 to 90 letters: Common Voice's prompts and the children's books, mostly short ones."""
     folder = Path(shared_data_folder) / "text"
