@@ -5,7 +5,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY unisono unisono
 # torch from PyPI brings CUDA with it; pass --build-arg INDEX="--index-url ..." with PyTorch's CPU index for a small image.
 ARG INDEX=""
-RUN pip install --no-cache-dir ${INDEX} "torch>=2.9" && pip install --no-cache-dir ".[serve]"
+RUN pip install --no-cache-dir ${INDEX} -c constraints.txt torch && pip install --no-cache-dir -c constraints.txt ".[serve]"
 RUN useradd --create-home unisono
 USER unisono
 EXPOSE 8000

@@ -12,14 +12,15 @@ command -v chromium >/dev/null || command -v chromium-browser >/dev/null || miss
 if [ ${#missing[@]} -gt 0 ] && command -v apt-get >/dev/null; then
     echo "Installing ${missing[*]} ..." >&2
     root=(); [ "$(id -u)" = 0 ] || root=(sudo)
-    "${root[@]}" apt-get update -qq
-    "${root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    { "${root[@]}" apt-get update -qq && "${root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null; } ||
+        echo "They could not be installed; the tests that need them are skipped or fail." >&2
 fi
 stamp=$venv/.installed-dev
 if [ ! -f "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
     echo "Setting up $venv for the tests (once) ..." >&2
     "${PYTHON:-python3}" -m venv "$venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
-    touch "$stamp" "$venv/.installed"
+    touch "$stamp"
+    printf %s "$PWD" > "$venv/.installed"
 fi
 exec "$venv/bin/python" -m pytest "$@"

@@ -5,11 +5,19 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 venv=${UNISONO_VENV:-$here/.venv}
 stamp=$venv/.installed
-if [ ! -f "$stamp" ] || [ "$here/pyproject.toml" -nt "$stamp" ]; then
+python=${PYTHON:-python3}
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or newer is needed; name one: PYTHON=python3.12 $0" >&2; exit 1; }
+# The stamp holds the place: what was moved is installed again, for its scripts name their folder.
+if [ "$(cat "$stamp" 2>/dev/null)" != "$here" ] || [ "$here/pyproject.toml" -nt "$stamp" ]; then
     echo "Setting up $venv (once; about two minutes) ..." >&2
-    "${PYTHON:-python3}" -m venv "$venv"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c "$here/constraints.txt" -e "$here[serve]"
-    touch "$stamp"
+    "$python" -m venv "$venv"
+    if "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c "$here/constraints.txt" -e "$here[serve]"; then
+        printf %s "$here" > "$stamp"
+    elif [ -f "$stamp" ]; then
+        echo "The update failed (no network?); going on with what is installed." >&2
+    else
+        exit 1
+    fi
 fi
 [ $# -gt 0 ] || set -- serve --open
 exec "$venv/bin/unisono" "$@"

@@ -30,7 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
     folder = Path(arguments.model or default_weights())
     if arguments.what == "hf":
         export_hf(folder, arguments.target)
-        print(f"{arguments.target}: load it with transformers' AutoModelForCausalLM.from_pretrained, or: vllm serve {arguments.target}")
+        print(f"{arguments.target}: load it with transformers' AutoModelForCausalLM.from_pretrained, or: "
+              f"vllm serve {arguments.target} --served-model-name unisono --max-logprobs 1000")
     else:
         export_gguf(folder, arguments.target, arguments.type)
         print(f"{arguments.target}: {arguments.target.stat().st_size / 1e6:.1f} MB, {arguments.type}; run it with llama-server -m {arguments.target}")
@@ -60,6 +61,8 @@ def export_hf(folder: Path, target: Path) -> None:
             shutil.copytree(path, target / path.name)
         elif path.suffix in (".safetensors", ".json") and not path.name.startswith("tokenizer"):
             shutil.copyfile(path, target / path.name)
+    # vLLM takes every file of tensors for weights, unless an index says which are.
+    _write(target / "model.safetensors.index.json", json.dumps({"metadata": {}, "weight_map": dict.fromkeys(sorted(read_tensors(folder)), "model.safetensors")}))
     _write(target / "tokenizer.json", json.dumps(tokenizer, ensure_ascii=False))
     _write(target / "tokenizer_config.json", json.dumps(settings, indent=1))
     _write(target / "chat_template.jinja", chat_template())

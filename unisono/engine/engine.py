@@ -10,8 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from unisono.core.errors import UserError
+
 Handle = int
 Feed = tuple[Handle, Sequence[int]]
+
+
+class EngineAway(UserError):
+    """What computes is somewhere else and does not answer, or not as it should."""
 
 
 class Engine(ABC):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from unisono.core.errors import UserError
 from unisono.engine.cache import too_long
-from unisono.engine.engine import Engine, Feed, Handle
+from unisono.engine.engine import Engine, EngineAway, Feed, Handle
 
 NUM_LOGPROBS = 1000
 FAR = 20.0      # nats below the least likely that was told
@@ -61,9 +61,9 @@ class RemoteEngine(Engine):
             answer.raise_for_status()
             told = _logprobs(answer.json()["choices"][0]["logprobs"])
         except httpx.HTTPError as error:
-            raise UserError(f"the remote engine at {self.url} failed: {error}; check that it runs and serves {self.model!r}") from None
+            raise EngineAway(f"the remote engine at {self.url} failed: {error}; check that it runs and serves {self.model!r}") from None
         except (KeyError, IndexError, TypeError, ValueError):
-            raise UserError(f"the remote engine at {self.url} told no log-probabilities by id; start vLLM with --max-logprobs {NUM_LOGPROBS}") from None
+            raise EngineAway(f"the remote engine at {self.url} told no log-probabilities by id; start vLLM with --max-logprobs {NUM_LOGPROBS}") from None
         row = np.full(self.vocab_size, min(told.values()) - FAR, np.float32)
         row[list(told)] = list(told.values())
         return row

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from unisono.core.errors import UserError
+from unisono.engine.engine import EngineAway
 
 log = logging.getLogger("unisono.serve")
 TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 413: "invalid_request_error",
@@ -46,6 +47,9 @@ def as_api_error(error: Exception, param: str | None = None) -> ApiError:
     """Any error -> one for the client; what is our own fault says nothing of the inside."""
     if isinstance(error, ApiError):
         return error
+    if isinstance(error, EngineAway):
+        log.error("engine failed: %s", error)
+        return ApiError("The engine behind this server does not answer; try again soon.", 503, None, None, 5)
     if isinstance(error, UserError):
         code = "context_length_exceeded" if "too long" in str(error) else None
         return ApiError(_sentence(str(error)), 503 if "stop" in str(error) and "server" in str(error) else 400, param, code)

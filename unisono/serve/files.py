@@ -74,23 +74,26 @@ class Store:
 
     async def add(self, key: str, upload: UploadFile, wanted: FileWanted) -> Stored:
         """Keeps an upload; ApiError, and nothing kept, where it does not fit."""
+        for other in list(self.files):
+            self.of(other)          # what has expired makes room
         own, others = self.of(key), sum(file.num_bytes for files in self.files.values() for file in files.values())
         seconds = _seconds(wanted.expires_after)
         room = min(MOST_BYTES - sum(file.num_bytes for file in own.values()), MOST_BYTES_IN_ALL - others)
         if len(own) >= MOST_FILES or (upload.size or 0) > room:
             raise ApiError("There is no room for more files; delete some first.", 400, "file")
         id = f"file-{uuid.uuid4().hex[:24]}"
-        path, num_bytes = Path(self.folder.name) / id, 0
+        path = Path(self.folder.name) / id
+        stored = own[id] = Stored(id, upload.filename or "file", wanted.purpose, upload.size or 0, path)     # takes its room at once
+        stored.expires_at = None if seconds is None else stored.created_at + seconds
         try:
             with path.open("wb") as file:
                 while piece := await upload.read(PIECE):
-                    num_bytes += file.write(piece)
+                    file.write(piece)
+            stored.num_bytes = path.stat().st_size
         except BaseException:
+            own.pop(id, None)
             path.unlink(missing_ok=True)
             raise
-        stored = Stored(id, upload.filename or "file", wanted.purpose, num_bytes, path)
-        stored.expires_at = None if seconds is None else stored.created_at + seconds
-        own[id] = stored
         return stored
 
 

@@ -12,6 +12,7 @@ from unisono.serve.service import ALIASES, MODEL
 
 router = APIRouter(include_in_schema=False)
 FOLDER = Path(__file__).parent / "page"
+NAMES = frozenset(path.name for path in FOLDER.iterdir())
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
           "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 HEADERS = {"content-security-policy": POLICY, "x-content-type-options": "nosniff", "referrer-policy": "no-referrer", "cache-control": "no-cache",
@@ -30,7 +31,7 @@ async def choices(request: Request) -> dict[str, Any]:
 async def page(request: Request, name: str = "index.html") -> Response:
     """One of the page's files."""
     path = FOLDER / name
-    if path.suffix not in TYPES or path.parent != FOLDER or not path.is_file():
+    if path.suffix not in TYPES or name not in NAMES:
         raise HTTPException(404)
     content = path.read_bytes()
     tag = f'"{hash(content) & 0xFFFFFFFFFFFF:x}"'

@@ -60,6 +60,8 @@ def read_keys(arguments: argparse.Namespace) -> tuple[str, ...]:
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"cannot read the keys in {arguments.keys}: {error}; expected a text file with one key a line") from None
     keys = [key for key in keys if key and not key.startswith("#")]
+    if not keys and arguments.keys:
+        raise UserError(f"{arguments.keys} holds no key; write one a line")
     if not keys and not is_loopback(arguments.host):
         raise UserError(f"{arguments.host} can be reached from other machines; name a file of keys with --keys, or set UNISONO_API_KEYS")
     return tuple(keys)

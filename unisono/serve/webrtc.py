@@ -143,7 +143,11 @@ class Channel:
     def flush(self) -> None:
         """Sends what waits, if the channel is open."""
         while self.waiting and self.channel is not None and self.channel.readyState == "open":
-            self.channel.send(self.waiting.popleft())
+            text = self.waiting.popleft()
+            try:
+                self.channel.send(text)
+            except ValueError:      # larger than the other side takes; the call goes on without it
+                log.warning("event too large for the channel", extra={"fields": {"bytes": len(text)}})
 
 
 class Call:
@@ -211,6 +215,8 @@ class Call:
                 assert isinstance(frame, av.AudioFrame)
                 try:
                     async with self.live.lock:
+                        if frame.sample_rate != self.live.ear.fixed_rate:       # G.711 and G.722 come as they are
+                            self.live.ear.configure(self.live.settings.session["audio"]["input"], frame.sample_rate)
                         await self.live.ear.push(_mono(frame))
                 except Exception as error:
                     self.live.fail(error)
