@@ -285,6 +285,52 @@ def test_a_spoken_turn_is_answered_aloud(page_of: Open, tmp_path: Path, transpor
     assert page.inner_text("#talk-name") == "Talk"
 
 
+def test_a_large_photo_is_shown_in_a_call(page_of: Open, tmp_path: Path) -> None:
+    """A call's channel carries 256 kB at once; what is larger breaks it."""
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (1500, 2000, 3), np.uint8)).save(tmp_path / "photo.png")
+    page = page_of(wav=microphone(tmp_path / "quiet.wav", 60.0))
+    page.click("#talk")
+    page.wait_for_function("() => document.getElementById('state').textContent.includes('listening (WebRTC)')")
+    page.set_input_files("#files", [tmp_path / "photo.png"])
+    page.wait_for_selector("#attached img")
+    page.fill("#words", "What is in the picture?")
+    page.press("#words", "Enter")
+    page.wait_for_function("() => /[a-z]/.test(document.querySelector('.turn.assistant .said')?.textContent ?? '')")
+    assert "listening (WebRTC)" in page.inner_text("#state") and not page.inner_text("#trouble")
+
+
+def test_the_space_bar_held_down_calls_once(page_of: Open, tmp_path: Path) -> None:
+    page = page_of(wav=microphone(tmp_path / "quiet.wav", 60.0), query="?transport=websocket")
+    page.evaluate("document.activeElement.blur()")
+    for _ in range(5):
+        page.keyboard.down(" ")
+    page.wait_for_function("() => document.getElementById('state').textContent.includes('listening')")
+    assert page.get_attribute("#talk", "aria-pressed") == "true"
+
+
+def test_a_call_hung_up_before_it_begins_leaves_nothing_open(page_of: Open, tmp_path: Path) -> None:
+    page = page_of(wav=microphone(tmp_path / "quiet.wav", 60.0))
+    page.evaluate("""() => { const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        navigator.mediaDevices.getUserMedia = async (what) => { await new Promise((done) => { window.allow = done; }); return window.given = await ask(what); }; }""")
+    page.click("#talk")
+    page.wait_for_function("() => window.allow")
+    page.click("#talk")
+    page.evaluate("window.allow()")
+    page.wait_for_function("() => window.given?.getTracks().every((track) => track.readyState === 'ended')")
+    assert page.get_attribute("#talk", "aria-pressed") == "false" and not page.inner_text("#trouble")
+
+
+def test_a_conversation_longer_than_the_network_holds_goes_on(page_of: Open, tmp_path: Path) -> None:
+    nodes = [{"id": number + 1, "parent": number, "role": ("user", "assistant")[number % 2], "parts": [{"type": "text", "text": "The sky is blue. " * 25}]}
+             for number in range(120)]
+    stored = {"format": "unisono-conversation-1", "nodes": nodes, "chosen": [[node["parent"], node["id"]] for node in nodes] + [[120, 1]]}
+    (tmp_path / "long.json").write_text(json.dumps(stored))
+    page = page_of()
+    page.set_input_files("#import-file", tmp_path / "long.json")
+    page.wait_for_function("() => document.querySelectorAll('.turn').length === 120")
+    assert re.search("[a-z]", ask(page, "What colour is the sky?")) and not page.inner_text("#trouble")
+
+
 def test_a_refused_microphone_is_explained(page_of: Open) -> None:
     page = page_of(allow=False)
     page.evaluate("() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError')); }")

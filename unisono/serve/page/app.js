@@ -16,12 +16,17 @@ const headers = () => (settings.key ? { authorization: `Bearer ${settings.key}` 
 const trouble = (text = "") => { $("trouble").textContent = text; };
 const view = new View($("log"), {
   choose: (node) => { conversation.choose(node); show(); },
-  copy: (node) => navigator.clipboard.writeText(textOf(node)).catch(() => trouble("The browser does not allow copying here.")),
+  copy: (node) => copy(textOf(node)),
   edit: (node) => { edited = node; $("words").value = textOf(node); attached = node.parts.filter((part) => part.type !== "text"); showAttached(); grow(); $("words").focus(); },
   retry: (node) => { const parent = conversation.nodes.get(node.parent); if (parent) answer(parent); },
   save: (part) => { const link = document.createElement("a"); link.href = part.url; link.download = "drawing.png"; link.click(); },
   use: (part) => { attached.push({ type: "image", url: part.url, name: "drawing" }); showAttached(); $("words").focus(); },
 });
+
+function copy(text) {
+  if (!navigator.clipboard) trouble("The browser does not allow copying here.");
+  else navigator.clipboard.writeText(text).catch(() => trouble("The browser does not allow copying here."));
+}
 
 function show() {
   const path = conversation.path();
@@ -33,27 +38,28 @@ function show() {
 
 async function send() {
   const text = $("words").value.trim();
-  if (running) { running.abort(); return; }
+  if (running) { running.abort(); hush(); return; }
   const parts = [...attached, ...(camera.isOn ? [camera.part(settings.camera === "video")] : []), ...(text ? [{ type: "text", text }] : [])];
   if (!parts.length) { $("words").focus(); return; }
   trouble();
   const node = conversation.add(edited ? edited.parent : conversation.last, "user", parts);
   edited = null; attached = []; $("words").value = ""; grow(); showAttached();
-  if (voice?.isOpen) { show(); voice.send({ type: "conversation.item.create", item: itemOf(node) }); voice.send({ type: "response.create" }); return; }
+  if (voice?.transport) { show(); voice.send({ type: "conversation.item.create", item: itemOf(node) }); voice.send({ type: "response.create" }); return; }
   await answer(node);
 }
 
 async function answer(question) {
   running?.abort();
+  hush();
   const control = running = new AbortController(), reply = conversation.add(question.id, "assistant", []), sounds = [], began = performance.now();
-  const path = conversation.path().slice(0, -1);
+  const draw = () => { if (conversation.nodes.get(reply.id) === reply && conversation.path().includes(reply)) view.turn(reply, conversation.siblings(reply)); };
   reply.waiting = true;
   show(); busy(true);
   try {
-    for await (const news of complete(request(path), headers(), control.signal)) {
+    for await (const news of answered(conversation.path().slice(0, -1), control.signal)) {
       if (!reply.note && !news.ids) reply.note = `first answer after ${Math.round(performance.now() - began)} ms`;
       take(reply, news, sounds);
-      view.turn(reply, conversation.siblings(reply));
+      draw();
     }
   } catch (error) {
     if (error.status === 401) askForKey();
@@ -63,7 +69,16 @@ async function answer(question) {
   reply.waiting = false;
   reply.failed = !reply.parts.length;
   if (running === control) { running = null; busy(false); }
-  view.turn(reply, conversation.siblings(reply));
+  draw();
+}
+
+async function* answered(path, signal) {      // where the conversation is longer than the network holds, its beginning is left out
+  for (;;) {
+    try { yield* complete(request(path), headers(), signal); return; } catch (error) {
+      if (error.code !== "context_length_exceeded" || path.length < 3) throw error;
+      path = path.slice(2 * Math.ceil(path.length / 8));
+    }
+  }
 }
 
 function take(reply, news, sounds) {
@@ -87,6 +102,8 @@ function play(samples) {
   source.start(due);
   due += buffer.duration;
 }
+
+function hush() { speaker?.close(); speaker = null; due = 0; }
 
 function busy(isBusy) { $("send").textContent = isBusy ? "Stop" : "Send"; $("state").textContent = isBusy ? "answering" : "ready"; }
 function grow() { const box = $("words"); box.style.height = "auto"; box.style.height = `${box.scrollHeight + 2}px`; }
@@ -131,8 +148,9 @@ function itemOf(node) {
 
 async function talk() {
   trouble();
+  hush();
   if (voice) { voice.stop(); voice = null; pressed(false); return; }
-  voice = new Voice({
+  const mine = voice = new Voice({
     headers, key: () => settings.key,
     session: () => ({ type: "realtime", output_modalities: ["audio"], ...(settings.system ? { instructions: settings.system } : {}), unisono: { ids: true, images: settings.pictures },
       audio: { input: { turn_detection: { type: "semantic_vad" }, transcription: { model: "whisper-1" } }, output: { voice: settings.voice } } }),
@@ -143,7 +161,14 @@ async function talk() {
   voice.addEventListener("state", ({ detail }) => { $("state").textContent = detail; });
   voice.addEventListener("latency", ({ detail }) => { const node = conversation.nodes.get(conversation.last); if (node?.role === "assistant") { node.note = `answered after ${detail} ms`; view.turn(node, conversation.siblings(node)); } });
   pressed(true);
-  try { await voice.start(); } catch (error) { const failed = voice; voice = null; failed?.stop(); pressed(false); if (error.status === 401) askForKey(); else trouble(error.name?.startsWith("Not") ? `The microphone cannot be used: ${reason(error)} You can still write.` : error.message); }
+  try { await mine.start(); } catch (error) {
+    mine.stop();
+    if (voice !== mine) return;         // hung up, or begun anew
+    voice = null;
+    pressed(false);
+    if (error.status === 401) askForKey();
+    else trouble(error.name?.startsWith("Not") ? `The microphone cannot be used: ${reason(error)} You can still write.` : error.message);
+  }
 }
 
 function pressed(isOn) { $("talk").setAttribute("aria-pressed", String(isOn)); $("talk-name").textContent = isOn ? "Hang up" : "Talk"; }
@@ -154,7 +179,7 @@ function node(id, role) {
 }
 
 function heard(event) {
-  if (event.type === "input_audio_buffer.speech_started" && camera.isOn) voice.send({ type: "conversation.item.create", item: itemOf({ role: "user", parts: [camera.part(settings.camera === "video")] }) });
+  if (event.type === "input_audio_buffer.speech_started" && camera.isOn) voice?.send({ type: "conversation.item.create", item: itemOf({ role: "user", parts: [camera.part(settings.camera === "video")] }) });
   if (event.type === "input_audio_buffer.committed") node(event.item_id, "user").parts = [{ type: "text", text: "…" }];
   if (event.type === "conversation.item.input_audio_transcription.completed") node(event.item_id, "user").parts = [{ type: "text", text: event.transcript.trim() || "(nothing understood)" }];
   if (event.type === "response.output_audio_transcript.delta" || event.type === "response.output_text.delta") take(node(event.response_id, "assistant"), { text: event.delta }, []);
@@ -162,6 +187,8 @@ function heard(event) {
   if (event.type === "response.function_call_arguments.done") take(node(event.response_id, "assistant"), { call: `${event.name}${event.arguments}` }, []);
   if (event.type === "unisono.ids") { strip.push(event.ids); return; }
   if (event.type === "response.done" && event.response.status === "cancelled" && turns.has(event.response.id)) node(event.response.id, "assistant").note = "interrupted";
+  if (event.type === "response.done" && event.response.status === "failed") trouble(event.response.status_details?.error?.message ?? "The reply failed.");
+  if (event.type === "conversation.item.input_audio_transcription.failed") node(event.item_id, "user").parts = [{ type: "text", text: "(not written down)" }];
   if (event.type === "error") trouble(event.error.message);
   if (!event.type.endsWith("audio.delta")) show();
 }
@@ -201,8 +228,15 @@ function changed({ target }) {
   voice?.send({ type: "session.update", session: { type: "realtime", instructions: settings.system } });
 }
 
+function begin(fresh) {          // whatever belonged to the conversation before goes
+  running?.abort();
+  hush();
+  conversation = fresh; edited = null; attached = [];
+  turns.clear(); view.clear(); showAttached(); trouble(); show();
+}
+
 async function load(file) {
-  try { conversation = Conversation.from(JSON.parse(await file.text())); show(); $("settings").close(); } catch (error) { $("settings").close(); trouble(error instanceof SyntaxError ? "This file is not a saved conversation." : error.message); }
+  try { begin(Conversation.from(JSON.parse(await file.text()))); $("settings").close(); } catch (error) { $("settings").close(); trouble(error instanceof SyntaxError ? "This file is not a saved conversation." : error.message); }
 }
 
 function save() {
@@ -222,14 +256,14 @@ $("attach").addEventListener("click", () => $("files").click());
 $("files").addEventListener("change", () => { attach($("files").files); $("files").value = ""; });
 $("look").addEventListener("click", look);
 $("talk").addEventListener("click", talk);
-$("new").addEventListener("click", () => { running?.abort(); conversation = new Conversation(); turns.clear(); trouble(); show(); if (voice) { talk().then(talk); } });
+$("new").addEventListener("click", () => { begin(new Conversation()); if (voice) { talk().then(talk); } });
 $("settings-open").addEventListener("click", openSettings);
 $("settings").addEventListener("input", changed);
 $("export").addEventListener("click", save);
 $("import").addEventListener("click", () => $("import-file").click());
 $("import-file").addEventListener("change", () => { const [file] = $("import-file").files; if (file) load(file); $("import-file").value = ""; });
-$("copy-snippet").addEventListener("click", () => navigator.clipboard.writeText($("snippet").textContent).catch(() => {}));
-document.addEventListener("keydown", (event) => { if (event.key === " " && (event.target === document.body || event.target === $("log"))) { event.preventDefault(); talk(); } });
+$("copy-snippet").addEventListener("click", () => copy($("snippet").textContent));
+document.addEventListener("keydown", (event) => { if (event.key === " " && !event.repeat && (event.target === document.body || event.target === $("log"))) { event.preventDefault(); talk(); } });
 document.addEventListener("paste", (event) => { if (event.clipboardData.files.length) { event.preventDefault(); attach(event.clipboardData.files); } });
 document.addEventListener("dragover", (event) => { event.preventDefault(); document.body.classList.add("dropping"); });
 document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("dropping"); });

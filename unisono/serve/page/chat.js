@@ -4,7 +4,10 @@ import { fromBase64 } from "./voice.js";
 
 export async function* complete(body, headers, signal) {
   const answer = await fetch("v1/chat/completions", { method: "POST", signal, headers: { "content-type": "application/json", ...headers }, body: JSON.stringify({ ...body, unisono: { ids: true } }) });
-  if (!answer.ok) throw Object.assign(new Error((await answer.json().catch(() => null))?.error?.message ?? `The server answered ${answer.status}.`), { status: answer.status });
+  if (!answer.ok) {
+    const told = (await answer.json().catch(() => null))?.error;
+    throw Object.assign(new Error(told?.message ?? `The server answered ${answer.status}.`), { status: answer.status, code: told?.code });
+  }
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let held = "";
   for (;;) {

@@ -2,7 +2,10 @@
 
 const MOST_BYTES = 20e6;
 const MOST_FILES = 8;
-const SIDE = 512;               // pixels: the network looks at less
+const SIDE = 192;               // pixels: the network looks at less, and a call's channel takes 256 kB at once
+const SMALL = 128;              // pixels: sent as they are, to the last one
+
+export const REFUSED = "Browsers give microphone and camera to https pages and to this machine only; start the server with --tls-cert and --tls-key.";
 
 export class Trouble extends Error {}
 
@@ -33,8 +36,10 @@ function drawn(source, width, height) {
   const scale = Math.min(1, SIDE / Math.max(width, height)), canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(width * scale));
   canvas.height = Math.max(1, Math.round(height * scale));
-  canvas.getContext("2d").drawImage(source, 0, 0, canvas.width, canvas.height);
-  return canvas.toDataURL("image/png");
+  const pen = canvas.getContext("2d"), isSmall = Math.max(width, height) <= SMALL;
+  if (!isSmall) { pen.fillStyle = "#fff"; pen.fillRect(0, 0, canvas.width, canvas.height); }      // JPEG knows no transparency
+  pen.drawImage(source, 0, 0, canvas.width, canvas.height);
+  return isSmall ? canvas.toDataURL("image/png") : canvas.toDataURL("image/jpeg", 0.9);
 }
 
 async function sound(file) {
@@ -62,7 +67,10 @@ export class Camera {            // keeps the last four seconds at two pictures 
   get isOn() { return Boolean(this.stream); }
 
   async start() {
-    this.stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 640 } } });
+    if (!navigator.mediaDevices) throw new Error(REFUSED);
+    const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 640 } } });
+    if (this.stream) { for (const track of stream.getTracks()) track.stop(); return; }      // asked for twice
+    this.stream = stream;
     this.video.srcObject = this.stream;
     this.video.hidden = false;
     await this.video.play();

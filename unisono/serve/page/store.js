@@ -45,7 +45,7 @@ export class Conversation {
       if (!["user", "assistant"].includes(node?.role) || !Array.isArray(node.parts) || !Number.isInteger(node.id)) throw new Error("This file is not a saved conversation.");
       made.nodes.set(node.id, { id: node.id, parent: node.parent, role: node.role, parts: node.parts, note: String(node.note ?? ""), failed: Boolean(node.failed) });
     }
-    for (const [parent, child] of stored.chosen) if (made.nodes.has(child)) made.chosen.set(parent, child);
+    for (const [parent, child] of stored.chosen) if (made.nodes.has(child) && child > parent) made.chosen.set(parent, child);       // children are younger: no rings
     made.next = Math.max(0, ...made.nodes.keys()) + 1;
     return made;
   }

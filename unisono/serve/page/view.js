@@ -14,6 +14,8 @@ export function button(name, act, title) {
 export class View {
   constructor(log, acts) { this.log = log; this.acts = acts; this.items = new Map(); }
 
+  clear() { this.log.querySelectorAll("article").forEach((item) => item.remove()); this.items.clear(); }
+
   show(path, siblings) {
     const wanted = new Set(path.map((node) => node.id));
     for (const [id, item] of this.items) if (!wanted.has(id)) { item.remove(); this.items.delete(id); }
@@ -31,6 +33,10 @@ export class View {
       this.items.set(node.id, item);
       this.log.append(item);
     }
+    const key = [node.waiting, node.note, ...siblings.map((one) => one.id), ...node.parts.flatMap((part) => [part.type, part.text, part.url, part.whole])];
+    if (item.key?.length === key.length && key.every((value, at) => value === item.key[at])) return;     // drawn anew, it would be read aloud again
+    item.key = key;
+    item.setAttribute("aria-busy", String(Boolean(node.waiting)));
     const said = document.createElement("div");
     said.className = "said" + (node.waiting ? " waiting" : "");
     for (const part of node.parts) said.append(this.part(part, node));

@@ -1,6 +1,8 @@
 // A live conversation over /v1/realtime: WebRTC first, WebSocket where that fails. Emits events: "event" (the server's),
 // "level" (0..1), "latency" (ms, from the last loud sample at the microphone to the first loud one of the reply), "state".
 
+import { REFUSED } from "./files.js";
+
 const LOUD = 0.012;
 
 export class Voice extends EventTarget {
@@ -11,11 +13,13 @@ export class Voice extends EventTarget {
   async start() {
     this.isOpen = true;
     this.emit("state", "asking for the microphone");
+    if (!navigator.mediaDevices) throw new Error(REFUSED);
     this.microphone = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 } });
+    this.goOn();
     this.audio = new AudioContext({ sampleRate: 24000 });
     await this.audio.audioWorklet.addModule("worklets.js");
     await Promise.race([this.audio.resume(), new Promise((done) => setTimeout(done, 1000))]);    // Firefox waits for ever where no loudspeaker is
-    this.heardAt = this.spokenAt = 0;
+    this.spokenAt = 0;
     this.watch(this.source = this.audio.createMediaStreamSource(this.microphone), (level, time) => {
       this.emit("level", Math.min(1, level * 8));
       if (level > LOUD) { this.spokenAt = time; this.waiting = true; }
@@ -32,13 +36,18 @@ export class Voice extends EventTarget {
     meter.connect(mute).connect(this.audio.destination);     // a node that leads nowhere is not run
   }
 
-  heard(level, time) {
-    if (level <= LOUD) return;
-    if (this.waiting && this.replying) { this.emit("latency", Math.round(1000 * (time - this.spokenAt))); this.waiting = false; }
-    this.heardAt = time;
+  goOn() {                       // after each wait: it may have been hung up meanwhile
+    if (!this.isOpen) { this.stop(); throw new DOMException("hung up", "AbortError"); }
+  }
+
+  heard(level, time) {           // only the first sound of a reply tells how long it took
+    if (level <= LOUD || !this.replying) return;
+    if (this.waiting) this.emit("latency", Math.round(1000 * (time - this.spokenAt)));
+    this.replying = this.waiting = false;
   }
 
   async connect() {
+    this.goOn();
     this.emit("state", "connecting");
     const wanted = new URLSearchParams(location.search).get("transport");
     try {
@@ -52,6 +61,7 @@ export class Voice extends EventTarget {
       await this.callBySocket();
       this.transport = "WebSocket";
     }
+    this.goOn();
     this.tries = 0;
     this.send({ type: "session.update", session: this.options.session() });
     await this.options.opened(this);
@@ -114,8 +124,9 @@ export class Voice extends EventTarget {
   }
 
   send(event) {
-    const line = JSON.stringify(event);
-    if (this.channel?.readyState === "open") this.channel.send(line);
+    const line = JSON.stringify(event), most = this.peer?.sctp?.maxMessageSize ?? 65536;
+    if (this.channel?.readyState === "open" && line.length > most) this.emit("event", { type: "error", error: { message: "This is too large to be shown in a call." } });
+    else if (this.channel?.readyState === "open") this.channel.send(line);
     else if (this.socket?.readyState === 1) this.socket.send(line);
   }
 
