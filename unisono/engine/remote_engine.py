@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unisono.core.errors import UserError
 from unisono.engine.cache import too_long
 from unisono.engine.engine import Engine, EngineAway, Feed, Handle
 
