@@ -71,9 +71,10 @@ class OmniTokenizer:
 
     def __init__(self, vocab: Vocabulary, text: TextTokenizer, audio_codec: AudioCodec, image_codec: ImageCodec,
                  voices: Sequence[str] = ()) -> None:
-        sizes = {name: vocab.span(name).size for name in ("audio", "image")}
-        if sizes != (found := {"audio": audio_codec.codebook_size, "image": image_codec.codebook_size}):
-            raise UserError(f"the vocabulary has {sizes} codes, the codecs have {found}: they are not of one network; use a folder as it was trained")
+        named, made = (vocab.span("audio").size, vocab.span("image").size), (audio_codec.codebook_size, image_codec.codebook_size)
+        if named != made:
+            raise UserError(f"the vocabulary has {named[0]} codes of sound and {named[1]} of pictures, the codecs {made[0]} and {made[1]}: "
+                            "they are not of the same training; use a folder as it was trained")
         self.vocab, self.text = vocab, text
         self.voices = list(voices)      # that the network was taught to speak with, the usual one first
         self.audio_codec, self.image_codec = audio_codec, image_codec
