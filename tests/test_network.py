@@ -50,6 +50,18 @@ def test_losses_are_told_in_units_of_what_they_are_of() -> None:
     assert found == {"text_bits_per_byte": pytest.approx(3 / math.log(2) / 3), "audio_bits_per_s": pytest.approx(7 / math.log(2) / 0.04)}
 
 
+def test_finished_weights_may_hold_a_share_of_the_start(shard: Shard, tmp_path: Path) -> None:
+    program = NetworkProgram(RECIPE, shard, shard)
+    program.save(tmp_path / "start")
+    recipe = replace(RECIPE, start_from=str(tmp_path / "start" / "network"), start_share=0.25, loop=replace(RECIPE.loop, num_steps=2))
+    again = NetworkProgram(recipe, shard, shard)
+    run(again, recipe.loop, tmp_path)
+    found = load_pretrained(tmp_path / "network").state_dict()
+    for name, value in again.model.state_dict().items():
+        torch.testing.assert_close(found[name], 0.75 * value + 0.25 * program.model.state_dict()[name])
+        assert name.endswith("norm.weight") or not torch.equal(value, program.model.state_dict()[name])
+
+
 def test_a_packed_document_is_computed_as_if_alone(shard: Shard) -> None:
     program = NetworkProgram(RECIPE, shard, shard)
     batch = program.batch(0)

@@ -4,6 +4,7 @@ Only positions that are learned reach the softmax, which at this size is a third
 
 Shapes: B rows, T ids per row, L learned positions.
 """
+import copy
 from dataclasses import dataclass, field, replace
 from math import log
 from pathlib import Path
@@ -38,6 +39,9 @@ class NetworkRecipe:
     tasks: tuple[str, ...] = ()       # train on these alone; empty = on all
     text_weight: float = 3.0          # of a word beside a code: codes carry most of the nats, words most of the sense
     start_from: str = ""              # folder of a network whose weights are the start
+    # Share of the start's weights in the finished ones: what the start knew and was not trained on again is not lost (Wortsman et al.
+    # 2022, "Robust fine-tuning of zero-shot models", arXiv 2109.01903).
+    start_share: float = 0.0
     compile: bool = True
 
 
@@ -115,4 +119,8 @@ class NetworkProgram:
 
     def save(self, folder: Path) -> None:
         """Writes folder/network, a Hugging Face folder."""
-        save_pretrained(self.model, folder / "network")
+        finished, share = copy.deepcopy(self.model), self.recipe.start_share
+        if self.recipe.start_from and share:
+            start = load_pretrained(self.recipe.start_from, device=next(self.model.parameters()).device).state_dict()
+            finished.load_state_dict({name: share * start[name] + (1 - share) * value for name, value in self.model.state_dict().items()})
+        save_pretrained(finished, folder / "network")

@@ -157,7 +157,7 @@ def _trained(arguments: argparse.Namespace) -> Outcome:
     outcome = run_loop(program, loop, folder)
     if arguments.what == "network":
         publish(folder / "network", arguments.home / "networks" / arguments.size, arguments.home / "networks" / name, recipe.loader.row_length)
-    if outcome.finished and outcome.numbers:        # not where it was finished before
+    if outcome.finished and (outcome.numbers or not any(folder.glob("train-*.json"))):        # once
         write_record(f"train-{arguments.what}", {**outcome.numbers, "steps": outcome.step, "wall_s": outcome.wall_s},
                      config=to_json(recipe), seeds=[loop.seed], folder=folder)
     return outcome
