@@ -6,7 +6,7 @@ import pytest
 
 from unisono.core.errors import UserError
 from unisono.data.splits import split_of
-from unisono.data.texts import PIECE, documents, pieces, read_lines, sample
+from unisono.data.texts import PIECE, documents, pieces, read_lines
 
 zstandard = pytest.importorskip("zstandard")
 
@@ -64,13 +64,6 @@ def test_limits(shared: Path) -> None:
     found = [task for task, _ in documents(shared, "train", {"stories": 3, "books": 5, "dialogues": 0})]
     assert found.count("stories") == 3 and found.count("books") == 5 and found.count("dialogues") == 0
     assert found.count("sentences") > 20
-
-
-def test_a_sample_is_always_the_same(shared: Path) -> None:
-    texts = list(documents(shared, "train"))
-    half = list(sample(texts, 0.5, seed=1))
-    assert half == list(sample(texts, 0.5, seed=1)) != list(sample(texts, 0.5, seed=2))
-    assert 0.3 < len(half) / len(texts) < 0.7 and list(sample(texts, 1.0, 1)) == [text for _, text in texts]
 
 
 def test_missing_and_damaged_files_are_explained(tmp_path: Path) -> None:
