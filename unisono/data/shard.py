@@ -34,6 +34,8 @@ class ShardWriter:
     def thin(self, most_bytes: float, seed: int) -> None:
         """Leaves out documents by chance, as many as do not fit."""
         size = sum(len(ids) for ids in self.ids) * (2 + 1 / 8) + len(self.ids) * 9
+        if size <= most_bytes:
+            return
         kept = np.flatnonzero(np.random.default_rng(seed).random(len(self.ids)) < most_bytes / size)
         self.ids, self.learn, self.tasks = ([column[number] for number in kept] for column in (self.ids, self.learn, self.tasks))
 

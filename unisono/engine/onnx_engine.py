@@ -74,7 +74,7 @@ class OnnxEngine(CachedEngine):
         self.bindings.clear()
         for number, old in enumerate(self.cache):
             new = self.cache[number] = self._empty(num_rows, capacity)
-            for slot in self.slots.values():        # what was never written takes no memory, unless it is copied
+            for slot in self.slots.values():        # what is held; the rest was never written, or is forgotten
                 new[slot.row, :, :slot.length] = old[slot.row, :, :slot.length]
         self.logits = np.empty((num_rows, self.vocab_size), np.float32)
         self.num_rows, self.capacity = num_rows, capacity

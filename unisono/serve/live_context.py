@@ -52,7 +52,8 @@ class Context:
         if around + len(body) <= self.usual:
             return [*head, *body, *tail]
         body, gone = self._shortened(kept, settings.session["truncation"], self.usual - around, self.most - around)
-        self.dropped = gone if is_lasting and gone else self.dropped
+        if is_lasting and gone:
+            self.dropped = gone
         return [*head, *body, *tail]
 
     def _shortened(self, items: list[Item], truncation: Any, room: int, most: int) -> tuple[list[int], str | None]:

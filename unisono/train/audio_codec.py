@@ -41,6 +41,11 @@ class AudioCodecRecipe:
     adversarial: bool = False         # the decoder alone, against critics
     start_from: str = ""              # folder of a codec whose weights are the start
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the codes mean what they did before."""
+        return self.decoder_only or self.adversarial
+
 
 # The second school, of the decoder alone.
 DECODER = AudioCodecRecipe(decoder_only=True, loop=LoopConfig(num_steps=2000, learning_rate=1e-3, weight_decay=0.01))
@@ -80,7 +85,7 @@ class AudioCodecProgram:
         self.model = CodecAndReader(codec, len(PHONES))
         self.distance = MelDistance(recipe.codec.sample_rate)
         self.players = {"codec": (self.model, self.loss)}
-        if recipe.adversarial or recipe.decoder_only:
+        if recipe.is_fixed:
             for module in (codec.encoder, codec.to_latent, self.model.reader):
                 module.requires_grad_(False)
         if recipe.adversarial:
@@ -121,8 +126,7 @@ class AudioCodecProgram:
         frame, width = self.recipe.codec.frame_size, self.recipe.window_frames
         codec = self.model.codec
         # An encoder that stays as it is gives the codes that the network's data is made of, to the last bit.
-        is_fixed = self.recipe.decoder_only or self.recipe.adversarial
-        with torch.autocast(batch["pcm"].device.type, enabled=False) if is_fixed else contextlib.nullcontext():
+        with torch.autocast(batch["pcm"].device.type, enabled=False) if self.recipe.is_fixed else contextlib.nullcontext():
             quantized, _ = codec.quantizer(codec.latent(batch["pcm"]))
         frames = batch["starts"][:, None] + torch.arange(width, device=quantized.device)
         window = quantized.gather(1, frames[:, :, None].expand(-1, -1, quantized.shape[2]))
@@ -167,7 +171,7 @@ class AudioCodecProgram:
             batch = {key: value.to(next(self.model.parameters()).device) for key, value in batch.items()}
             made, true, quantized = self._speak(batch)
             totals.setdefault("mel", []).append(float(self.distance.to(made.device)(made, true)))
-            if not (self.recipe.decoder_only or self.recipe.adversarial):       # whose reader was never taught
+            if not self.recipe.is_fixed:       # whose reader was never taught
                 totals.setdefault("ctc", []).append(float(self._phoneme_loss(quantized, batch)))
         return {key: sum(values) / len(values) for key, values in totals.items()}
 

@@ -119,8 +119,9 @@ class NetworkProgram:
 
     def save(self, folder: Path) -> None:
         """Writes folder/network, a Hugging Face folder."""
-        finished, share = copy.deepcopy(self.model), self.recipe.start_share
+        finished, share = self.model, self.recipe.start_share
         if self.recipe.start_from and share:
+            finished = copy.deepcopy(self.model)
             start = load_pretrained(self.recipe.start_from, device=next(self.model.parameters()).device).state_dict()
             finished.load_state_dict({name: share * start[name] + (1 - share) * value for name, value in self.model.state_dict().items()})
         save_pretrained(finished, folder / "network")
