@@ -56,8 +56,7 @@ def test_words_are_found_by_voice_and_split(bank: CodeBank) -> None:
     rng = random.Random(0)
 
     def who(text: str, splits: set[str], voice: str | None = None) -> set[int]:
-        found = [bank.find(text, rng, frozenset(splits), voice) for _ in range(40)]
-        return {n for n in range(6) for codes in found if codes is not None and np.array_equal(codes, bank.codes_of(n))}
+        return {number for _ in range(40) if (number := bank.find(text, rng, frozenset(splits), voice)) is not None}
     assert who("good morning", {"train"}) == {0, 1} and who("good morning", {"train", "test"}) == {0, 1, 2}
     assert who("good morning", {"train", "test"}, "heart") == {0} and who("día", {"val"}) == {4}
     assert bank.find("good morning", rng, frozenset({"val"})) is None
@@ -83,10 +82,6 @@ def test_what_is_heard_is_not_what_was_said(waves: Path, codec: AudioCodec, tmp_
     for number in (0, 1, 3):
         assert not np.array_equal(bank.codes_of(number), bank.codes_of(number, heard=True))
         assert len(bank.codes_of(number, heard=True)) == len(again.codes_of(number, heard=True)) >= len(bank.codes_of(number))
-    rng, train = random.Random(0), frozenset({"train"})
-    assert np.array_equal(bank.find("good morning", rng, train, "heart"), bank.codes_of(0))
-    found = bank.find("good morning", rng, train)
-    assert any(np.array_equal(found, bank.codes_of(n, heard=True)) for n in (0, 1))
 
 
 def test_a_finished_folder_is_left_alone(waves: Path, codec: AudioCodec, tmp_path: Path) -> None:

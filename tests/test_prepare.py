@@ -20,7 +20,7 @@ from unisono.data.splits import split_of
 from unisono.data.voices import speak
 from unisono.data.world import MAKERS
 from unisono.tokenizer import OmniTokenizer
-from unisono.tokens.message import Audio, Image, Message, Text, Video
+from unisono.tokens.message import Audio, Image, Message, Text, Thought, Video
 
 COUNTS = Counts(see=2, draw=2, see_emoji=2, draw_emoji=2, read=2, letters=2, watch=2, talk=2)
 
@@ -175,6 +175,19 @@ def test_a_picture_is_asked_about_at_length_in_writing_and_briefly_aloud(tokeniz
     assert questions[True, False] == questions[False, True] == ["Number 0?", "Number 1?"]
 
 
+def test_notes_come_before_the_first_answer_that_is_learned(tokenizer: OmniTokenizer) -> None:
+    coder = Coder(tokenizer, CodeBank([]), "train", 1)
+    places = set()
+    for messages in world_conversations("see", 60, "train", coder, seed=3):
+        replies = [message for message in messages if message.role == "assistant"]
+        noted = [number for number, reply in enumerate(replies) if isinstance(reply.parts[0], Thought)]
+        assert len(noted) == 1 and [reply.is_learned for reply in replies] == [number >= noted[0] for number in range(len(replies))]
+        places.add(noted[0])
+    assert {0, 1} <= places
+    for messages in world_conversations("draw", 5, "train", coder, seed=3):
+        assert [type(part) for part in messages[-1].parts] == [Thought, Text, Image] and messages[-1].is_learned
+
+
 def test_some_conversations_begin_with_instructions(tokenizer: OmniTokenizer, bank: CodeBank, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "INSTRUCTED", 0.5)
     coder = Coder(tokenizer, bank, "train", 1)
@@ -182,7 +195,7 @@ def test_some_conversations_begin_with_instructions(tokenizer: OmniTokenizer, ba
     raw = Raw("talk", "key", [Exchange(Sentence("Who asks?"), Sentence(answered))])
     silent = [coder.messages(raw, (False, False)) for _ in range(40)]
     assert {len(messages) for messages in silent} == {2, 3}
-    assert all(messages[0].role == "system" and len(messages[0].text) > 8 for messages in silent if len(messages) == 3)
+    assert all(messages[0].role == "system" and len(messages[0].text) > 5 for messages in silent if len(messages) == 3)
     spoken = {coder.messages(raw, (False, True))[0].text.partition("\n")[::2] for _ in range(40)}
     assert {voice for voice, _ in spoken} == {"voice: heart"} and "" in {rest for _, rest in spoken} and len(spoken) > 2
 
@@ -201,7 +214,7 @@ def test_every_conversation_keeps_to_its_split(tokenizer: OmniTokenizer, bank: C
         asked = [messages[0].text for messages in world_conversations("talk", 5, split, coder, seed=3)]
         assert len(asked) == 5 and {split_of(text) for text in asked} == {split}
     assert not list(hear_conversations(bank, "val", random.Random(0)))
-    ((task, messages),) = speak_conversations(bank, "test", random.Random(0))
+    ((task, messages),) = speak_conversations(Coder(tokenizer, bank, "test", 1), "test", random.Random(0))
     assert task == "speak_open"
     assert messages[0].text == "voice: slt" and "seven" in messages[1].text and messages[2].text == "seven"
 

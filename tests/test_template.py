@@ -110,7 +110,7 @@ def test_errors_name_what_was_expected() -> None:
     with pytest.raises(UserError, match="a clip may last 32 s"):
         encoded(user(Video([PICTURE] * (NUM_TIMES + 1))))
     assert len(encoded(user(Video([PICTURE] * NUM_TIMES)))[0]) == 4 + NUM_TIMES * 6
-    with pytest.raises(ValueError, match="expected Text, Audio, Image or Video, got str"):
+    with pytest.raises(ValueError, match="expected Text, Audio, Image, Video, Call or Thought, got str"):
         encoded(Message("user", ["hello"]))     # type: ignore[list-item]
     with pytest.raises(ValueError, match="role must be one of"):
         Message("robot", [])

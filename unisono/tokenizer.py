@@ -19,7 +19,7 @@ from unisono.codecs.audio import AudioCodec
 from unisono.codecs.image import ImageCodec
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
-from unisono.tokens.message import Audio, Call, Codes, Image, Message, Part, Text, Video
+from unisono.tokens.message import Audio, Call, Codes, Image, Message, Part, Text, Thought, Video
 from unisono.tokens.template import Template
 from unisono.tokens.text import TextStream, TextTokenizer
 from unisono.tokens.vocab import NUM_TIMES, TIME_STEP_S, Vocabulary
@@ -59,11 +59,20 @@ class CallDelta:
 
 
 @dataclass(frozen=True)
+class ThoughtDelta:
+    """Characters of a thought that became certain; `last` as with calls."""
+
+    text: str
+    last: bool = False
+
+
+@dataclass(frozen=True)
 class TurnEnd:
     """The speaker has finished."""
 
 
-Event = TextDelta | AudioDelta | ImageDelta | CallDelta | TurnEnd
+Event = TextDelta | AudioDelta | ImageDelta | CallDelta | ThoughtDelta | TurnEnd
+WRITTEN = {"text": TextDelta, "call": CallDelta, "thought": ThoughtDelta}
 
 
 class OmniTokenizer:
@@ -156,7 +165,12 @@ class OmniTokenizer:
         decoder, parts = self.stream(), []
         for event in [event for id in ids for event in decoder.push(int(id))] + list(decoder.flush()):
             _collect(parts, event)
-        return [Text(part.text.strip(" ")) if isinstance(part, Text) else part for part in parts]
+        said = [number for number, part in enumerate(parts) if isinstance(part, Text)]
+        for number in said[:1]:
+            parts[number] = Text(parts[number].text.lstrip(" "))
+        for number in said[-1:]:
+            parts[number] = Text(parts[number].text.rstrip(" "))
+        return parts
 
 
 def _voices(folder: Path) -> list[str]:
@@ -187,7 +201,7 @@ class Decoder:
         modality = self.vocab.modality(id)
         if modality == "special":
             yield from self._special(self.vocab.name(id))
-        elif modality == "text" and self.mode in ("text", "call"):
+        elif modality == "text" and self.mode in WRITTEN:
             yield from self._said(self.text.push(id))
         elif modality == "audio" and self.mode == "audio":
             yield AudioDelta(self.vocab.to_codes("audio", [id]))
@@ -201,17 +215,17 @@ class Decoder:
 
     def _said(self, text: str) -> Iterator[Event]:
         if text:
-            yield CallDelta(text) if self.mode == "call" else TextDelta(text)
+            yield WRITTEN[self.mode](text)
 
     def _special(self, name: str) -> Iterator[Event]:
         yield from self.flush()
-        if name in ("<|begin_audio|>", "<|begin_image|>", "<|begin_call|>"):
+        if name in ("<|begin_audio|>", "<|begin_image|>", "<|begin_call|>", "<|begin_thought|>"):
             self.mode, self.picture = name[8:-2], []
         elif name == f"<|end_{self.mode}|>":
             if self.mode == "audio":
                 yield AudioDelta(np.zeros(0, np.int64), last=True)
-            elif self.mode == "call":
-                yield CallDelta("", last=True)
+            elif self.mode in ("call", "thought"):
+                yield WRITTEN[self.mode]("", last=True)
             elif len(self.picture) == self.picture_size:
                 yield ImageDelta(np.array(self.picture, np.int64), last=True)
             self.mode = "text"
@@ -227,11 +241,12 @@ def _collect(parts: list[Part], event: Event) -> None:
             parts[-1] = Text(open_part.text + event.text)
         else:
             parts.append(Text(event.text))
-    elif isinstance(event, CallDelta):
-        if isinstance(open_part, Call) and not open_part.finished:
-            parts[-1] = Call(open_part.text + event.text, finished=event.last)
+    elif isinstance(event, CallDelta | ThoughtDelta):
+        kind = Call if isinstance(event, CallDelta) else Thought
+        if isinstance(open_part, kind) and not open_part.finished:
+            parts[-1] = kind(open_part.text + event.text, finished=event.last)
         else:
-            parts.append(Call(event.text, finished=event.last))
+            parts.append(kind(event.text, finished=event.last))
     elif isinstance(event, AudioDelta):
         if isinstance(open_part, Audio) and not open_part.finished:
             parts[-1] = Audio(np.concatenate([open_part.codes, event.codes]), finished=event.last)

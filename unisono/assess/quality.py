@@ -259,10 +259,8 @@ def draws(bench: Bench) -> Numbers:
     found: dict[str, list[float]] = {}
     for raw in track(bench.world("draw"), "draws"):
         reply = bench.ask(raw.exchanges[0].question.text, outputs=("text", "image"))
-        wanted = [(shape, colour, size if raw.truth["form"] == "one" and size in raw.key else None)
-                  for shape, colour, size in raw.truth["things"]]
         picture = np.asarray(fit(reply.pictures[0], SIZE)) if reply.pictures else np.full((SIZE, SIZE, 3), 255, np.uint8)
-        for name, right in score_scene(picture, wanted, raw.truth["side"]).items():
+        for name, right in score_scene(picture, raw.truth["things"], raw.truth["side"]).items():
             found.setdefault(name, []).append(float(right))
     numbers: Numbers = {name: mean_stderr(values) for name, values in found.items()}
     numbers["all_attributes"] = mean_stderr([value for values in found.values() for value in values])

@@ -72,12 +72,11 @@ class CodeBank:
         """(F,) int64 codes of one item."""
         return (self.heard if heard else self.said)[number].astype(np.int64)
 
-    def find(self, text: str, rng: random.Random, splits: frozenset[str], voice: str | None = None) -> Codes | None:
-        """The codes of somebody of these splits as heard (or of `voice` as said) with exactly these words; None if there is
-        no such recording."""
+    def find(self, text: str, rng: random.Random, splits: frozenset[str], voice: str | None = None) -> int | None:
+        """The number of a recording of exactly these words by somebody of these splits, or by `voice`; None if there is none."""
         numbers = [number for number in self.by_text.get(text, ())
                    if self.items[number]["split"] in splits and voice in (None, self.items[number]["voice"])]
-        return self.codes_of(rng.choice(numbers), heard=voice is None) if numbers else None
+        return rng.choice(numbers) if numbers else None
 
 
 def _read(folder: Path) -> tuple[list[dict], list[Codes]]:

@@ -16,6 +16,7 @@ from PIL import Image as Pictures
 
 from unisono.core.progress import progress
 from unisono.data.codebank import CodeBank
+from unisono.data.cutter import WordCutter
 from unisono.data.instructions import instructions
 from unisono.data.pictures import resolution
 from unisono.data.raw import Clip, Exchange, Picture, Raw
@@ -23,11 +24,13 @@ from unisono.data.shard import ShardWriter
 from unisono.data.splits import split_of
 from unisono.data.world import MAKERS, MOST_ALOUD
 from unisono.tokenizer import OmniTokenizer
-from unisono.tokens.message import Audio, Codes, Image, Message, Part, Text, Video
+from unisono.tokens.message import Audio, Codes, Image, Message, Part, Text, Thought, Video
 
 BATCH = 128
 MOST_JOINED = 4
 REPLY_VOICES = ("heart", "slt")
+NOTED_AT_ONCE = 0.7     # of the conversations about a picture; in the others a later reply notes first what is seen, as where a client
+                        # sends what was said before without the notes
 FRAMED = 0.25           # of the pictures that are shown
 FRAMED_TASKS = ("see", "see_emoji", "watch")     # small print would be lost
 WITH_SOUND = 0.4        # of the clips: somebody speaks meanwhile, and says nothing of what is seen
@@ -70,12 +73,13 @@ class Counts:
 class Coder:
     """Turns raw conversations into messages, with recorded words where there are any."""
 
-    def __init__(self, tokenizer: OmniTokenizer, bank: CodeBank, split: str, seed: int) -> None:
-        self.tokenizer, self.bank = tokenizer, bank
+    def __init__(self, tokenizer: OmniTokenizer, bank: CodeBank, split: str, seed: int, cutter: WordCutter | None = None) -> None:
+        self.tokenizer, self.bank, self.cutter = tokenizer, bank, cutter
         self.rng = random.Random(seed)
         self.splits = frozenset({"train", split})
         self.voices = [number for number, item in enumerate(bank.items) if item["split"] in self.splits]
         self.coded: dict[int, Codes] = {}     # of the pictures of the present batch, by identity
+        self.cut: dict[int, list[Part]] = {}  # recordings word by word, by number
 
     def see(self, raws: list[Raw]) -> None:
         """Codes all pictures of a batch at once, which is several times faster than one by one."""
@@ -99,16 +103,29 @@ class Coder:
         if self.rng.random() < INSTRUCTED:
             system.append(instructions(self.rng))
         messages = [Message("system", [Text("\n".join(system))])] if system else []
-        for item in exchanges:
+        notes = exchanges[0].notes
+        noted = 0 if self.rng.random() < NOTED_AT_ONCE else self.rng.randrange(len(exchanges))
+        for number, item in enumerate(exchanges):
             asked = self._asked(item.question.text) if asks else Text(loosely(item.question.text, self.rng))
             parts = turned([*map(self._shown, item.shown), asked], self.rng)
-            reply: list[Part] = [*self._written(item.answer.text, raw)]
+            reply: list[Part] = [Thought(notes)] if notes and number == noted else []
             if voice:
-                reply.append(Audio(self.bank.find(item.answer.text, self.rng, self.splits, voice)))
+                found = self.bank.find(item.answer.text, self.rng, self.splits, voice)
+                assert found is not None
+                reply += self.spoken(found)
+            else:
+                reply += self._written(item.answer.text, raw)
             if item.drawn:
                 reply.append(Image(self.coded[id(item.drawn.image)]))
-            messages += [Message("user", parts), Message("assistant", reply)]
+            messages += [Message("user", parts), Message("assistant", reply, is_learned=not notes or number >= noted)]
         return messages
+
+    def spoken(self, number: int) -> list[Part]:
+        """A recording of the bank as a reply: word by word where there is a cutter."""
+        if number not in self.cut:
+            text, codes = self.bank.items[number]["text"], self.bank.codes_of(number)
+            self.cut[number] = self.cutter.cut(text, codes) if self.cutter else [Text(text), Audio(codes)]
+        return self.cut[number]
 
     def _common_voice(self, exchanges: list[Exchange]) -> str | None:
         """A reply voice that can say every answer of the conversation."""
@@ -127,13 +144,12 @@ class Coder:
 
     def _asked(self, text: str) -> Part:
         found = self.bank.find(text, self.rng, self.splits)
-        return Text(loosely(text, self.rng)) if found is None else Audio(found)
+        return Text(loosely(text, self.rng)) if found is None else Audio(self.bank.codes_of(found, heard=True))
 
     def _shown(self, shown: Picture | Clip) -> Part:
         if isinstance(shown, Clip):
             return Video([self.coded[id(frame)] for frame in shown.frames], self._sound_of(len(shown.frames)))
         return Image(self.coded[id(shown.image)])
-
 
     def _sound_of(self, num_frames: int) -> list[Codes]:
         """(25,) codes for each half second of a clip, as long as somebody speaks; mostly none."""
@@ -217,14 +233,14 @@ def hear_conversations(bank: CodeBank, split: str, rng: random.Random) -> Iterat
             yield "hear_sounds", [Message("user", turned([heard, Text(rng.choice(SOUND))], rng)), Message("assistant", [Text(answer)])]
 
 
-def speak_conversations(bank: CodeBank, split: str, rng: random.Random) -> Iterator[tuple[str, list[Message]]]:
+def speak_conversations(coder: Coder, split: str, rng: random.Random) -> Iterator[tuple[str, list[Message]]]:
     """Every item of a reply voice: asked to say these words, it writes and speaks them. Words of the small world, or any."""
-    for number, item in enumerate(bank.items):
+    for number, item in enumerate(coder.bank.items):
         if item["split"] == split and item["voice"] in REPLY_VOICES and item.get("text"):
             yield "speak" if item.get("role") else "speak_open", [
                    Message("system", [Text(f"voice: {item['voice']}")]),
                    Message("user", [Text(rng.choice(SAY).format(item["text"]))]),
-                   Message("assistant", [Text(item["text"]), Audio(bank.codes_of(number))])]
+                   Message("assistant", coder.spoken(number))]
 
 
 def units(tokenizer: OmniTokenizer) -> dict[str, Any]:
@@ -236,16 +252,18 @@ def units(tokenizer: OmniTokenizer) -> dict[str, Any]:
 
 
 def prepare(tokenizer: OmniTokenizer, bank: CodeBank, texts: Callable[[str], Iterator[tuple[str, str]]], folder: Path, *,
-            split: str, counts: Counts = Counts(), seed: int = 1, most_bytes: float = inf, **facts: object) -> None:
+            split: str, counts: Counts = Counts(), seed: int = 1, most_bytes: float = inf, cutter: WordCutter | None = None, **facts: object) -> None:
     """Writes the shard of one split, a part of it by chance where it is to hold `most_bytes`. `texts(split)` yields (task, text) of
-    plain documents; `facts` go into its manifest."""
+    plain documents; with a `cutter` replies are spoken word by word; `facts` go into its manifest."""
     writer = ShardWriter(folder, tokenizer.vocab.size)
     rng, mask_rng = random.Random(f"{seed} {split}"), np.random.default_rng(seed)
-    coder = Coder(tokenizer, bank, split, seed)
+    coder = Coder(tokenizer, bank, split, seed, cutter)
 
     def add(task: str, messages: list[Message]) -> None:
         writer.add(*tokenizer.encode(messages, rng=mask_rng), task)
 
+    if cutter:
+        cutter.prepare(item["text"] for item in bank.items if item["voice"] in REPLY_VOICES and item.get("text"))
     with progress() as bar:
         for task in MAKERS:
             count = counts.of(task)
@@ -253,9 +271,9 @@ def prepare(tokenizer: OmniTokenizer, bank: CodeBank, texts: Callable[[str], Ite
             for messages in world_conversations(task, count, split, coder, seed):
                 add(task, messages)
                 bar.update(line, advance=1)
-        for what, conversations in (("to hear", hear_conversations), ("to speak", speak_conversations)):
+        for what, conversations in (("to hear", hear_conversations(bank, split, rng)), ("to speak", speak_conversations(coder, split, rng))):
             line = bar.add_task(f"{split} {what}", total=None, note="")
-            for task, messages in conversations(bank, split, rng):
+            for task, messages in conversations:
                 add(task, messages)
                 bar.update(line, advance=1)
         line = bar.add_task(f"{split} texts", total=None, note="")

@@ -33,6 +33,7 @@ class Exchange:
     answer: Sentence
     shown: list[Picture | Clip] = field(default_factory=list)
     drawn: Picture | None = None
+    notes: str = ""     # what the network is to tell itself before it answers: of what is shown or drawn
 
 
 @dataclass(frozen=True)

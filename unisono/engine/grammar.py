@@ -1,7 +1,7 @@
 """Which ids may follow, so that every reply can be decoded: a small state machine over the spans of the vocabulary.
 
 A reply is text, with stretches of sound and pictures in between, up to <|end|>. Sound follows the text that it
-speaks; a picture is exactly as many codes as the picture codec makes.
+speaks; a picture is exactly as many codes as the picture codec makes. Before all that the network may think.
 """
 import copy
 from collections.abc import Iterable
@@ -16,12 +16,14 @@ from unisono.core.errors import UserError
 from unisono.tokens.vocab import Vocabulary
 
 OUTPUTS = frozenset({"text", "audio", "image"})
-OPENS = {"<|begin_audio|>": "audio", "<|begin_image|>": "image", "<|begin_call|>": "call"}
-CLOSES = {"audio": "<|end_audio|>", "image": "<|end_image|>", "call": "<|end_call|>"}
+OPENS = {"<|begin_audio|>": "audio", "<|begin_image|>": "image", "<|begin_call|>": "call", "<|begin_thought|>": "thought"}
+CLOSES = {mode: opens.replace("begin", "end") for opens, mode in OPENS.items()}
 END = "<|end|>"
-SPARE_FRAMES = 60           # of any sound, before its words count
+SCRIPTED = "text_"           # before the number of a single id of text
+SPARE_FRAMES = 40           # of any sound, before its words count
 FRAMES_PER_TEXT_ID = 25     # an id is some four letters, a letter takes three frames of 20 ms: twice of what people need
-MOST_FRAMES = 600           # of the sound of a sentence: 12 s
+MOST_FRAMES = 600           # of a stretch of sound: 12 s
+MOST_THOUGHTS = 64          # ids
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,23 +33,26 @@ class Rules:
     outputs: frozenset[str] = frozenset({"text"})
     force_audio: bool = False               # everything written is spoken before the reply may end
     force_image: bool = False               # the reply cannot end without a picture
-    max_audio_frames: int | None = None     # per sentence
-    frames_per_text_id: int | None = None   # of a sentence's sound, beyond a breath, for each id of its words
+    max_audio_frames: int | None = None     # of a stretch of sound
+    frames_per_text_id: int | None = None   # of a stretch, beyond a breath, for each id of its words
     max_text_ids: int | None = None         # per reply
     max_images: int = 1
     ids_per_image: int = 64
     calls: bool = False                     # tools may be called
+    thoughts: bool = False                  # the reply may begin with one
+    script: tuple[tuple[int, ...], ...] = ()    # the ids of each word: these are written, one by one, and each is spoken
 
     @classmethod
-    def spoken(cls) -> "Rules":
+    def spoken(cls, script: Iterable[Iterable[int]]) -> "Rules":
         """Of words that are given and need only be said."""
-        return cls(outputs=frozenset({"audio"}), force_audio=True, max_audio_frames=MOST_FRAMES, frames_per_text_id=FRAMES_PER_TEXT_ID)
+        return cls(outputs=frozenset({"audio"}), max_audio_frames=MOST_FRAMES, frames_per_text_id=FRAMES_PER_TEXT_ID,
+                   script=tuple(map(tuple, script)))
 
     @classmethod
     def usual(cls, outputs: frozenset[str], ids_per_image: int, max_text_ids: int | None = None) -> "Rules":
         """Of a reply made of `outputs`: it is written, whatever is wanted besides; sound is bounded by its words."""
         return cls(outputs=outputs | {"text"}, force_audio="audio" in outputs, force_image=outputs == {"image"}, max_audio_frames=MOST_FRAMES,
-                   frames_per_text_id=FRAMES_PER_TEXT_ID, max_text_ids=max_text_ids, ids_per_image=ids_per_image)
+                   frames_per_text_id=FRAMES_PER_TEXT_ID, max_text_ids=max_text_ids, ids_per_image=ids_per_image, thoughts=True)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "outputs", frozenset(self.outputs))
@@ -63,12 +68,14 @@ class Rules:
 
 @lru_cache(maxsize=256)
 def piece_mask(vocab: Vocabulary, pieces: frozenset[str]) -> NDArray[np.bool_]:
-    """(vocab size,) True for the ids of the named spans (text, audio, image) and single ids (<|end|>, ...)."""
+    """(vocab size,) True for the ids of the named spans (text, audio, image) and single ids (<|end|>, text_17, ...)."""
     mask = np.zeros(vocab.size, np.bool_)
     for piece in pieces:
         if piece in OUTPUTS:
             span = vocab.span(piece)
             mask[span.start:span.start + span.size] = True
+        elif piece.startswith(SCRIPTED):
+            mask[int(piece.removeprefix(SCRIPTED))] = True
         else:
             mask[vocab.id(piece)] = True
     mask.flags.writeable = False
@@ -80,17 +87,18 @@ class Grammar:
 
     def __init__(self, vocab: Vocabulary, rules: Rules | None = None) -> None:
         self.vocab, self.rules = vocab, rules or Rules()
-        self.mode = "text"          # text | audio | image | call
+        self.mode = "text"          # text | audio | image | call | thought
         self.num_codes = 0          # in the open stretch of sound or picture
         self.num_text_ids = 0
         self.num_spoken = 0         # stretches of sound
         self.num_images = 0
         self.num_unspoken = 0       # text ids since the last sound
+        self.has_begun = False      # something was thought, said or shown
         self.done = False
 
     @property
     def modality(self) -> str:
-        """Whose sampling settings govern the next id: text, audio or image."""
+        """Whose sampling settings govern the next id: text, audio, image or thought."""
         return "text" if self.mode == "call" else self.mode
 
     def mask(self) -> NDArray[np.bool_]:
@@ -108,6 +116,8 @@ class Grammar:
             return frozenset({"image"} if self.num_codes < rules.ids_per_image else {CLOSES["image"]})
         if self.mode == "call":
             return frozenset({"text", CLOSES["call"]})
+        if self.mode == "thought":
+            return frozenset({"text", CLOSES["thought"]} if self.num_codes < MOST_THOUGHTS else {CLOSES["thought"]})
         is_full = self.num_codes >= self._most_frames()
         return frozenset(({CLOSES["audio"]} if self.num_codes else set()) | (set() if is_full else {"audio"}))
 
@@ -121,6 +131,8 @@ class Grammar:
 
     def _text_level(self) -> set[str]:
         rules = self.rules
+        if rules.script:
+            return {self._scripted()}
         pieces = set()
         if "text" in rules.outputs and (rules.max_text_ids is None or self.num_text_ids < rules.max_text_ids):
             pieces.add("text")
@@ -136,7 +148,17 @@ class Grammar:
         # Nothing is left to say: a text that may not go on must be able to end, spoken or not.
         if not (lacks_image or lacks_audio) or not pieces:
             pieces.add(END)
+        if rules.thoughts and not self.has_begun:
+            pieces.add("<|begin_thought|>")
         return pieces
+
+    def _scripted(self) -> str:
+        """What comes next of the words that are given: an id, the sound of a word, or the end."""
+        script = self.rules.script
+        if self.num_spoken == len(script):
+            return END
+        word = script[self.num_spoken]
+        return f"{SCRIPTED}{word[self.num_unspoken]}" if self.num_unspoken < len(word) else "<|begin_audio|>"
 
     def advance(self, id: int) -> None:
         """Takes the next id. ValueError if it may not follow here."""
@@ -146,7 +168,7 @@ class Grammar:
         self._follow(id)
 
     def replay(self, ids: Iterable[int]) -> "Grammar":
-        """Takes ids that were given, not generated, such as the sentence that is to be spoken; returns itself.
+        """Takes ids that were given, not generated, such as those of a reply so far; returns itself.
 
         They need not be among the outputs, only well-formed.
         """
@@ -156,6 +178,7 @@ class Grammar:
 
     def _follow(self, id: int) -> None:
         name = self.vocab.name(id)
+        self.has_begun = True
         if self.mode == "text" and name in OPENS:
             self.mode, self.num_codes = OPENS[name], 0
         elif name == CLOSES.get(self.mode):

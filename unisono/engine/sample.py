@@ -34,12 +34,13 @@ FEW = 256           # likeliest ids that are sorted first
 MARGIN = 1e-9       # of a sum, for what rounding does to it
 # Text close to the likeliest, sound and pictures with the spread that they were learned with.
 DEFAULTS = {"text": Sampling(temperature=0.7, top_p=0.95), "audio": Sampling(temperature=0.8, top_k=100),
-            "image": Sampling(temperature=0.9, top_k=200)}
+            "image": Sampling(temperature=0.9, top_k=200), "thought": GREEDY}
 
 # What talking to the network uses. Cutting the tail is better than cooling: of 30 wishes 76 % of the attributes came with the likeliest 40 %
 # of each code's probability, which leaves a choice of places, 74 % near temperature 0, which draws the same picture each time; the voice has
 # word errors of .50 with the likeliest 85 %, .70 with all of them at temperature 0.7 (dev/LOG.md 2026-11-21).
-SAMPLING = {"text": GREEDY, "audio": Sampling(temperature=0.85, top_k=100, top_p=0.85), "image": Sampling(temperature=1.0, top_p=0.4)}
+SAMPLING = {"text": GREEDY, "audio": Sampling(temperature=0.85, top_k=100, top_p=0.85), "image": Sampling(temperature=1.0, top_p=0.4),
+            "thought": Sampling(temperature=1.0, top_p=0.5)}
 
 
 def probabilities(logits_A: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float64]:

@@ -125,7 +125,7 @@ class Reply:
     sampler: Sampler
     max_ids: int | None = None
     finish_reason: str | None = None
-    num_ids: int = 0
+    num_ids: int = 0        # generated, thoughts apart
 
     def __post_init__(self) -> None:
         if self.session.room <= NUM_CLOSING:
@@ -147,9 +147,10 @@ class Reply:
         if self.done:
             raise ValueError(f"this reply is over ({self.finish_reason})")
         id = self.sampler.choose(self.session.logits(), self.grammar.mask(), self.grammar.modality)
+        before = self.grammar.mode
         self.grammar.advance(id)
         self.session.append([id])
-        self.num_ids += 1
+        self.num_ids += "thought" not in (before, self.grammar.mode)
         self._check()
         return id
 

@@ -192,7 +192,7 @@ def usage_of(usage: Usage) -> dict[str, Any]:
     total_in, total_out = sum(given.values()), sum(made.values())
     return {"prompt_tokens": total_in, "completion_tokens": total_out, "total_tokens": total_in + total_out,
             "prompt_tokens_details": {"cached_tokens": usage.cached, **{f"{kind}_tokens": count for kind, count in given.items()}},
-            "completion_tokens_details": {"reasoning_tokens": 0, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0,
+            "completion_tokens_details": {"reasoning_tokens": usage.reasoning, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0,
                                           **{f"{kind}_tokens": count for kind, count in made.items()}}}
 
 
@@ -202,6 +202,7 @@ def count_turn(total: Usage, turn: Turn) -> None:
         total.prompt, total.cached = dict(turn.usage.prompt), turn.usage.cached
     for kind, count in turn.usage.reply.items():
         total.reply[kind] += count
+    total.reasoning += turn.usage.reasoning
 
 
 class Answering:

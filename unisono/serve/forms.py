@@ -190,6 +190,7 @@ async def in_order(begins: Sequence[Callable[[], Awaitable[Turn]]], ahead: int =
 def add(total: Usage, more: Usage) -> None:
     """Counts the ids of a reply to those before."""
     total.cached += more.cached
+    total.reasoning += more.reasoning
     for modality in total.prompt:
         total.prompt[modality] += more.prompt[modality]
         total.reply[modality] += more.reply[modality]

@@ -101,7 +101,7 @@ def phrased(prompt: str) -> str:
 async def begin(service: Service, parts: list[Part], sketches: int) -> Turn:
     """Begins to draw: a few words, then the picture, which must come."""
     num_codes = service.tokenizer.image_codec.grid_size ** 2
-    rules = Rules(outputs=frozenset({"text", "image"}), force_image=True, max_text_ids=MOST_WORDS, ids_per_image=num_codes)
+    rules = Rules(outputs=frozenset({"text", "image"}), force_image=True, max_text_ids=MOST_WORDS, ids_per_image=num_codes, thoughts=True)
     turn = await service.reply([Message("user", parts)], Wish(outputs=frozenset({"image"}), grammar=Grammar(service.vocab, rules),
                                                               sketches=sketches))
     if turn.session.engine.max_length - turn.start < MOST_WORDS + num_codes + 4:

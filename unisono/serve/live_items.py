@@ -25,7 +25,7 @@ from unisono.serve.protocol import new_id
 from unisono.serve.rates import PromptResampler
 from unisono.serve.service import Service
 from unisono.serve.tools import written
-from unisono.tokens.message import Audio, Call, Codes, Message, Part
+from unisono.tokens.message import Audio, Call, Codes, Message, Part, Text
 from unisono.tokens.vocab import Vocabulary
 
 RATE, FRAME_MS = 16000, 20
@@ -93,7 +93,7 @@ class Item:
 
     def write(self, service: Service) -> None:
         """Shows the words of the body, after it was cut."""
-        words = "".join(part.text for part in service.tokenizer.decode(self.body) if hasattr(part, "text"))
+        words = "".join(part.text for part in service.tokenizer.decode(self.body) if isinstance(part, Text))
         for part in self.content:
             if part["type"] == "output_audio":
                 part["transcript"] = words

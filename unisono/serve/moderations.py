@@ -102,7 +102,7 @@ def _is_part(one: object, kind: str) -> bool:
 async def _seen(service: Service, url: object, usage: Usage) -> str:
     """What the network says it sees."""
     picture = await service.code(await picture_of(url, "input.image_url.url"))
-    rules = Rules(max_text_ids=MOST_WORDS)
+    rules = Rules(max_text_ids=MOST_WORDS, thoughts=True)
     turn = await service.reply([Message("user", [picture, Text(LOOK)])], Wish(grammar=Grammar(service.vocab, rules)))
     words = "".join([news.text async for news in turn if isinstance(news, Words)]).strip()
     add(usage, turn.usage)

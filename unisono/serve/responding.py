@@ -169,7 +169,7 @@ def usage_of(usage: Usage) -> dict[str, Any]:
     """Ids, as the Responses API counts them."""
     total_in, total_out = sum(usage.prompt.values()), sum(usage.reply.values())
     return {"input_tokens": total_in, "input_tokens_details": {"cached_tokens": usage.cached, "cache_write_tokens": 0},
-            "output_tokens": total_out, "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": total_in + total_out}
+            "output_tokens": total_out, "output_tokens_details": {"reasoning_tokens": usage.reasoning}, "total_tokens": total_in + total_out}
 
 
 def _tool(tool: dict[str, Any]) -> dict[str, Any]:

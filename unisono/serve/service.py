@@ -52,7 +52,7 @@ class Words:
 
 @dataclass(frozen=True)
 class Speech:
-    """More of the voice; `last`: the sentence is spoken."""
+    """More of the voice; `last`: what was written before is spoken, though some of its sound may still come."""
 
     pcm: NDArray[np.float32]
     last: bool = False
@@ -68,7 +68,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Trace:
-    """An id as it was chosen: what the page's strip shows. Kinds: text, audio, image, mark."""
+    """An id as it was chosen: what the page's strip shows. Kinds: text, thought, audio, image, mark."""
 
     id: int
     kind: str
@@ -101,7 +101,6 @@ class Wish:
     sampler: Sampler | None = None
     max_ids: int | None = None
     grammar: Grammar | None = None      # in place of the usual one
-    opening: Sequence[int] = ()         # ids that the reply begins with; they are not generated
     top_logprobs: int | None = None     # None: no logprobs
     trace: bool = False                 # tell every id
     sketches: int | None = None         # pictures shown while one is being drawn; None: after every code
@@ -114,6 +113,7 @@ class Usage:
     prompt: dict[str, int] = field(default_factory=lambda: {"text": 0, "audio": 0, "image": 0})
     cached: int = 0
     reply: dict[str, int] = field(default_factory=lambda: {"text": 0, "audio": 0, "image": 0})
+    reasoning: int = 0      # of the reply's text, what nobody is shown
 
 
 class Turn:
@@ -121,7 +121,7 @@ class Turn:
 
     def __init__(self, service: "Service", session: Session, generation: Generation, wish: Wish, cached: int, owns: bool) -> None:
         self.service, self.session, self.generation, self.wish, self.owns = service, session, generation, wish, owns
-        self.start = generation.reply.start                 # ids before the reply, its opening included
+        self.start = generation.reply.start                 # ids before the reply
         self.usage = Usage(service.count(session.ids[:self.start]), cached)
         self.ids: list[int] = []
         self.first_audio = 0.0                              # when the first code of sound came, by perf_counter
@@ -133,19 +133,19 @@ class Turn:
     async def __aiter__(self) -> AsyncIterator[Event]:
         service, text, tokens = self.service, "", []
         events, sound = service.tokenizer.stream(), _Sound(service, self.generation)
-        for id in self.wish.opening:
-            list(events.push(id))
         try:
             async for id, logits in self.generation:
                 self.ids.append(id)
                 modality = service.modality(id)
                 self.usage.reply[modality] += 1
+                is_thought = events.mode == "thought"
+                self.usage.reasoning += is_thought
                 if modality == "audio" and not self.first_audio:
                     self.first_audio = time.perf_counter()
-                if self.wish.top_logprobs is not None and logits is not None and modality == "text" and id < service.tokenizer.vocab.text_size:
+                if self.wish.top_logprobs is not None and logits is not None and modality == "text" and not is_thought and id < service.tokenizer.vocab.text_size:
                     tokens.append(_logprobs(logits, id, self.wish.top_logprobs or 0))
                 if self.wish.trace and logits is not None:
-                    yield service.trace(id, logits)
+                    yield service.trace(id, logits, is_thought)
                 for event in events.push(id):
                     if isinstance(event, TextDelta):
                         text += event.text
@@ -194,16 +194,14 @@ class _Sound:
         self.is_first = True
 
     async def push(self, event: AudioDelta) -> AsyncIterator[Speech]:
-        """Takes a code, or the end of a sentence."""
-        if not event.last:
-            self.codes.append(event.codes)
-            count = len(self.codes)
-            if count >= MOST_CODES or count >= FIRST_CODES and (self.is_first or self.generation.queue.empty()):
-                yield await self._decoded()
+        """Takes a code, or the end of a word."""
+        if event.last:
+            yield Speech(np.zeros(0, np.float32), last=True)
             return
-        async for speech in self.flush():
-            yield speech
-        yield Speech(np.zeros(0, np.float32), last=True)
+        self.codes.append(event.codes)
+        count = len(self.codes)
+        if count >= MOST_CODES or count >= FIRST_CODES and (self.is_first or self.generation.queue.empty()):
+            yield await self._decoded()
 
     async def flush(self) -> AsyncIterator[Speech]:
         """What is left."""
@@ -268,12 +266,13 @@ class Service:
             return await self.codec(self.tokenizer.video_part, part.frames, *sound)
         return await self.codec(self.tokenizer.image_part, part)
 
-    def trace(self, id: int, logits: NDArray[np.float32]) -> Trace:
+    def trace(self, id: int, logits: NDArray[np.float32], is_thought: bool = False) -> Trace:
         """What there is to tell of an id."""
         kind = self.modality(id)
         is_word = id < self.vocab.text_size
         name = self.tokenizer.text.piece(id).decode("utf8", "replace") if is_word else self.vocab.name(id)
-        return Trace(id, "mark" if kind == "text" and not is_word else kind, float(probabilities(logits)[id]), name)
+        kind = kind if kind != "text" else "mark" if not is_word else "thought" if is_thought else "text"
+        return Trace(id, kind, float(probabilities(logits)[id]), name)
 
     def check_model(self, name: object) -> str:
         """The name of a model that exists here, as it was given."""
@@ -306,7 +305,7 @@ class Service:
             said = f"{voice}\n{first.text}" if first and first.text else voice
             messages = [Message("system", [Text(said)]), *messages[1 if first else 0:]]
         ids, _ = self.tokenizer.encode(messages, begin_reply=True)
-        return [*ids.tolist(), *wish.opening]
+        return ids.tolist()
 
     async def reply(self, messages: Sequence[Message], wish: Wish) -> Turn:
         """Begins a reply to a conversation. Who is cancelled meanwhile, because the client left, leaves no conversation behind."""
@@ -314,7 +313,7 @@ class Service:
         return await self.reply_in(session, wish, cached, owns=True)
 
     async def reply_in(self, session: Session, wish: Wish, cached: int = 0, owns: bool = False) -> Turn:
-        """Begins a reply in a conversation that ends with <|assistant|> and `wish.opening`."""
+        """Begins a reply in a conversation that ends with <|assistant|>."""
         grammar = wish.grammar or self.usual_grammar(wish.outputs)
         try:
             generation = await self.scheduler.generate(session, grammar, wish.sampler or Sampler(SAMPLING), wish.max_ids,

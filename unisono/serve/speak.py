@@ -1,4 +1,4 @@
-"""Text -> speech of the network: sentence by sentence, each written into the reply as it was given and then spoken by it.
+"""Text -> speech of the network: sentence by sentence, each written into the reply as it was given, word by word, and spoken by it.
 
 The network was taught "Say: SENTENCE" with one sentence a reply, so every sentence is a reply of its own; the next ones
 are being made while the first is heard.
@@ -21,6 +21,7 @@ from unisono.tokens.message import Message, Text
 
 LONGEST = 120               # letters said in one breath; the network was taught sentences of up to 90
 ENDS = re.compile(r"(?<=[.!?;:\u3002\uff01\uff1f\u061f\u2026])[\"')\]]*\s+|\s*\n+\s*")
+WORDS = re.compile(r"\s*\S+")
 PAUSES = re.compile(r"(?<=[,\u060c\u3001])\s+|\s+(?=[-\u2013\u2014(])")
 
 
@@ -51,9 +52,8 @@ def _joints(sentence: str) -> Iterator[str]:
 
 async def begin(service: Service, sentence: str, voice: object) -> Turn:
     """Begins to say a sentence: its words are given, only the sound is the network's to choose."""
-    opening = service.tokenizer.text.encode(sentence)
-    wish = Wish(outputs=frozenset({"audio"}), voice=voice, opening=opening,      # type: ignore[arg-type]
-                grammar=Grammar(service.vocab, Rules.spoken()).replay(opening))
+    script = [service.tokenizer.text.encode(word) for word in WORDS.findall(sentence)]
+    wish = Wish(outputs=frozenset({"audio"}), voice=voice, grammar=Grammar(service.vocab, Rules.spoken(script)))     # type: ignore[arg-type]
     return await service.reply([Message("user", [Text(SAY[0].format(sentence))])], wish)
 
 

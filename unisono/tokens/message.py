@@ -50,7 +50,15 @@ class Call:
     finished: bool = True
 
 
-Part = Text | Audio | Image | Video | Call
+@dataclass(frozen=True)
+class Thought:
+    """What the network tells itself before it answers: of a picture, what it sees there or is about to draw. Nobody is shown it."""
+
+    text: str
+    finished: bool = True
+
+
+Part = Text | Audio | Image | Video | Call | Thought
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,7 @@ class Message:
 
     role: str
     parts: list[Part]
+    is_learned: bool = True     # of an assistant's in training: False where it is only what was said before
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:

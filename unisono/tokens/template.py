@@ -2,10 +2,11 @@
 
     system     <|system|> text <|end|>
     user       <|user|> parts <|end|>
-    assistant  <|assistant|> parts <|end|>            a spoken reply: sentence, its sound, next sentence, its sound
+    assistant  <|assistant|> [thought] parts <|end|>      a spoken reply: word, its sound, next word, its sound
     sound      <|begin_audio|> codes <|end_audio|>
     picture    <|begin_image|> codes <|end_image|>
     call       <|begin_call|> {"name": ..., "arguments": {...}} <|end_call|>      its result: <|tool|> text <|end|>
+    thought    <|begin_thought|> text <|end_thought|>
     clip       <|begin_video|> <|t:0.0|> picture [sound] <|t:0.5|> picture [sound] ... <|end_video|>
 
 Learned (loss_mask 1): everything the assistant says after its mark, and of the user's sound its end and, where
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unisono.core.errors import UserError
-from unisono.tokens.message import Audio, Call, Codes, Image, Message, Part, Text, Video
+from unisono.tokens.message import Audio, Call, Codes, Image, Message, Part, Text, Thought, Video
 from unisono.tokens.text import TextTokenizer
 from unisono.tokens.vocab import NUM_TIMES, SPECIALS, TIME_STEP_S, Vocabulary
 
@@ -55,7 +56,7 @@ class Template:
         """-> ids (L,), loss_mask (L,). `begin_reply` ends with <|assistant|>, ready for the network to go on."""
         out = Marked()
         for message in messages:
-            own = message.role == "assistant"
+            own = message.role == "assistant" and message.is_learned
             out.add([self.vocab.id(f"<|{message.role}|>")], False)
             for part in message.parts:
                 self._part(out, part, own, rng)
@@ -78,10 +79,11 @@ class Template:
             self._enclosed(out, "image", part.codes, own)
         elif isinstance(part, Video):
             self._clip(out, part, own)
-        elif isinstance(part, Call):
-            out.add([self.vocab.id("<|begin_call|>"), *self.text.encode(part.text), self.vocab.id("<|end_call|>")], own)
+        elif isinstance(part, Call | Thought):
+            kind = type(part).__name__.lower()
+            out.add([self.vocab.id(f"<|begin_{kind}|>"), *self.text.encode(part.text), self.vocab.id(f"<|end_{kind}|>")], own)
         else:
-            raise ValueError(f"expected Text, Audio, Image or Video, got {type(part).__name__}")
+            raise ValueError(f"expected Text, Audio, Image, Video, Call or Thought, got {type(part).__name__}")
 
     def _enclosed(self, out: Marked, modality: str, codes: Codes, learn: bool) -> None:
         out.add([self.vocab.id(f"<|begin_{modality}|>")], learn)

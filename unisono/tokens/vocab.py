@@ -15,7 +15,8 @@ from unisono.core.errors import UserError
 
 SPECIALS = ("<|pad|>", "<|system|>", "<|user|>", "<|assistant|>", "<|tool|>", "<|end|>",
             "<|begin_audio|>", "<|end_audio|>", "<|begin_image|>", "<|end_image|>",
-            "<|begin_video|>", "<|end_video|>", "<|begin_call|>", "<|end_call|>", "<|document|>")
+            "<|begin_video|>", "<|end_video|>", "<|begin_call|>", "<|end_call|>", "<|document|>",
+            "<|begin_thought|>", "<|end_thought|>")
 NUM_SPECIALS = 64
 NUM_TIMES = 64
 TIME_STEP_S = 0.5

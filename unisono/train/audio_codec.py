@@ -19,12 +19,9 @@ from torch.nn import functional
 from unisono.codecs.audio import AudioCodec, AudioCodecConfig
 from unisono.codecs.critics import Critics, critics_loss, fooling_loss
 from unisono.codecs.losses import MelDistance
+from unisono.codecs.phonemes import BLANK, NUMBERS, PhonemeReader
 from unisono.data.waves import Waves
 from unisono.train.loop import LoopConfig, Numbers
-
-BLANK = 0
-# Symbols of espeak-ng's IPA for English, without stress, length and spaces.
-PHONES = "ɪtndsɹəlimæʌðʊzkɛawhpbfovɚeɔɐɑuʃŋɡɜjᵻɾθʒ"
 
 
 @dataclass(frozen=True)
@@ -51,28 +48,13 @@ class AudioCodecRecipe:
 DECODER = AudioCodecRecipe(decoder_only=True, loop=LoopConfig(num_steps=2000, learning_rate=1e-3, weight_decay=0.01))
 
 
-class PhonemeReader(nn.Module):
-    """Quantized frames -> phoneme log-probabilities, from a neighbourhood of 13 frames (260 ms) only."""
-
-    def __init__(self, num_dims: int, num_phonemes: int, channels: int = 160) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(nn.Conv1d(num_dims, channels, 5, padding=2), nn.GELU(),
-                                    nn.Conv1d(channels, channels, 5, padding=2), nn.GELU(),
-                                    nn.Conv1d(channels, channels, 5, padding=2), nn.GELU(),
-                                    nn.Conv1d(channels, num_phonemes + 1, 1))
-
-    def forward(self, quantized: Tensor) -> Tensor:
-        """(B, F, D) -> (B, F, P + 1)."""
-        return self.layers(quantized.transpose(1, 2)).transpose(1, 2).float().log_softmax(-1)
-
-
 class CodecAndReader(nn.Module):
-    """The codec and its phoneme reader share one optimizer; only the codec is kept."""
+    """The codec and its phoneme reader share one optimizer."""
 
-    def __init__(self, codec: AudioCodec, num_phonemes: int) -> None:
+    def __init__(self, codec: AudioCodec) -> None:
         super().__init__()
         self.codec = codec
-        self.reader = PhonemeReader(len(codec.config.levels), num_phonemes)
+        self.reader = PhonemeReader(len(codec.config.levels))
 
 
 class AudioCodecProgram:
@@ -81,8 +63,7 @@ class AudioCodecProgram:
     def __init__(self, recipe: AudioCodecRecipe, train: Waves, val: Waves) -> None:
         self.recipe, self.train, self.val = recipe, train, val
         codec = AudioCodec.load(recipe.start_from) if recipe.start_from else AudioCodec(recipe.codec)
-        self.phonemes = {symbol: number for number, symbol in enumerate(PHONES, start=1)}
-        self.model = CodecAndReader(codec, len(PHONES))
+        self.model = CodecAndReader(codec)
         self.distance = MelDistance(recipe.codec.sample_rate)
         self.players = {"codec": (self.model, self.loss)}
         if recipe.is_fixed:
@@ -113,7 +94,7 @@ class AudioCodecProgram:
             pcm[row, :len(piece)] = piece * rng.uniform(0.5, 1.2)
             num_frames = max(1, len(piece) // frame)
             starts.append(int(rng.integers(max(1, num_frames - recipe.window_frames + 1))))
-            texts.append([self.phonemes[s] for s in item.get("phonemes") or () if s in self.phonemes] if whole else [])
+            texts.append([NUMBERS[s] for s in item.get("phonemes") or () if s in NUMBERS] if whole else [])
             lengths.append(num_frames)
         targets = torch.zeros(len(numbers), max(1, max(map(len, texts))), dtype=torch.int64)
         for row, text in enumerate(texts):
@@ -176,5 +157,7 @@ class AudioCodecProgram:
         return {key: sum(values) / len(values) for key, values in totals.items()}
 
     def save(self, folder: Path) -> None:
-        """Writes folder/codec (config.json + model.safetensors)."""
+        """Writes folder/codec (config.json + model.safetensors), and folder/phonemes.safetensors where the reader was taught."""
         self.model.codec.save(folder / "codec")
+        if not self.recipe.is_fixed:
+            self.model.reader.save(folder / "phonemes.safetensors")

@@ -19,6 +19,7 @@ from torch import nn
 
 from unisono.codecs.audio import AudioCodec
 from unisono.codecs.image import ImageCodec
+from unisono.codecs.phonemes import PhonemeReader
 from unisono.core.config import override, to_json
 from unisono.core.device import seed_all
 from unisono.core.errors import UserError
@@ -26,6 +27,7 @@ from unisono.core.home import atomic_write
 from unisono.core.record import write_record
 from unisono.data.codebank import CodeBank, encode_waves
 from unisono.data.corpus import MAIN_VOICE, build_codec_speech, build_reply_speech, build_world_speech
+from unisono.data.cutter import WordCutter
 from unisono.data.prepare import REPLY_VOICES, Counts, prepare
 from unisono.data.samples import load_stories
 from unisono.data.shard import Shard
@@ -137,12 +139,13 @@ def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.
     spoken = {item["voice"] for item in bank.items}
     tokenizer = OmniTokenizer(vocab, text, audio, image, [voice for voice in REPLY_VOICES if voice in spoken])
     tokenizer.save(home / "networks" / size)
+    cutter = WordCutter(clean, PhonemeReader.load(home / "runs" / "audio-codec" / "phonemes.safetensors"))
     for split, counts, limits in (("val", VAL_COUNTS, VAL_LIMITS), ("train", Counts(scale=scale), TEXT_LIMITS)):
         folder = home / "shards" / size / split
         if not (folder / "manifest.json").exists():
             def texts(of: str, limits: dict[str, int] = limits) -> Iterator[tuple[str, str]]:
                 return documents(shared, of, limits)
-            prepare(tokenizer, bank, texts, folder, split=split, counts=counts, most_bytes=most_bytes, codecs=codecs)
+            prepare(tokenizer, bank, texts, folder, split=split, counts=counts, most_bytes=most_bytes, cutter=cutter, codecs=codecs)
 
 
 def _trained(arguments: argparse.Namespace) -> Outcome:
