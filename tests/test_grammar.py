@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from unisono.core.errors import UserError
-from unisono.engine.grammar import SPARE_FRAMES, Grammar, Rules
+from unisono.engine.grammar import MOST_THOUGHTS, SPARE_FRAMES, Grammar, Rules
 from unisono.tokens.vocab import Vocabulary
 
 VOCAB = Vocabulary(text_size=100, audio_size=50, image_size=40)
@@ -22,7 +22,7 @@ def begin(**rules: object) -> Grammar:
 def names(ids: list[int]) -> str:
     """One letter per id: t text, a audio, i image, and the structure as brackets."""
     letters = {"<|begin_audio|>": "(", "<|end_audio|>": ")", "<|begin_image|>": "[", "<|end_image|>": "]",
-               "<|begin_call|>": "{", "<|end_call|>": "}", "<|end|>": "."}
+               "<|begin_call|>": "{", "<|end_call|>": "}", "<|begin_thought|>": "<", "<|end_thought|>": ">", "<|end|>": "."}
     return "".join(letters.get(VOCAB.name(id)) or VOCAB.modality(id)[0] for id in ids)
 
 
@@ -100,12 +100,32 @@ def test_what_is_forced_must_come() -> None:
     assert begin(outputs={"image"}, force_image=True).allowed() == {"<|begin_image|>"}
 
 
-def test_a_given_sentence_can_be_spoken_alone() -> None:
-    grammar = begin(outputs={"audio"}, force_audio=True).replay([TEXT, TEXT])
-    assert grammar.allowed() == {"<|begin_audio|>"}
-    for id in (VOCAB.id("<|begin_audio|>"), code("audio"), VOCAB.id("<|end_audio|>")):
-        grammar.advance(id)
-    assert grammar.allowed() == {"<|end|>"}
+def test_words_that_are_given_are_written_and_spoken_one_by_one() -> None:
+    script, ids, seen = [(5, 9), (7,)], [], []
+    grammar = Grammar(VOCAB, Rules.spoken(script))
+    while not grammar.done:
+        allowed = np.flatnonzero(grammar.mask())
+        seen.append(len(allowed))
+        ids.append(int(allowed[0]) if grammar.mode == "text" or grammar.num_codes > 2 else code("audio"))
+        grammar.advance(ids[-1])
+    assert names(ids) == "tt(aaa)t(aaa)." and [id for id in ids if VOCAB.modality(id) == "text"] == [5, 9, 7]
+    assert seen[:3] == [1, 1, 1]        # nothing else may come in place of what is given
+
+
+def test_a_thought_comes_first_and_once() -> None:
+    assert "<|begin_thought|>" not in begin().allowed()
+    grammar = begin(outputs=EVERYTHING, thoughts=True, force_audio=True)
+    assert "<|begin_thought|>" in grammar.allowed()
+    grammar.advance(VOCAB.id("<|begin_thought|>"))
+    for _ in range(MOST_THOUGHTS):
+        assert grammar.allowed() == {"text", "<|end_thought|>"} and grammar.modality == "thought"
+        grammar.advance(TEXT)
+    assert grammar.allowed() == {"<|end_thought|>"} and names(grammar.copy().closing()) == ">."
+    grammar.advance(VOCAB.id("<|end_thought|>"))
+    assert grammar.allowed() == {"text", "<|begin_image|>"} and grammar.num_text_ids == 0       # nothing of it has to be spoken
+    spoken = begin(outputs={"text", "audio"}, thoughts=True)
+    spoken.advance(TEXT)
+    assert "<|begin_thought|>" not in spoken.allowed()
 
 
 def test_calls_hold_text() -> None:
@@ -116,7 +136,7 @@ def test_calls_hold_text() -> None:
 
 
 @pytest.mark.parametrize("rules", [
-    dict(outputs=EVERYTHING, max_audio_frames=20), dict(outputs=EVERYTHING, force_image=True, force_audio=True),
+    dict(outputs=EVERYTHING, max_audio_frames=20), dict(outputs=EVERYTHING, thoughts=True, force_image=True), dict(outputs=EVERYTHING, force_image=True, force_audio=True),
     dict(outputs={"audio", "image"}, max_images=3), dict(outputs={"text", "image"}, max_text_ids=5, calls=True),
     dict(outputs={"text", "audio"}, max_text_ids=3, force_audio=True, max_audio_frames=5)])
 @pytest.mark.parametrize("seed", range(8))
@@ -126,7 +146,7 @@ def test_random_replies_are_well_formed(rules: dict, seed: int) -> None:
     ids = random_reply(grammar, seed)
     ids += grammar.closing() if grammar.mode != "image" else []
     if grammar.mode != "image":
-        pattern = r"(t|\(a+\)|\[i{64}\]|\{t*\})*\."
+        pattern = r"(<t*>)?(t|\(a+\)|\[i{64}\]|\{t*\})*\."
         assert re.fullmatch(pattern, names(ids)), names(ids)
     if grammar.done and rules.get("force_image"):
         assert "[" in names(ids)

@@ -9,7 +9,7 @@ from PIL import Image as Pictures
 
 from unisono.core.errors import UserError
 from unisono.tokenizer import AudioDelta, ImageDelta, OmniTokenizer, TextDelta, TurnEnd, fit, to_mono
-from unisono.tokens.message import Audio, Image, Message, Part, Text, Video
+from unisono.tokens.message import Audio, Image, Message, Part, Text, Thought, Video
 from unisono.tokens.vocab import NUM_TIMES
 
 NUM_CODES = 16      # of a picture
@@ -17,7 +17,7 @@ NUM_CODES = 16      # of a picture
 
 def described(parts: list[Part]) -> list[tuple]:
     """Parts as plain values."""
-    return [("text", part.text) if isinstance(part, Text) else
+    return [(type(part).__name__.lower(), part.text) if isinstance(part, Text | Thought) else
             (type(part).__name__.lower(), part.codes.tolist(), part.finished) for part in parts]   # type: ignore[union-attr]
 
 
@@ -36,7 +36,8 @@ PICTURE = list(range(15)) + [3]
 REPLIES: list[list[Part]] = [
     [], [Text("It says 42.")], [Text("\U0001F600 日本語")], [Audio(np.array([1, 2, 14]))], [Image(np.array(PICTURE))],
     [Text("Good morning."), Audio(np.array([0])), Text("It is"), Audio(np.array([3, 3])), Image(np.array(PICTURE)), Text("Here.")],
-    [Image(np.array(PICTURE)), Image(np.array(PICTURE[::-1]))]]
+    [Image(np.array(PICTURE)), Image(np.array(PICTURE[::-1]))],
+    [Thought("4 big red star"), Text("It"), Audio(np.array([0, 2])), Text(" is red."), Audio(np.array([3]))]]
 
 
 @pytest.mark.parametrize("parts", REPLIES)

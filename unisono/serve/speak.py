@@ -21,13 +21,23 @@ from unisono.tokens.message import Message, Text
 
 LONGEST = 120               # letters said in one breath; the network was taught sentences of up to 90
 ENDS = re.compile(r"(?<=[.!?;:\u3002\uff01\uff1f\u061f\u2026])[\"')\]]*\s+|\s*\n+\s*")
-WORDS = re.compile(r"\s*\S+")
 PAUSES = re.compile(r"(?<=[,\u060c\u3001])\s+|\s+(?=[-\u2013\u2014(])")
 
 
 def sentences(text: str) -> list[str]:
     """Cuts at the ends of sentences; what is too long for one breath at pauses, else between words, else anywhere."""
     return [piece for sentence in ENDS.split(text) if sentence and sentence.strip() for piece in _breaths(sentence.strip())]
+
+
+def words(sentence: str) -> list[str]:
+    """Each with the blanks before it; marks that stand alone go with the word before, for they have no sound."""
+    found: list[str] = []
+    for piece in re.findall(r"\s*\S+", sentence):
+        if found and not any(letter.isalnum() for letter in piece):
+            found[-1] += piece
+        else:
+            found.append(piece)
+    return found
 
 
 def _breaths(sentence: str) -> Iterator[str]:
@@ -52,7 +62,7 @@ def _joints(sentence: str) -> Iterator[str]:
 
 async def begin(service: Service, sentence: str, voice: object) -> Turn:
     """Begins to say a sentence: its words are given, only the sound is the network's to choose."""
-    script = [service.tokenizer.text.encode(word) for word in WORDS.findall(sentence)]
+    script = [service.tokenizer.text.encode(word) for word in words(sentence)]
     wish = Wish(outputs=frozenset({"audio"}), voice=voice, grammar=Grammar(service.vocab, Rules.spoken(script)))     # type: ignore[arg-type]
     return await service.reply([Message("user", [Text(SAY[0].format(sentence))])], wish)
 

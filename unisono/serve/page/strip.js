@@ -1,12 +1,12 @@
 // The strip: every id that flows by, coloured by kind; on hover its name, its time and how probable it was.
 
-const KINDS = ["text", "audio", "image", "mark"];
+const KINDS = ["text", "thought", "audio", "image", "mark"];
 const WIDTH = 5;
 
 export class Strip {
   constructor(canvas, counts, under) {
     this.canvas = canvas; this.counts = counts; this.under = under;
-    this.ids = []; this.number = { text: 0, audio: 0, image: 0, mark: 0 }; this.began = performance.now(); this.due = false; this.at = -1;
+    this.ids = []; this.number = Object.fromEntries(KINDS.map((kind) => [kind, 0])); this.began = performance.now(); this.due = false; this.at = -1;
     canvas.addEventListener("pointermove", (event) => this.tell(this.first + Math.floor(event.offsetX / WIDTH)));
     canvas.addEventListener("pointerleave", () => { this.under.textContent = ""; });
     canvas.addEventListener("keydown", (event) => {
