@@ -27,7 +27,7 @@ from unisono.serve.service import Service, Usage
 
 log = logging.getLogger("unisono.serve")
 MOST_ITEMS, MOST_SPARE = 2000, 8
-MOST_KEPT = 600 * RATE * 2  # bytes of people's sound that can be retrieved; older sound goes
+MOST_KEPT = 120 * RATE * 2  # bytes of people's sound that can be retrieved; older sound goes: 64 sessions hold 250 MB
 ROOM_S = 60.0               # window of the limits
 
 

@@ -28,6 +28,7 @@ from unisono.core.record import write_record
 from unisono.data.codebank import CodeBank, encode_waves
 from unisono.data.corpus import MAIN_VOICE, build_codec_speech, build_reply_speech, build_world_speech
 from unisono.data.cutter import WordCutter
+from unisono.data.disjoint import check_disjoint
 from unisono.data.prepare import REPLY_VOICES, Counts, prepare
 from unisono.data.samples import load_stories
 from unisono.data.shard import Shard
@@ -146,6 +147,8 @@ def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.
             def texts(of: str, limits: dict[str, int] = limits) -> Iterator[tuple[str, str]]:
                 return documents(shared, of, limits)
             prepare(tokenizer, bank, texts, folder, split=split, counts=counts, most_bytes=most_bytes, cutter=cutter, codecs=codecs)
+    compared = check_disjoint(*(Shard(home / "shards" / size / split) for split in ("train", "val")), vocab)
+    print("none of these of the validation was taught: " + ", ".join(f"{count} {task}" for task, count in compared.items()))
 
 
 def _trained(arguments: argparse.Namespace) -> Outcome:
