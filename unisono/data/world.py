@@ -18,6 +18,7 @@ from unisono.data.words import WORDS
 KNOWN = frozenset(WORDS)
 MOST_ALOUD = 2          # of them, where somebody speaks: speech takes ten times the room of writing
 PLURALS = {shape: shape + ("es" if shape == "cross" else "s") for shape in SHAPES}
+PLACES = ((4,), (3, 5), (0, 2, 7), (0, 2, 6, 8), (0, 2, 4, 6, 8))       # cells of one thing, of two, ...
 SIDES = {(-1, 0): "left of", (1, 0): "right of", (0, -1): "above", (0, 1): "below"}
 
 
@@ -134,8 +135,8 @@ QUESTIONS: list[Callable[[list[Thing], random.Random], Exchange | None]] = [
 def notes(things: list[Thing]) -> str:
     """What a picture holds, row by row: cell of the grid, size, colour, shape of each thing. Asked at once, the network was right about
     counts 47 % of the time, and 86 % where it had to name everything (150 scenes, 2026-11-21): it sees more than it can look up in
-    one step. Drawing, it decides here where things stand; what is left to chance there cannot be learned from the picture's codes
-    (.63 nats a code in training, 1.22 in validation, 2026-11-21)."""
+    one step. Drawing, it decides here what was left open: what is left to chance cannot be learned from the picture's codes (.63 nats a
+    code in training, 1.22 in validation, 2026-11-21)."""
     placed = sorted((3 * round((thing.y - 11) / 21) + round((thing.x - 11) / 21), thing) for thing in things)
     return ",".join(f"{cell} {thing.size} {thing.colour} {thing.shape}" for cell, thing in placed)
 
@@ -163,7 +164,8 @@ def scene(rng: random.Random) -> Raw:
 
 def draw_request(rng: random.Random) -> Raw:
     """A request for one thing, for several equal ones, for two kinds or for two in relation; notes of where each stands and of the
-    size that nobody asked for; and the picture that follows from them."""
+    size that nobody asked for; and the picture that follows from them. As many things always stand in the same places: where
+    they stood anywhere, 14 % of the attributes were drawn rightly that were 78 % before, after as many steps (1,400; 2026-11-22)."""
     ask_for = rng.choice(["Draw {}.", "Please draw {}.", "Make a picture of {}.", "Show me {}.", "Paint {}."])
     form = rng.choice(("one", "many", "kinds", "related", "related"))
     side, first, second = None, _wished(rng), _wished(rng)
@@ -180,11 +182,10 @@ def draw_request(rng: random.Random) -> Raw:
         groups = [(rng.randint(1, 3), first), (rng.randint(1, 2), second)] if form == "kinds" else [(1, first), (1, second)]
     names = [_named(*group) for group in groups]
     if form == "related":
-        cells, side = _related_cells(rng)
-        what = f"{names[0]} {side} {names[1]}"
+        (dx, dy), side = rng.choice(list(SIDES.items()))
+        cells, what = (4 + dx + 3 * dy, 4 - dx - 3 * dy), f"{names[0]} {side} {names[1]}"
     else:
-        cells = [4] if form == "one" else rng.sample(range(9), sum(count for count, _ in groups))
-        what = " and ".join(names)
+        cells, what = PLACES[sum(count for count, _ in groups) - 1], " and ".join(names)
     things = []
     for count, (shape, colour, size) in groups:
         usual = size or ("big" if rng.random() < 0.7 else "small")
@@ -205,15 +206,6 @@ def _named(count: int, kind: tuple[str, str, str | None]) -> str:
     shape, colour, size = kind
     before = f"{size} {colour}" if size else colour
     return a(f"{before} {shape}") if count == 1 else f"{NUMBERS[count]} {before} {PLURALS[shape]}"
-
-
-def _related_cells(rng: random.Random) -> tuple[list[int], str]:
-    """Two cells of one row or column, and where the first lies seen from the second."""
-    (dx, dy), side = rng.choice(list(SIDES.items()))
-    low, high = sorted(rng.sample(range(3), 2))
-    line = rng.randrange(3)
-    ends = [low, high] if dx + dy < 0 else [high, low]
-    return [end + 3 * line if dx else 3 * end + line for end in ends], side
 
 
 def emoji_seen(rng: random.Random) -> Raw:

@@ -33,7 +33,7 @@ class NetworkRecipe:
     loader: LoaderConfig = field(default_factory=LoaderConfig)
     # A fifth of the ids for scenes, a quarter for speaking, an eighth to a sixth each for talking, drawing and hearing, the rest for the others.
     task_weights: dict[str, float] = field(default_factory=lambda: {
-        "see": 1.4, "see_emoji": 1.0, "read": 0.9, "letters": 0.65, "watch": 0.7, "draw": 1.4, "draw_emoji": 1.3, "talk": 1.1,
+        "see": 1.4, "see_emoji": 1.0, "read": 0.9, "letters": 0.65, "watch": 0.7, "draw": 2.0, "draw_emoji": 1.3, "talk": 1.1,
         "speak": 1.7, "speak_open": 2.5, "hear": 0.23, "hear_words": 2.8, "hear_sounds": 1.9, "stories": 1.4, "dialogues": 0.7,
         "sentences": 0.45, "books": 0.16})
     tasks: tuple[str, ...] = ()       # train on these alone; empty = on all
