@@ -31,6 +31,7 @@ MOST_JOINED = 4
 REPLY_VOICES = ("heart", "slt")
 NOTED_AT_ONCE = 0.7     # of the conversations about a picture; in the others a later reply notes first what is seen, as where a client
                         # sends what was said before without the notes
+LATEST_NOTED = 3        # of the answers about a picture
 FRAMED = 0.25           # of the pictures that are shown
 FRAMED_TASKS = ("see", "see_emoji", "watch")     # small print would be lost
 WITH_SOUND = 0.4        # of the clips: somebody speaks meanwhile, and says nothing of what is seen
@@ -104,7 +105,7 @@ class Coder:
             system.append(instructions(self.rng))
         messages = [Message("system", [Text("\n".join(system))])] if system else []
         notes = exchanges[0].notes
-        noted = 0 if self.rng.random() < NOTED_AT_ONCE else self.rng.randrange(len(exchanges))
+        noted = 0 if self.rng.random() < NOTED_AT_ONCE else self.rng.randrange(min(LATEST_NOTED, len(exchanges)))
         for number, item in enumerate(exchanges):
             asked = self._asked(item.question.text) if asks else Text(loosely(item.question.text, self.rng))
             parts = turned([*map(self._shown, item.shown), asked], self.rng)

@@ -16,6 +16,7 @@ from unisono.data.sayings import NUMBERS, ask, sentence
 from unisono.data.words import WORDS
 
 KNOWN = frozenset(WORDS)
+MOST_ASKED = 8          # questions about one picture, apart from its description
 MOST_ALOUD = 2          # of them, where somebody speaks: speech takes ten times the room of writing
 PLURALS = {shape: shape + ("es" if shape == "cross" else "s") for shape in SHAPES}
 PLACES = ((4,), (3, 5), (0, 2, 7), (0, 2, 6, 8), (0, 2, 4, 6, 8))       # cells of one thing, of two, ...
@@ -142,7 +143,7 @@ def notes(things: list[Thing]) -> str:
 
 
 def scene(rng: random.Random) -> Raw:
-    """A scene and two to four different questions about it."""
+    """A scene, two to four different questions about it, and then more of any kind."""
     count = rng.choice((1, 2, 2, 3, 3, 4))
     if rng.random() < 0.35:      # equal things to count, and perhaps one more
         kind = _kind(rng)
@@ -157,9 +158,22 @@ def scene(rng: random.Random) -> Raw:
         made = maker(things, rng)
         if made and len(asked) < wanted:
             asked.append(made)
+    asked += _more(things, asked, random.Random(_key(things)))
     picture = Picture(draw_things(things, rng.choice(BACKGROUNDS)))
     asked[0] = replace(asked[0], shown=[picture], notes=notes(things))
     return Raw("see", _key(things), asked, {"things": [(t.shape, t.colour, t.size) for t in things]})
+
+
+def _more(things: list[Thing], asked: list[Exchange], rng: random.Random) -> list[Exchange]:
+    """Further questions, none with an answer that was given before, and a description: to look up in notes what was asked for is
+    learned more slowly than to write them (83 % of the notes right, but 72 % of the answers after right ones, 2026-11-22)."""
+    answers, found = {item.answer.text for item in asked}, list[Exchange]()
+    makers = [q for q in QUESTIONS if q is not _describe and (len(things) > 1 or q is not _what_is_where)]
+    for made in [rng.choice(makers)(things, rng) for _ in range(2 * MOST_ASKED)]:
+        if made and made.answer.text not in answers and len(asked) + len(found) < MOST_ASKED:
+            answers.add(made.answer.text)
+            found.append(made)
+    return found if describe(things) in answers else [*found, _describe(things, rng)]
 
 
 def draw_request(rng: random.Random) -> Raw:
