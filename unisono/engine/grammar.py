@@ -20,7 +20,7 @@ OPENS = {"<|begin_audio|>": "audio", "<|begin_image|>": "image", "<|begin_call|>
 CLOSES = {mode: opens.replace("begin", "end") for opens, mode in OPENS.items()}
 END = "<|end|>"
 SCRIPTED = "text_"           # before the number of a single id of text
-SPARE_FRAMES = 40           # of any sound, before its words count
+SPARE_FRAMES = 60           # of any sound, before its words count
 FRAMES_PER_TEXT_ID = 25     # an id is some four letters, a letter takes three frames of 20 ms: twice of what people need
 MOST_FRAMES = 600           # of a stretch of sound: 12 s
 MOST_THOUGHTS = 64          # ids
@@ -40,7 +40,7 @@ class Rules:
     ids_per_image: int = 64
     calls: bool = False                     # tools may be called
     thoughts: bool = False                  # the reply may begin with one
-    script: tuple[tuple[int, ...], ...] = ()    # the ids of each word: these are written, one by one, and each is spoken
+    script: tuple[tuple[int, ...], ...] = ()    # ids of words or sentences: these are written, one by one, and each is spoken
 
     @classmethod
     def spoken(cls, script: Iterable[Iterable[int]]) -> "Rules":

@@ -2,7 +2,7 @@
 
     system     <|system|> text <|end|>
     user       <|user|> parts <|end|>
-    assistant  <|assistant|> [thought] parts <|end|>      a spoken reply: word, its sound, next word, its sound
+    assistant  <|assistant|> [thought] parts <|end|>      a spoken reply: sentence, its sound, next sentence, its sound
     sound      <|begin_audio|> codes <|end_audio|>
     picture    <|begin_image|> codes <|end_image|>
     call       <|begin_call|> {"name": ..., "arguments": {...}} <|end_call|>      its result: <|tool|> text <|end|>
