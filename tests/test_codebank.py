@@ -26,7 +26,7 @@ def codec() -> AudioCodec:
 @pytest.fixture(scope="module")
 def waves(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six items: two texts by two voices in two splits, one without words, one of another text."""
-    folder = tmp_path_factory.mktemp("waves")
+    folder = tmp_path_factory.mktemp("of-codebank") / "waves"      # the noise is drawn by the names of both folders
     rng = np.random.default_rng(0)
     fields = [("good morning", "heart", "train"), ("good morning", "joe", "train"), ("good morning", "joe", "test"),
               (None, "libri", "train"), ("día", "heart", "val"), ("good morning ", "heart", "train")]
