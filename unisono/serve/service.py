@@ -194,7 +194,7 @@ class _Sound:
         self.is_first = True
 
     async def push(self, event: AudioDelta) -> AsyncIterator[Speech]:
-        """Takes a code, or the end of a word."""
+        """Takes a code, or the end of a stretch."""
         if event.last:
             yield Speech(np.zeros(0, np.float32), last=True)
             return
