@@ -214,9 +214,9 @@ async function openSettings() {
   } catch { /* the server is away: what was chosen stays */ }
 }
 
-async function askForKey() {     // it is kept in this browser; then the question can be asked again
+function askForKey() {           // it is kept in this browser; then the question can be asked again
   trouble("This server asks for a key: enter it once, then press Retry.");
-  await openSettings();
+  openSettings();                // they are open at once; what the server offers comes later, while the key is being typed
   $("settings").querySelector("[name=key]").focus();
 }
 
