@@ -1,5 +1,6 @@
 """One command: `unisono chat | serve | export | show | data | train | bench`. Only reads arguments; the work is done elsewhere."""
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -162,7 +163,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(arguments: argparse.Namespace) -> int:
-    """Imports only what the command needs: `--help` should not wait for torch."""
+    """Imports only what the command needs: `--help` should not wait for torch. What is imported stays, so nobody looks for garbage in
+    it, neither meanwhile (a sixth of the time that imports take) nor later."""
+    gc.disable()
     if arguments.command == "chat":
         from unisono.chat import run
     elif arguments.command == "show":
@@ -177,6 +180,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         from unisono.assess.bench import run
     else:
         from unisono.train.programs import run
+    gc.freeze()
+    gc.enable()
     return run(arguments)
 
 

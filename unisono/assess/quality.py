@@ -29,6 +29,7 @@ from unisono.data.samples import draw_sample
 from unisono.data.splits import split_of
 from unisono.data.texts import documents
 from unisono.data.waves import Waves
+from unisono.data.wishes import WRITE_DOWN
 from unisono.data.world import MAKERS
 from unisono.media import Footage, Sound
 from unisono.model.hf import load_pretrained
@@ -38,7 +39,6 @@ from unisono.tasks.vision import DigitReader, FigureReader, score_scene
 from unisono.tokenizer import fit
 
 Numbers = dict[str, object]
-WRITE_DOWN = "Write down what you hear."
 INSTRUCTIONS = "You are a helpful assistant. Answer in one short sentence."
 LONG_INSTRUCTIONS = """# Who you are
 You answer the telephone of a small library in the hills. Callers are of every age, and many have never called before.
@@ -166,16 +166,16 @@ def hears(bench: Bench) -> Numbers:
     groups |= {source: bench.open_speech(source) for source in ("hibari", "flite", "espeak", "piper", "neural_speech")}
     for name, items in groups.items():
         if items:
-            said = [bench.ask(Sound(pcm, 16000), WRITE_DOWN).text for pcm, _ in track(items, f"hears {name}")]
+            said = [bench.ask(Sound(pcm, 16000), WRITE_DOWN[0]).text for pcm, _ in track(items, f"hears {name}")]
             numbers[name] = _wer([item["text"] for _, item in items], said)
     if groups["world"]:
         rng = np.random.default_rng(0)
-        said = [bench.ask(Sound(spoilt(pcm, rng), 16000), WRITE_DOWN).text for pcm, _ in track(groups["world"], "hears through a microphone")]
+        said = [bench.ask(Sound(spoilt(pcm, rng), 16000), WRITE_DOWN[0]).text for pcm, _ in track(groups["world"], "hears through a microphone")]
         numbers["world_microphone"] = _wer([item["text"] for _, item in groups["world"]], said)
     for source, split in (("fsdd", "test"), ("arabic_commands", "val")):
         rows = [r for r in iter_recordings(bench.shared, source, split) if source != "fsdd" or r.facts.voice.endswith("lucas")]
         random.Random(source).shuffle(rows)
-        right = [float(bench.ask(Sound(row.pcm, 16000), WRITE_DOWN).text.strip() == row.facts.text)
+        right = [float(bench.ask(Sound(row.pcm, 16000), WRITE_DOWN[0]).text.strip() == row.facts.text)
                  for row in track(rows[:bench.samples], f"hears {source}")]
         numbers[f"{source}_accuracy"] = mean_stderr(right)
     return numbers

@@ -22,6 +22,7 @@ from unisono.data.pictures import resolution
 from unisono.data.raw import Clip, Exchange, Picture, Raw
 from unisono.data.shard import ShardWriter
 from unisono.data.splits import split_of
+from unisono.data.wishes import MEANING, SAY, SOUND, WRITE_DOWN
 from unisono.data.world import MAKERS, MOST_ALOUD
 from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.message import Audio, Codes, Image, Message, Part, Text, Thought, Video
@@ -36,10 +37,6 @@ FRAMED = 0.25           # of the pictures that are shown
 FRAMED_TASKS = ("see", "see_emoji", "watch")     # small print would be lost
 WITH_SOUND = 0.4        # of the clips: somebody speaks meanwhile, and says nothing of what is seen
 INSTRUCTED = 0.15       # of the conversations begin with what clients like to tell a network; it says nothing of the answer
-WRITE_DOWN = ("Write down what you hear.", "Transcribe this.", "What is said here?", "Write what is being said.")
-SAY = ("Say: {}", "Read this aloud: {}", "Please say: {}", "Speak: {}")
-MEANING = ("What does it mean in English?", "Translate this into English.")
-SOUND = ("What do you hear?", "What sound is this?", "What is this sound?")
 OTHER_WORDS = {
     "What is": ("What's",), "a picture": ("an image", "a drawing"), "the picture": ("the image", "this image", "this picture"),
     "colour": ("color",), "Do you see a": ("Can you see a", "Is there a"), "What do you see": ("What can you see",), "Draw ": ("Draw me ",),

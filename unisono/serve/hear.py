@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from unisono.data.prepare import MEANING, WRITE_DOWN
+from unisono.data.wishes import MEANING, WRITE_DOWN
 from unisono.engine.sample import Sampler, Sampling
 from unisono.media import Sound
 from unisono.serve.forms import rounded

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
-from unisono.data.prepare import WRITE_DOWN
+from unisono.data.wishes import WRITE_DOWN
 from unisono.engine.sample import Sampler
 from unisono.media import Sound
 from unisono.serve import hear

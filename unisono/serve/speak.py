@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from unisono.data.prepare import SAY
+from unisono.data.wishes import SAY
 from unisono.engine.grammar import Grammar, Rules
 from unisono.serve.forms import add, in_order
 from unisono.serve.pcm import API_RATE, Resampler, Stretcher
