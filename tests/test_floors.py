@@ -1,5 +1,6 @@
 """The building: imports only go down, rooms on one floor do not know each other, no function is long."""
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,3 +59,10 @@ def test_no_function_is_long(path: Path) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or 0) - node.lineno + 1
             assert length <= LONGEST, f"{path}:{node.lineno}: {node.name} has {length} lines"
+
+
+def test_every_dependency_is_listed_with_its_licence() -> None:
+    root = PACKAGE.parent
+    wanted = set(re.findall(r'"([A-Za-z0-9_.-]+)(?:\[[\w,]+\])?(?:[><=]=[^"]*)?"', (root / "pyproject.toml").read_text(encoding="utf8").partition("dependencies = [")[2].partition("[project.scripts]")[0]))
+    told = (root / "docs" / "dependencies.md").read_text(encoding="utf8")
+    assert len(wanted) > 30 and not [name for name in wanted - {"unisono"} if not re.search(rf"[ *]{re.escape(name)}[, |(]", told)]
