@@ -112,6 +112,20 @@ def test_words_that_are_given_are_written_and_spoken_one_by_one() -> None:
     assert seen[:3] == [1, 1, 1]        # nothing else may come in place of what is given
 
 
+def test_what_was_thought_is_said_word_by_word_and_then_drawn() -> None:
+    rules = Rules.usual(frozenset({"text", "audio", "image"}), 4, words_of=lambda thought: tuple((id,) for id in thought[1:]))
+    grammar = Grammar(VOCAB, rules).replay([VOCAB.id("<|begin_thought|>"), 3, 5, 9, VOCAB.id("<|end_thought|>")])
+    ids = []
+    while grammar.allowed() != {"<|begin_image|>", "<|end|>"}:
+        (mask,) = np.nonzero(grammar.mask())
+        ids.append(int(mask[0]) if grammar.mode == "text" or grammar.num_codes > 2 else code("audio"))
+        grammar.advance(ids[-1])
+    assert names(ids) == "t(aaa)t(aaa)" and [id for id in ids if VOCAB.modality(id) == "text"] == [5, 9]
+    grammar.advance(VOCAB.id("<|begin_image|>"))
+    silent = Grammar(VOCAB, Rules.usual(frozenset({"text"}), 4, words_of=rules.words_of)).replay([VOCAB.id("<|begin_thought|>"), 3, 5, VOCAB.id("<|end_thought|>")])
+    assert "text" in silent.allowed() and not silent.script       # nothing has to be said aloud
+
+
 def test_a_thought_comes_first_and_once() -> None:
     assert "<|begin_thought|>" not in begin().allowed()
     grammar = begin(outputs=EVERYTHING, thoughts=True, force_audio=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from unisono.core.errors import UserError
-from unisono.tokens.text import TextTokenizer
+from unisono.tokens.text import TextTokenizer, words
 from unisono.tokens.vocab import SPECIALS
 
 LETTERS = "\U0001F600\U0001F601\U0001F602日本語éß ab1\n\ufffd"
@@ -88,3 +88,9 @@ def test_on_disk(tokenizer: TextTokenizer, tmp_path: Path) -> None:
 def test_too_small_a_vocabulary_is_refused() -> None:
     with pytest.raises(UserError, match="at least 256"):
         TextTokenizer.train(["a"], 255)
+
+
+@pytest.mark.parametrize("text, found", [
+    ("Yes, there is - a star!", ["Yes,", " there", " is -", " a", " star!"]), ("...", ["..."]), (" \n", []), ("\u00bfQu\u00e9?  No", ["\u00bfQu\u00e9?", "  No"])])
+def test_words_keep_their_blanks_and_marks(text: str, found: list[str]) -> None:
+    assert words(text) == found

@@ -212,3 +212,8 @@ def test_transparency_is_white() -> None:
     palette.info["transparency"] = 0
     assert (np.asarray(fit(palette, 32)) == 255).all()
 
+
+def test_of_a_thought_what_comes_last_will_be_said(tokenizer: OmniTokenizer) -> None:
+    for thought in ("4 small red star|It is red.", "It is red."):
+        assert [tokenizer.text.decode(list(word)) for word in tokenizer.words_of(tokenizer.text.encode(thought))] == ["It", " is", " red."]
+    assert tokenizer.words_of(tokenizer.text.encode("4 small red star|")) == () == tokenizer.words_of(())

@@ -162,7 +162,7 @@ class Conversation:
 
     def _grammar(self) -> Grammar:
         tokenizer = self.omni.tokenizer
-        return Grammar(tokenizer.vocab, Rules.usual(self.outputs, tokenizer.image_codec.grid_size ** 2, max_text_ids=300))
+        return Grammar(tokenizer.vocab, Rules.usual(self.outputs, tokenizer.image_codec.grid_size ** 2, max_text_ids=300, words_of=tokenizer.words_of))
 
     def _event(self, event: object, sound: DecoderStream) -> Iterator[TextDelta | SoundDelta | PictureDelta]:
         if isinstance(event, TextDelta):

@@ -19,9 +19,9 @@ from unisono.codecs.audio import AudioCodec
 from unisono.codecs.image import ImageCodec
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
-from unisono.tokens.message import Audio, Call, Codes, Image, Message, Part, Text, Thought, Video
+from unisono.tokens.message import SAID, Audio, Call, Codes, Image, Message, Part, Text, Thought, Video
 from unisono.tokens.template import Template
-from unisono.tokens.text import TextStream, TextTokenizer
+from unisono.tokens.text import TextStream, TextTokenizer, words
 from unisono.tokens.vocab import NUM_TIMES, TIME_STEP_S, Vocabulary
 
 MOST_CHANNELS = 64      # more are samples: the array lies on its side
@@ -110,6 +110,14 @@ class OmniTokenizer:
                rng: np.random.Generator | None = None) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
         """Messages -> ids (L,), loss_mask (L,); see tokens/template.py."""
         return self.template.encode(messages, begin_reply=begin_reply, rng=rng)
+
+    def words_of(self, thought: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+        """The ids of a thought -> those of each word that will be spoken after it."""
+        return self.script(self.text.decode(list(thought)).rpartition(SAID)[2])
+
+    def script(self, text: str) -> tuple[tuple[int, ...], ...]:
+        """What will be spoken -> the ids of each word, as the network was taught to write and speak them one by one."""
+        return tuple(tuple(self.text.encode(word)) for word in words(text))
 
     def audio_part(self, pcm: NDArray[np.float32], sample_rate: int) -> Audio:
         """Sound at any rate, (N,) or (N, channels) -> its codes."""

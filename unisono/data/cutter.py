@@ -1,5 +1,4 @@
-"""Where each word of a recording begins, so that a reply can be written and spoken word by word. Not in the recipe yet: spoken so, the
-network kept to its words but forgot its answers (dev/LOG.md 2026-11-22); `prepare` takes a cutter.
+"""Where each word of a recording begins, so that a reply can be written and spoken word by word.
 
 A network that wrote a whole sentence first and then spoke it lost its place: 72 % of its spoken answers were what it had written,
 95 % of the same answers in the source's voice (n = 40, 2026-11-22). The words' phonemes are laid along what the reader finds in

@@ -25,7 +25,7 @@ from unisono.data.splits import split_of
 from unisono.data.wishes import MEANING, SAY, SOUND, WRITE_DOWN
 from unisono.data.world import MAKERS, MOST_ALOUD
 from unisono.tokenizer import OmniTokenizer
-from unisono.tokens.message import Audio, Codes, Image, Message, Part, Text, Thought, Video
+from unisono.tokens.message import SAID, Audio, Codes, Image, Message, Part, Text, Thought, Video
 
 BATCH = 128
 MOST_JOINED = 4
@@ -115,7 +115,7 @@ class Coder:
                 thought, said = [*thought, item.answer.text], self.spoken(found)
             else:
                 said = [*self._written(item.answer.text, raw)]
-            reply: list[Part] = [Thought("|".join(thought), is_learned=raw.task != "recall")] if thought else []
+            reply: list[Part] = [Thought(SAID.join(thought), is_learned=raw.task != "recall")] if thought else []
             reply += said
             if item.drawn:
                 reply.append(Image(self.coded[id(item.drawn.image)]))

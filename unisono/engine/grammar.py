@@ -4,7 +4,7 @@ A reply is text, with stretches of sound and pictures in between, up to <|end|>.
 speaks; a picture is exactly as many codes as the picture codec makes. Before all that the network may think.
 """
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from unisono.core.errors import UserError
 from unisono.tokens.vocab import Vocabulary
+
+Script = tuple[tuple[int, ...], ...]     # the ids of each word
 
 OUTPUTS = frozenset({"text", "audio", "image"})
 OPENS = {"<|begin_audio|>": "audio", "<|begin_image|>": "image", "<|begin_call|>": "call", "<|begin_thought|>": "thought"}
@@ -40,7 +42,9 @@ class Rules:
     ids_per_image: int = 64
     calls: bool = False                     # tools may be called
     thoughts: bool = False                  # the reply may begin with one
-    script: tuple[tuple[int, ...], ...] = ()    # ids of words or sentences: these are written, one by one, and each is spoken
+    script: Script = ()                     # these words are written, one by one, and each is spoken
+    # Of a thought: the words that it says will be spoken. They need not be found again, word after word, between the sounds.
+    words_of: Callable[[Sequence[int]], Script] | None = None
 
     @classmethod
     def spoken(cls, script: Iterable[Iterable[int]]) -> "Rules":
@@ -49,10 +53,13 @@ class Rules:
                    script=tuple(map(tuple, script)))
 
     @classmethod
-    def usual(cls, outputs: frozenset[str], ids_per_image: int, max_text_ids: int | None = None) -> "Rules":
-        """Of a reply made of `outputs`: it is written, whatever is wanted besides; sound is bounded by its words."""
+    def usual(cls, outputs: frozenset[str], ids_per_image: int, max_text_ids: int | None = None,
+              words_of: Callable[[Sequence[int]], Script] | None = None) -> "Rules":
+        """Of a reply made of `outputs`: it is written, whatever is wanted besides; sound is bounded by its words, and what was thought
+        is what is said."""
         return cls(outputs=outputs | {"text"}, force_audio="audio" in outputs, force_image=outputs == {"image"}, max_audio_frames=MOST_FRAMES,
-                   frames_per_text_id=FRAMES_PER_TEXT_ID, max_text_ids=max_text_ids, ids_per_image=ids_per_image, thoughts=True)
+                   frames_per_text_id=FRAMES_PER_TEXT_ID, max_text_ids=max_text_ids, ids_per_image=ids_per_image, thoughts=True,
+                   words_of=words_of if "audio" in outputs else None)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "outputs", frozenset(self.outputs))
@@ -94,6 +101,8 @@ class Grammar:
         self.num_images = 0
         self.num_unspoken = 0       # text ids since the last sound
         self.has_begun = False      # something was thought, said or shown
+        self.thought: tuple[int, ...] = ()
+        self.script = self.rules.script
         self.done = False
 
     @property
@@ -131,12 +140,12 @@ class Grammar:
 
     def _text_level(self) -> set[str]:
         rules = self.rules
-        if rules.script:
+        if self.num_spoken < len(self.script):
             return {self._scripted()}
         pieces = set()
-        if "text" in rules.outputs and (rules.max_text_ids is None or self.num_text_ids < rules.max_text_ids):
+        if "text" in rules.outputs and not self.script and (rules.max_text_ids is None or self.num_text_ids < rules.max_text_ids):
             pieces.add("text")
-        speaks_without_text = "text" not in rules.outputs and not self.num_spoken
+        speaks_without_text = "text" not in rules.outputs and not self.num_spoken and not self.script
         if "audio" in rules.outputs and (self.num_unspoken or speaks_without_text):
             pieces.add("<|begin_audio|>")
         if "image" in rules.outputs and self.num_images < rules.max_images:
@@ -153,11 +162,8 @@ class Grammar:
         return pieces
 
     def _scripted(self) -> str:
-        """What comes next of the words that are given: an id, the sound of a word, or the end."""
-        script = self.rules.script
-        if self.num_spoken == len(script):
-            return END
-        word = script[self.num_spoken]
+        """What comes next of the words that are given: an id, or the sound of a word."""
+        word = self.script[self.num_spoken]
         return f"{SCRIPTED}{word[self.num_unspoken]}" if self.num_unspoken < len(word) else "<|begin_audio|>"
 
     def advance(self, id: int) -> None:
@@ -190,6 +196,8 @@ class Grammar:
             self.num_unspoken += 1
         else:
             self.num_codes += 1
+            if self.mode == "thought":
+                self.thought += (id,)
 
     def _close(self) -> None:
         if self.mode == "audio":
@@ -197,6 +205,8 @@ class Grammar:
             self.num_unspoken = 0
         elif self.mode == "image":
             self.num_images += 1
+        elif self.mode == "thought" and self.rules.words_of:
+            self.script = self.rules.words_of(self.thought)
         self.mode, self.num_codes = "text", 0
 
     def closing(self) -> list[int]:

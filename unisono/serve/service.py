@@ -293,7 +293,7 @@ class Service:
 
     def usual_grammar(self, outputs: frozenset[str]) -> Grammar:
         """What a reply made of `outputs` may contain."""
-        return Grammar(self.vocab, Rules.usual(outputs, self.tokenizer.image_codec.grid_size ** 2))
+        return Grammar(self.vocab, Rules.usual(outputs, self.tokenizer.image_codec.grid_size ** 2, words_of=self.tokenizer.words_of))
 
     def prompt(self, messages: Sequence[Message], wish: Wish) -> list[int]:
         """The ids of a conversation up to where the reply begins. UserError where it could never fit."""

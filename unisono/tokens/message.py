@@ -50,10 +50,13 @@ class Call:
     finished: bool = True
 
 
+SAID = "|"
+
+
 @dataclass(frozen=True)
 class Thought:
-    """What the network tells itself before it answers: of a picture, what it sees there or is about to draw; of a spoken answer, its
-    words. Nobody is shown it."""
+    """What the network tells itself before it answers: of a picture, what it sees there or is about to draw; then, after a SAID, the words
+    of an answer that will be spoken. Nobody is shown it."""
 
     text: str
     finished: bool = True

@@ -4,6 +4,7 @@ Words are split roughly as GPT-4 does, digits one by one. "<|user|>" typed by so
 this tokenizer does not know special ids.
 """
 import json
+import re
 from codecs import getincrementaldecoder
 from collections.abc import Iterable
 from pathlib import Path
@@ -89,3 +90,14 @@ class TextStream:
     def flush(self) -> str:
         """-> what is still held back."""
         return self.decoder.decode(b"", True)
+
+
+def words(text: str) -> list[str]:
+    """Each with the blanks before it; marks that stand alone go with the word before, for they have no sound."""
+    found: list[str] = []
+    for piece in re.findall(r"\s*\S+", text):
+        if found and not any(letter.isalnum() for letter in piece):
+            found[-1] += piece
+        else:
+            found.append(piece)
+    return found
