@@ -32,8 +32,9 @@ def client(tiny_server: Running) -> Iterator[OpenAI]:
 
 @pytest.fixture(scope="module")
 def silent(tiny_server: Running) -> dict[str, int]:
-    """A logit_bias that keeps the network from going on with text, so that it speaks, calls or ends."""
-    return {str(id): -100 for id in range(tiny_server.service.vocab.text_size)}
+    """A logit_bias that keeps the network from thinking and from going on with text, so that it speaks, calls or ends."""
+    vocab = tiny_server.service.vocab
+    return {str(id): -100 for id in (*range(vocab.text_size), vocab.id("<|begin_thought|>"))}
 
 
 def ask(client: OpenAI, **more: Any) -> Any:
