@@ -20,6 +20,8 @@ from openai import AsyncOpenAI, OpenAI
 from unisono.core.home import shipped
 from unisono.engine.grammar import Grammar
 from unisono.serve import live_input
+from unisono.serve.live_context import as_ids
+from unisono.serve.live_items import Item
 
 MANUAL = {"audio": {"input": {"turn_detection": None}}}
 QUICK = {"audio": {"input": {"turn_detection": {"type": "server_vad", "silence_duration_ms": 300}}}, "max_output_tokens": 200}
@@ -716,3 +718,14 @@ def test_numbers_larger_than_any_are_refused(tiny_server: Running) -> None:
             assert event["error"]["code"] == "invalid_json"
 
     run(main())
+
+
+def test_of_an_answer_that_was_cut_short_the_thought_is_forgotten(tiny_server: Running) -> None:
+    vocab = tiny_server.service.vocab
+    word = [5, vocab.id("<|begin_audio|>"), *as_ids([1, 2, 3], vocab), vocab.id("<|end_audio|>")]
+    thought = [vocab.id("<|begin_thought|>"), 5, 6, vocab.id("<|end_thought|>")]
+    item = Item("item_1", "message", "assistant", said=[*thought, *word, *word], frames=6)
+    item.hear(vocab, 120)
+    assert item.body == item.said
+    item.hear(vocab, 60)
+    assert item.body == word

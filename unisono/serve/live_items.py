@@ -78,10 +78,14 @@ class Item:
         return 0 if self.said is None else max(0.0, self.frames * FRAME_MS - self.skipped_ms) / self.speed
 
     def hear(self, vocab: Vocabulary, heard_ms: float) -> None:
-        """Keeps what was heard of a spoken reply: the sound up to there and the words that belong to it."""
+        """Keeps what was heard of a spoken reply: the sound up to there and the words that belong to it; of one that was cut short not
+        the thought, which tells the rest."""
         assert self.said is not None
         left, kept = math.ceil((heard_ms * self.speed + self.skipped_ms * (heard_ms > 0)) / FRAME_MS), list[Piece]()
+        is_whole = left >= self.frames
         for kind, ids in pieces(vocab, self.said):
+            if kind == "thought" and not is_whole:
+                continue
             if kind == "audio":
                 kept += _cut(kept, ids, left)
                 left -= len(ids) - 2
