@@ -20,10 +20,10 @@ OPENS = {"<|begin_audio|>": "audio", "<|begin_image|>": "image", "<|begin_call|>
 CLOSES = {mode: opens.replace("begin", "end") for opens, mode in OPENS.items()}
 END = "<|end|>"
 SCRIPTED = "text_"           # before the number of a single id of text
-SPARE_FRAMES = 60           # of any sound, before its words count
+SPARE_FRAMES = 40           # of any sound, before its words count
 FRAMES_PER_TEXT_ID = 25     # an id is some four letters, a letter takes three frames of 20 ms: twice of what people need
 MOST_FRAMES = 600           # of a stretch of sound: 12 s
-MOST_THOUGHTS = 64          # ids
+MOST_THOUGHTS = 96          # ids
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,10 +52,12 @@ class Call:
 
 @dataclass(frozen=True)
 class Thought:
-    """What the network tells itself before it answers: of a picture, what it sees there or is about to draw. Nobody is shown it."""
+    """What the network tells itself before it answers: of a picture, what it sees there or is about to draw; of a spoken answer, its
+    words. Nobody is shown it."""
 
     text: str
     finished: bool = True
+    is_learned: bool = True     # False: told, so that only the answers after it are learned
 
 
 Part = Text | Audio | Image | Video | Call | Thought

@@ -2,7 +2,7 @@
 
     system     <|system|> text <|end|>
     user       <|user|> parts <|end|>
-    assistant  <|assistant|> [thought] parts <|end|>      a spoken reply: sentence, its sound, next sentence, its sound
+    assistant  <|assistant|> [thought] parts <|end|>      a spoken reply: thought, word, its sound, next word, its sound
     sound      <|begin_audio|> codes <|end_audio|>
     picture    <|begin_image|> codes <|end_image|>
     call       <|begin_call|> {"name": ..., "arguments": {...}} <|end_call|>      its result: <|tool|> text <|end|>
@@ -81,6 +81,7 @@ class Template:
             self._clip(out, part, own)
         elif isinstance(part, Call | Thought):
             kind = type(part).__name__.lower()
+            own = own and getattr(part, "is_learned", True)
             out.add([self.vocab.id(f"<|begin_{kind}|>"), *self.text.encode(part.text), self.vocab.id(f"<|end_{kind}|>")], own)
         else:
             raise ValueError(f"expected Text, Audio, Image, Video, Call or Thought, got {type(part).__name__}")

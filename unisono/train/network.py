@@ -33,8 +33,8 @@ class NetworkRecipe:
     loader: LoaderConfig = field(default_factory=LoaderConfig)
     # A third of the ids for scenes, a seventh each for drawing, talking and speaking, a tenth for hearing, the rest for the others.
     task_weights: dict[str, float] = field(default_factory=lambda: {
-        "see": 1.75, "see_emoji": 1.0, "read": 0.9, "letters": 0.65, "watch": 0.7, "draw": 1.7, "draw_emoji": 1.3, "talk": 1.0,
-        "speak": 1.3, "speak_open": 1.3, "hear": 0.23, "hear_words": 2.8, "hear_sounds": 1.9, "stories": 1.4, "dialogues": 0.7,
+        "see": 1.2, "recall": 1.25, "see_emoji": 1.1, "read": 0.8, "letters": 0.5, "watch": 0.8, "draw": 1.4, "draw_emoji": 3.0, "talk": 1.4,
+        "speak": 1.25, "speak_open": 1.4, "hear": 0.26, "hear_words": 2.7, "hear_sounds": 1.9, "stories": 1.4, "dialogues": 0.7,
         "sentences": 0.45, "books": 0.16})
     tasks: tuple[str, ...] = ()       # train on these alone; empty = on all
     text_weight: float = 3.0          # of a word beside a code: codes carry most of the nats, words most of the sense

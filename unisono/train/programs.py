@@ -19,6 +19,7 @@ from torch import nn
 
 from unisono.codecs.audio import AudioCodec
 from unisono.codecs.image import ImageCodec
+from unisono.codecs.phonemes import PhonemeReader
 from unisono.core.config import override, to_json
 from unisono.core.device import seed_all
 from unisono.core.errors import UserError
@@ -26,6 +27,7 @@ from unisono.core.home import atomic_write
 from unisono.core.record import write_record
 from unisono.data.codebank import CodeBank, encode_waves
 from unisono.data.corpus import MAIN_VOICE, build_codec_speech, build_reply_speech, build_world_speech
+from unisono.data.cutter import WordCutter
 from unisono.data.disjoint import check_disjoint
 from unisono.data.prepare import REPLY_VOICES, Counts, prepare
 from unisono.data.samples import load_stories
@@ -51,7 +53,7 @@ TEXT_SIZES = {"tiny": 512, "nano": 4096, "small": 16384, "base": 32768}
 ASKED = ("world/question", "codec/recordings", "codec/digits", "codec/digits-spoken")
 TEXT_LIMITS = {"dialogues": 3000, "books": 2000, "sentences": 20000}
 VAL_LIMITS = {"stories": 60, "dialogues": 60, "books": 30, "sentences": 200}
-VAL_COUNTS = Counts(see=200, draw=200, see_emoji=100, draw_emoji=100, read=200, letters=100, watch=100, talk=200)
+VAL_COUNTS = Counts(see=200, recall=200, draw=200, see_emoji=100, draw_emoji=100, read=200, letters=100, watch=100, talk=200)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -138,12 +140,13 @@ def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.
     spoken = {item["voice"] for item in bank.items}
     tokenizer = OmniTokenizer(vocab, text, audio, image, [voice for voice in REPLY_VOICES if voice in spoken])
     tokenizer.save(home / "networks" / size)
+    cutter = WordCutter(clean, PhonemeReader.load(home / "runs" / "audio-codec" / "phonemes.safetensors"))
     for split, counts, limits in (("val", VAL_COUNTS, VAL_LIMITS), ("train", Counts(scale=scale), TEXT_LIMITS)):
         folder = home / "shards" / size / split
         if not (folder / "manifest.json").exists():
             def texts(of: str, limits: dict[str, int] = limits) -> Iterator[tuple[str, str]]:
                 return documents(shared, of, limits)
-            prepare(tokenizer, bank, texts, folder, split=split, counts=counts, most_bytes=most_bytes, codecs=codecs)
+            prepare(tokenizer, bank, texts, folder, split=split, counts=counts, most_bytes=most_bytes, cutter=cutter, codecs=codecs)
     compared = check_disjoint(*(Shard(home / "shards" / size / split) for split in ("train", "val")), vocab)
     print("none of these of the validation was taught: " + ", ".join(f"{count} {task}" for task, count in compared.items()))
 
