@@ -122,10 +122,16 @@ def test_speech_as_events(tiny_server: Running) -> None:
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert {event["type"] for event in events[:-1]} == {"speech.audio.delta"} and events[-1]["type"] == "speech.audio.done"
     num_bytes = sum(len(base64.b64decode(event["audio"])) for event in events[:-1])
-    usage, said = events[-1]["usage"], speak.sentences(TEXT)
-    num_codes = usage["output_tokens"] - sum(len(tiny_server.service.tokenizer.text.encode(sentence)) + 3 for sentence in said)
+    usage, said = events[-1]["usage"], [word for sentence in speak.sentences(TEXT) for word in speak.words(sentence)]
+    num_codes = usage["output_tokens"] - sum(len(tiny_server.service.tokenizer.text.encode(word)) + 2 for word in said) - len(speak.sentences(TEXT))
     assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"] and num_codes > len(said)
     assert abs(num_bytes - 2 * 480 * num_codes) <= 200
+
+
+@pytest.mark.parametrize("sentence, found", [
+    ("Yes, there is - a star!", ["Yes,", " there", " is -", " a", " star!"]), ("...", ["..."]), ("\u00bfQu\u00e9?  No", ["\u00bfQu\u00e9?", "  No"])])
+def test_words_are_said_one_by_one(sentence: str, found: list[str]) -> None:
+    assert speak.words(sentence) == found
 
 
 @pytest.mark.parametrize("change", [{"input": ""}, {"input": " \n "}, {"input": "x" * 4097}, {"voice": "nobody"}, {"voice": None}, {"voice": [1]},

@@ -22,7 +22,7 @@ from unisono.data.world import MAKERS
 from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.message import Audio, Image, Message, Text, Thought, Video
 
-COUNTS = Counts(see=2, draw=2, see_emoji=2, draw_emoji=2, read=2, letters=2, watch=2, talk=2)
+COUNTS = Counts(see=2, recall=2, draw=2, see_emoji=2, draw_emoji=2, read=2, letters=2, watch=2, talk=2)
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +101,7 @@ def test_what_has_sound_is_spoken(tokenizer: OmniTokenizer, bank: CodeBank) -> N
     assert np.array_equal(answer.parts[1].codes, tokenizer.image_part(drawing((64, 64))).codes)
     system, question, answer = coder.messages(raw, (True, True))
     assert system == Message("system", [Text("voice: heart")])
-    assert kinds(question) in ([Image, Video, Audio], [Audio, Image, Video]) and kinds(answer) == [Text, Audio, Image]
+    assert kinds(question) in ([Image, Video, Audio], [Audio, Image, Video]) and kinds(answer) == [Thought, Text, Audio, Image]
     heard = {n for n, item in enumerate(bank.items) if np.array_equal(bank.codes_of(n), next(part for part in question.parts if isinstance(part, Audio)).codes)}
     assert asked in {bank.items[n]["text"] for n in heard}
 
@@ -186,6 +186,25 @@ def test_notes_come_before_the_first_answer_that_is_learned(tokenizer: OmniToken
     assert {0, 1} <= places
     for messages in world_conversations("draw", 5, "train", coder, seed=3):
         assert [type(part) for part in messages[-1].parts] == [Thought, Text, Image] and messages[-1].is_learned
+
+
+def test_what_is_said_of_notes_alone_is_learned_and_the_notes_are_not(tokenizer: OmniTokenizer) -> None:
+    coder = Coder(tokenizer, CodeBank([]), "train", 1)
+    for messages in world_conversations("recall", 20, "train", coder, seed=3):
+        assert not any(isinstance(part, Image) for message in messages for part in message.parts)
+        first, *others = [message for message in messages if message.role == "assistant"]
+        assert not first.parts[0].is_learned and not any(isinstance(reply.parts[0], Thought) for reply in others) and first.is_learned
+        ids, learn = tokenizer.encode(messages)
+        learned = [tokenizer.vocab.name(int(id)) for id in ids[learn > 0]]
+        assert "<|begin_thought|>" not in learned and learned.count("<|end|>") == 1 + len(others)
+
+
+def test_a_spoken_answer_is_thought_whole_before_it_is_said(tokenizer: OmniTokenizer, bank: CodeBank) -> None:
+    answered = next(item["text"] for item in bank.items if item["voice"] == "heart")
+    for notes, thought in (("", answered), ("2 small red star", f"2 small red star|{answered}")):
+        raw = Raw("talk", "key", [Exchange(Sentence("Who?"), Sentence(answered), notes=notes)])
+        *_, reply = Coder(tokenizer, bank, "train", 1).messages(raw, (False, True))
+        assert reply.parts[0] == Thought(thought) and reply.text == answered and isinstance(reply.parts[-1], Audio)
 
 
 def test_some_conversations_begin_with_instructions(tokenizer: OmniTokenizer, bank: CodeBank, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Text -> speech of the network: sentence by sentence, each written into the reply as it was given and then spoken by it.
+"""Text -> speech of the network: sentence by sentence, each written into the reply as it was given, word by word, and spoken by it.
 
 The network was taught "Say: SENTENCE" with one sentence a reply, so every sentence is a reply of its own; the next ones
 are being made while the first is heard.
@@ -29,6 +29,17 @@ def sentences(text: str) -> list[str]:
     return [piece for sentence in ENDS.split(text) if sentence and sentence.strip() for piece in _breaths(sentence.strip())]
 
 
+def words(sentence: str) -> list[str]:
+    """Each with the blanks before it; marks that stand alone go with the word before, for they have no sound."""
+    found: list[str] = []
+    for piece in re.findall(r"\s*\S+", sentence):
+        if found and not any(letter.isalnum() for letter in piece):
+            found[-1] += piece
+        else:
+            found.append(piece)
+    return found
+
+
 def _breaths(sentence: str) -> Iterator[str]:
     if len(sentence) <= LONGEST:
         yield sentence
@@ -51,7 +62,7 @@ def _joints(sentence: str) -> Iterator[str]:
 
 async def begin(service: Service, sentence: str, voice: object) -> Turn:
     """Begins to say a sentence: its words are given, only the sound is the network's to choose."""
-    script = [service.tokenizer.text.encode(sentence)]      # one stretch: the network that ships was not taught to speak word by word
+    script = [service.tokenizer.text.encode(word) for word in words(sentence)]
     wish = Wish(outputs=frozenset({"audio"}), voice=voice, grammar=Grammar(service.vocab, Rules.spoken(script)))     # type: ignore[arg-type]
     return await service.reply([Message("user", [Text(SAY[0].format(sentence))])], wish)
 
