@@ -22,7 +22,6 @@ from unisono.media import Sound, read_sound
 from unisono.serve import hear, speak
 from unisono.serve.pcm import FORMATS
 from unisono.serve.service import Usage
-from unisono.tokens.text import words
 
 TEXT = "Good morning. It says 42."
 has_weights = pytest.mark.skipif(not list(shipped().glob("*/model.safetensors")), reason="no weights in the package")
@@ -123,8 +122,8 @@ def test_speech_as_events(tiny_server: Running) -> None:
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert {event["type"] for event in events[:-1]} == {"speech.audio.delta"} and events[-1]["type"] == "speech.audio.done"
     num_bytes = sum(len(base64.b64decode(event["audio"])) for event in events[:-1])
-    usage, said = events[-1]["usage"], [word for sentence in speak.sentences(TEXT) for word in words(sentence)]
-    num_codes = usage["output_tokens"] - sum(len(tiny_server.service.tokenizer.text.encode(word)) + 2 for word in said) - len(speak.sentences(TEXT))
+    usage, said = events[-1]["usage"], speak.sentences(TEXT)
+    num_codes = usage["output_tokens"] - sum(len(tiny_server.service.tokenizer.text.encode(sentence)) + 3 for sentence in said)
     assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"] and num_codes > len(said)
     assert abs(num_bytes - 2 * 480 * num_codes) <= 200
 

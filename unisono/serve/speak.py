@@ -1,4 +1,4 @@
-"""Text -> speech of the network: sentence by sentence, each written into the reply as it was given, word by word, and spoken by it.
+"""Text -> speech of the network: sentence by sentence, each written into the reply as it was given and then spoken by it.
 
 The network was taught "Say: SENTENCE" with one sentence a reply, so every sentence is a reply of its own; the next ones
 are being made while the first is heard.
@@ -51,8 +51,8 @@ def _joints(sentence: str) -> Iterator[str]:
 
 async def begin(service: Service, sentence: str, voice: object) -> Turn:
     """Begins to say a sentence: its words are given, only the sound is the network's to choose."""
-    grammar = Grammar(service.vocab, Rules.spoken(service.tokenizer.script(sentence)))
-    wish = Wish(outputs=frozenset({"audio"}), voice=voice, grammar=grammar)     # type: ignore[arg-type]
+    script = [service.tokenizer.text.encode(sentence)]      # one stretch: the network that ships was not taught to speak word by word (`script`)
+    wish = Wish(outputs=frozenset({"audio"}), voice=voice, grammar=Grammar(service.vocab, Rules.spoken(script)))     # type: ignore[arg-type]
     return await service.reply([Message("user", [Text(SAY[0].format(sentence))])], wish)
 
 
