@@ -112,6 +112,18 @@ def test_notes_tell_what_the_picture_holds() -> None:
         assert not any(item.notes for item in raw.exchanges[1:])
 
 
+def test_a_scene_told_in_notes_is_not_the_one_that_is_shown() -> None:
+    rng, shown = random.Random(7), 0
+    for _ in range(40):
+        raw = MAKERS["recall"](rng)
+        told = [Thing(shape, colour, size, 0, 0) for note in raw.exchanges[0].notes.split(",") for size, colour, shape in [note.split()[1:]]]
+        assert Counter((t.shape, t.colour, t.size) for t in told) == Counter(map(tuple, raw.truth["things"]))
+        for picture in raw.exchanges[0].shown:
+            shown += 1
+            assert notes(read_scene(np.asarray(picture.image))) != raw.exchanges[0].notes
+    assert 10 < shown < 35
+
+
 def test_drawn_replies_show_what_was_asked_for() -> None:
     rng = random.Random(2)
     reader = FigureReader({name: np.asarray(draw_emoji(name)) for name in EMOJI})
