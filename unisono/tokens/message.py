@@ -50,7 +50,7 @@ class Call:
     finished: bool = True
 
 
-SAID = "|"
+SAID = "|"      # in a thought: what comes after it will be spoken
 
 
 @dataclass(frozen=True)

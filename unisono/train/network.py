@@ -31,7 +31,7 @@ class NetworkRecipe:
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(
         num_steps=12000, learning_rate=2e-3, warmup_steps=100, weight_decay=0.1, beta2=0.95, validate_every=500, muon=True))
     loader: LoaderConfig = field(default_factory=LoaderConfig)
-    # A third of the ids for scenes, a seventh each for drawing, talking and speaking, a tenth for hearing, the rest for the others.
+    # Three tenths of the ids for scenes and notes of them, a sixth for talking, a seventh for drawing, an eighth for speaking, a tenth for hearing.
     task_weights: dict[str, float] = field(default_factory=lambda: {
         "see": 1.2, "recall": 1.25, "see_emoji": 1.1, "read": 0.8, "letters": 0.5, "watch": 0.8, "draw": 1.4, "draw_emoji": 3.0, "talk": 1.4,
         "speak": 1.25, "speak_open": 1.4, "hear": 0.26, "hear_words": 2.7, "hear_sounds": 1.9, "stories": 1.4, "dialogues": 0.7,
