@@ -23,4 +23,5 @@ fi
 "$unisono" data network --shared "$shared" "${scale[@]}"
 "$unisono" train network --size nano "${network[@]}"
 home=${UNISONO_HOME:-$HOME/.cache/unisono}
+"$unisono" train moderation --model "$home/networks/nano"
 "$unisono" bench quality --model "$home/networks/nano" --shared "$shared" ${CRUMB:+--samples 2 --records "$home/records"}

@@ -171,9 +171,10 @@ def recall(rng: random.Random) -> Raw:
     network wrote right notes and did not read them (72 % of the answers after right notes, 2026-11-22), for what it saw was right
     often enough; taught without any picture, it read notes where there was none (.04 nats an id), and beside pictures as badly."""
     raw = other = scene(rng)
-    while other is raw or split_of(other.key) != split_of(raw.key):
-        other = scene(rng)
-    shown = other.exchanges[0].shown if rng.random() < BESIDE_ANOTHER else []
+    if rng.random() < BESIDE_ANOTHER:
+        while other is raw or split_of(other.key) != split_of(raw.key):
+            other = scene(rng)
+    shown = [] if other is raw else other.exchanges[0].shown
     return replace(raw, task="recall", exchanges=[replace(raw.exchanges[0], shown=shown), *raw.exchanges[1:]])
 
 
