@@ -203,6 +203,15 @@ def test_sixteen_bit_greys_do_not_turn_white() -> None:
     assert found[0].mean() < 10 and 120 < found[16].mean() < 140 and found[-1].mean() > 245
 
 
+@pytest.mark.parametrize("least, most", [(0.0, 1.0), (0.0, 255.0), (-3e4, 1e9)])
+def test_measured_values_span_black_to_white(least: float, most: float) -> None:
+    values = np.linspace(least, most, 64 * 64, dtype=np.float32).reshape(64, 64)
+    found = np.asarray(fit(Pictures.fromarray(values), 32), np.float32)
+    assert found[0].mean() < 10 and 120 < found[16].mean() < 140 and found[-1].mean() > 245
+    values[5, 5], values[9, 9] = np.nan, np.inf
+    assert np.asarray(fit(Pictures.fromarray(values), 32)).shape == (32, 32, 3)
+
+
 def test_transparency_is_white() -> None:
     clear = Pictures.new("RGBA", (20, 20), (255, 0, 0, 0))
     assert (np.asarray(fit(clear, 32)) == 255).all()
