@@ -25,6 +25,15 @@ def test_the_newest_of_each_measure_counts(tmp_path: Path) -> None:
     assert "90 % ± 10" in table and "scenes 50 % ± 10 (n = 40)" in table and "(records/quality_b.json)" in table
 
 
+def test_a_twin_that_was_not_at_hand_again_keeps_its_record(tmp_path: Path) -> None:
+    folder, bits = tmp_path / "records", {"bpb": 2.0, "xz_bpb": 3.0, "gzip_bpb": 3.1}
+    record(folder, "quality_a", "2026-01-01", "quality", {"reads": {task: {**bits, "text_only_bpb": 1.9} for task in ("stories", "dialogues")}})
+    record(folder, "quality_b", "2026-02-01", "quality", {"reads": {"stories": {**bits, "bpb": 1.8}, "dialogues": bits}})
+    rows = render(folder).splitlines()
+    assert any("stories 1.80 (xz 3.00" in row and "quality_b.json" in row for row in rows)
+    assert any("stories 1.90, dialogues 1.90" in row and "quality_a.json" in row for row in rows)
+
+
 def test_only_what_lies_between_the_marks_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     record(tmp_path / "records", "quality_a", "2026-01-01", "quality", {"sees": {"see": RATE}})
     (tmp_path / "README.md").write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
