@@ -278,7 +278,9 @@ def test_a_spoken_turn_is_answered_aloud(page_of: Open, tmp_path: Path, transpor
     page.wait_for_selector("#talk[aria-pressed=true]")
     page.wait_for_selector(".turn.assistant .said p", timeout=60_000)
     page.wait_for_function("() => /answered after \\d+ ms/.test(document.querySelector('.turn.assistant .acts').textContent)")
-    assert re.search("[a-z]", page.inner_text(".turn.user .said")) and re.search("[a-z]", page.inner_text(".turn.assistant .said"))
+    # What was said is written down after the answer to it has begun.
+    page.wait_for_function("() => /[a-z]/.test(document.querySelector('.turn.user .said').textContent)")
+    assert re.search("[a-z]", page.inner_text(".turn.assistant .said"))
     assert "audio" in page.inner_text("#counts")
     shot(page, f"voice-{transport}")
     page.click("#talk")
