@@ -24,7 +24,7 @@ def newest(folder: Path) -> dict[str, tuple[Numbers, str]]:
         for name, numbers in parts.items():
             held = numbers, f"{folder.name}/{record['path'].name}"
             found.setdefault(name, held)
-            if name == "reads" and "text_only_bpb" in numbers["stories"]:      # the twin is not always at hand; the texts are always the same
+            if name == "reads" and "text_only_bpb" in numbers["stories"]:      # the twin is not always at hand
                 found.setdefault("reads_twin", held)
     return found
 
@@ -103,7 +103,7 @@ def reads(n: Numbers) -> list[Row]:
 
 
 def reads_twin(n: Numbers) -> list[Row]:
-    return [("the same texts, read by a network of equal size that was trained on texts alone",
+    return [("a network of equal size that was trained on texts alone reads: bits per byte",
              ", ".join(f"{name} {n[name]['text_only_bpb']:.2f}" for name in ("stories", "dialogues")), "")]
 
 
