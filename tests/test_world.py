@@ -112,6 +112,28 @@ def test_notes_tell_what_the_picture_holds() -> None:
         assert not any(item.notes for item in raw.exchanges[1:])
 
 
+def test_what_is_asked_for_is_looked_up_in_the_notes() -> None:
+    rng, found = random.Random(8), Counter[str]()
+    for _ in range(200):
+        raw = MAKERS["see"](rng)
+        for item in raw.exchanges:
+            if item.answer.text.startswith(("Yes", "No,")):
+                shape = item.question.text.rstrip("?").split()[-1]
+                alike = [note for note in raw.exchanges[0].notes.split(",") if note.endswith(f" {shape}")]
+                assert item.looked_up == (",".join(alike) or "none")
+                found[item.answer.text[:3]] += 1
+            else:
+                assert not item.looked_up
+    assert min(found["Yes"], found["No,"]) > 50
+
+
+def test_what_is_looked_up_is_never_asked_first_of_told_notes() -> None:
+    rng = random.Random(9)
+    raws = [MAKERS["recall"](rng) for _ in range(60)]
+    assert not any(raw.exchanges[0].looked_up for raw in raws) and sum(item.looked_up != "" for raw in raws for item in raw.exchanges) > 20
+    assert all(raw.exchanges[0].notes and not any(item.notes or item.shown for item in raw.exchanges[1:]) for raw in raws)
+
+
 def test_a_scene_told_in_notes_is_not_the_one_that_is_shown() -> None:
     rng, shown = random.Random(7), 0
     for _ in range(40):

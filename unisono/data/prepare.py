@@ -25,7 +25,7 @@ from unisono.data.splits import split_of
 from unisono.data.wishes import MEANING, SAY, SOUND, WRITE_DOWN
 from unisono.data.world import MAKERS, MOST_ALOUD
 from unisono.tokenizer import OmniTokenizer
-from unisono.tokens.message import SAID, Audio, Codes, Image, Message, Part, Text, Thought, Video
+from unisono.tokens.message import NOTED, SAID, Audio, Codes, Image, Message, Part, Text, Thought, Video
 
 BATCH = 128
 MOST_JOINED = 4
@@ -33,7 +33,7 @@ REPLY_VOICES = ("heart", "slt")
 NOTED_AT_ONCE = 0.7     # of the conversations about a picture; in the others a later reply notes first what is seen, as where a client
                         # sends what was said before without the notes
 LATEST_NOTED = 3        # of the answers about a picture
-FRAMED = 0.25           # of the pictures that are shown
+FRAMED = 0.4            # of the pictures that are shown
 FRAMED_TASKS = ("see", "see_emoji", "watch")     # small print would be lost
 WITH_SOUND = 0.4        # of the clips: somebody speaks meanwhile, and says nothing of what is seen
 INSTRUCTED = 0.15       # of the conversations begin with what clients like to tell a network; it says nothing of the answer
@@ -107,15 +107,16 @@ class Coder:
         for number, item in enumerate(exchanges):
             asked = self._asked(item.question.text) if asks else Text(loosely(item.question.text, self.rng))
             parts = turned([*map(self._shown, item.shown), asked], self.rng)
-            thought = [notes] if notes and number == noted else []
+            is_told = raw.task == "recall" and number == noted
+            thought = [NOTED.join(filter(None, [notes * (number == noted), item.looked_up * (number >= noted)]))]
             if voice:
                 found = self.bank.find(item.answer.text, self.rng, self.splits, voice)
                 assert found is not None
                 # Spoken word by word, an answer is forgotten among its sounds (25 % right, 70 % written at once, 2026-11-22).
-                thought, said = [*thought, item.answer.text], self.spoken(found)
+                thought, said = [*filter(None, thought), item.answer.text], self.spoken(found)
             else:
                 said = [*self._written(item.answer.text, raw)]
-            reply: list[Part] = [Thought(SAID.join(thought), is_learned=raw.task != "recall")] if thought else []
+            reply: list[Part] = [Thought(SAID.join(thought), is_learned=not is_told)] if any(thought) else []
             reply += said
             if item.drawn:
                 reply.append(Image(self.coded[id(item.drawn.image)]))
@@ -162,7 +163,7 @@ class Coder:
 
 
 def framed(image: Pictures.Image, rng: random.Random) -> Pictures.Image:
-    """The picture, one time in four as the middle of one that is wider or higher, as photographs are; the codec sees it smaller."""
+    """The picture, two times in five as the middle of one that is wider or higher, as photographs are; the codec sees it smaller."""
     if rng.random() >= FRAMED:
         return image
     longer = round(image.width * rng.uniform(1.05, 1.78))
@@ -189,7 +190,7 @@ def turned(parts: list[Part], rng: random.Random) -> list[Part]:
     return parts if rng.random() < 0.5 else [*parts[-1:], *parts[:-1]]
 
 
-MODES = {"talk": [(0, 0), (0, 0), (1, 0), (0, 1), (1, 1), (1, 1)], "see": [(0, 0), (0, 0), (1, 0), (1, 1)],
+MODES = {"talk": [(0, 0), (0, 0), (1, 0), (0, 1), (1, 1), (1, 1)], "see": [(0, 0), (0, 0), (1, 0), (1, 1), (1, 1)],
          "watch": [(0, 0), (0, 0), (1, 0), (1, 1)], "draw": [(0, 0), (0, 0), (1, 0), (1, 1)],
          "see_emoji": [(0, 0), (1, 0), (1, 1)], "draw_emoji": [(0, 0), (1, 0), (1, 1)], "read": [(0, 0), (0, 0), (1, 0)],
          "letters": [(0, 0), (0, 0), (1, 0)], "recall": [(0, 0)]}

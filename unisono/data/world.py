@@ -20,6 +20,7 @@ KNOWN = frozenset(WORDS)
 MOST_ASKED = 8          # questions about one picture, apart from its description
 BESIDE_ANOTHER = 0.6    # of the scenes that are told in notes: the picture of another one is shown
 MOST_ALOUD = 2          # of them, where somebody speaks: speech takes ten times the room of writing
+NONE = "none"           # in place of notes, where there is nothing to note
 PLURALS = {shape: shape + ("es" if shape == "cross" else "s") for shape in SHAPES}
 PLACES = ((4,), (3, 5), (0, 2, 7), (0, 2, 6, 8), (0, 2, 4, 6, 8))       # cells of one thing, of two, ...
 SIDES = {(-1, 0): "left of", (1, 0): "right of", (0, -1): "above", (0, 1): "below"}
@@ -77,6 +78,8 @@ def _which_shape(things: list[Thing], rng: random.Random) -> Exchange | None:
 
 
 def _is_there(things: list[Thing], rng: random.Random) -> Exchange:
+    """Things of that shape are looked up first: answered at once, after some 45,000 examples nearly all of it was "Yes" (of nine wrong
+    answers after right notes seven were such, 2026-11-22)."""
     if rng.random() < 0.5:
         shape, colour = (thing := rng.choice(things)).shape, thing.colour
     else:   # near misses: a shape or a colour that is there, but not together
@@ -85,7 +88,9 @@ def _is_there(things: list[Thing], rng: random.Random) -> Exchange:
     what = a(f"{colour} {shape}")
     there = any(t.shape == shape and t.colour == colour for t in things)
     question = rng.choice(["Is there {}?", "Do you see {}?", "Can you find {}?", "Does the picture show {}?"])
-    return exchange(question.format(what), f"Yes, there is {what}." if there else f"No, there is no {colour} {shape}.")
+    made = exchange(question.format(what), f"Yes, there is {what}." if there else f"No, there is no {colour} {shape}.")
+    alike = [t for t in things if t.shape == shape]
+    return replace(made, looked_up=notes(alike) if alike else NONE)
 
 
 def _relation(first: Thing, second: Thing) -> str | None:
@@ -175,7 +180,10 @@ def recall(rng: random.Random) -> Raw:
         while other is raw or split_of(other.key) != split_of(raw.key):
             other = scene(rng)
     shown = [] if other is raw else other.exchanges[0].shown
-    return replace(raw, task="recall", exchanges=[replace(raw.exchanges[0], shown=shown), *raw.exchanges[1:]])
+    told = raw.exchanges[0].notes
+    later = [replace(item, shown=[], notes="") for item in raw.exchanges]
+    first = later.pop(next(number for number, item in enumerate(later) if not item.looked_up))   # told notes hide what is looked up there
+    return replace(raw, task="recall", exchanges=[replace(first, shown=shown, notes=told), *later])
 
 
 def _more(things: list[Thing], asked: list[Exchange], rng: random.Random) -> list[Exchange]:
