@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         build_reply_speech(arguments.shared, speech / MAIN_VOICE, workers, scale)
         build_world_speech(*spoken_texts(1, max(1, int(150000 * scale))), speech / "world", workers, scale)
     else:
-        network_data(arguments.home, arguments.shared, arguments.size, arguments.scale, arguments.most_mb * 1e6)
+        network_data(arguments.home, arguments.shared, arguments.size, arguments.scale, arguments.most_mb * 1e6, arguments.seed)
     return 0
 
 
@@ -116,9 +116,10 @@ def text_tokenizer(home: Path, shared: Path, size: int) -> TextTokenizer:
     return TextTokenizer.load(path)
 
 
-def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.0, most_bytes: float = inf) -> None:
+def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.0, most_bytes: float = inf,
+                 seed: int = 1) -> None:
     """Codes of all speech, then the token shards of every split. `scale`: share of the usual number of conversations; `most_bytes` of
-    the training shard."""
+    the training shard; `seed`: which of the conversations there could be are taught."""
     pupil = audio_run(home)
     clean, audio = finished(home, "audio-codec", AudioCodec), finished(home, pupil, AudioCodec)
     image = finished(home, image_run(size), ImageCodec)
@@ -141,12 +142,12 @@ def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.
     tokenizer = OmniTokenizer(vocab, text, audio, image, [voice for voice in REPLY_VOICES if voice in spoken])
     tokenizer.save(home / "networks" / size)
     cutter = WordCutter(clean, PhonemeReader.load(home / "runs" / "audio-codec" / "phonemes.safetensors"))
-    for split, counts, limits in (("val", VAL_COUNTS, VAL_LIMITS), ("train", Counts(scale=scale), TEXT_LIMITS)):
+    for split, counts, limits, drawn in (("val", VAL_COUNTS, VAL_LIMITS, 1), ("train", Counts(scale=scale), TEXT_LIMITS, seed)):
         folder = home / "shards" / size / split
         if not (folder / "manifest.json").exists():
             def texts(of: str, limits: dict[str, int] = limits) -> Iterator[tuple[str, str]]:
                 return documents(shared, of, limits)
-            prepare(tokenizer, bank, texts, folder, split=split, counts=counts, most_bytes=most_bytes, cutter=cutter, codecs=codecs)
+            prepare(tokenizer, bank, texts, folder, split=split, counts=counts, seed=drawn, most_bytes=most_bytes, cutter=cutter, codecs=codecs)
     compared = check_disjoint(*(Shard(home / "shards" / size / split) for split in ("train", "val")), vocab)
     print("none of these of the validation was taught: " + ", ".join(f"{count} {task}" for task, count in compared.items()))
 
