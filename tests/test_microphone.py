@@ -4,7 +4,7 @@ import pytest
 from conftest import tone
 
 from unisono.data import microphone
-from unisono.data.microphone import heard
+from unisono.data.microphone import heard, paced
 
 
 def many(pcm: np.ndarray, count: int = 60) -> list[np.ndarray]:
@@ -29,6 +29,16 @@ def test_the_voice_stays_above_the_noise(monkeypatch: pytest.MonkeyPatch) -> Non
         voice = pcm[len(pcm) - len(said):]
         share = float(np.dot(voice, said) ** 2 / (np.dot(voice, voice) * np.dot(said, said)))
         assert share > 0.5, share
+
+
+def test_half_of_the_voices_become_faster_and_higher_or_slower_and_lower() -> None:
+    said = tone(1.0).astype(np.float32)
+    found = [paced(said, np.random.default_rng(seed)) for seed in range(60)]
+    others = [pcm for pcm in found if len(pcm) != len(said)]
+    assert 15 < len(others) < 45 and min(map(len, others)) < 14500 and max(map(len, others)) > 17500
+    for pcm in others:
+        tones = [np.argmax(np.abs(np.fft.rfft(sound))) / len(sound) for sound in (pcm, said)]
+        assert tones[0] / tones[1] == pytest.approx(len(said) / len(pcm), rel=0.02)
 
 
 def test_some_sound_arrives_as_it_was_and_silence_stays_finite() -> None:
