@@ -31,9 +31,10 @@ def a(noun: str) -> str:
     return ("an " if noun[0] in "aeiou" else "a ") + noun
 
 
-def exchange(question: str, answer: str) -> Exchange:
-    """A question and its answer, nothing shown."""
-    return Exchange(Sentence(question), Sentence(answer))
+def exchange(question: str, answer: str, looked_up: str = "") -> Exchange:
+    """A question and its answer, nothing shown; `looked_up`: of the notes, those that it is about (without, 12 of 95 answers after right notes
+    were wrong: "Yes" where there was none, the colour of the thing beside it; 2026-11-22)."""
+    return Exchange(Sentence(question), Sentence(answer), looked_up=looked_up)
 
 
 def _place(thing_kinds: list[tuple[str, str, str]], rng: random.Random) -> list[Thing]:
@@ -53,33 +54,34 @@ def _key(things: list[Thing]) -> str:
 def _how_many(things: list[Thing], rng: random.Random) -> Exchange:
     thing = rng.choice(things)
     same_colour = rng.random() < 0.5
-    count = sum(t.shape == thing.shape and (not same_colour or t.colour == thing.colour) for t in things)
+    counted = [t for t in things if t.shape == thing.shape and (not same_colour or t.colour == thing.colour)]
+    count = len(counted)
     prefix = f"{thing.colour} " if same_colour else ""
     many, what = prefix + PLURALS[thing.shape], prefix + (thing.shape if count == 1 else PLURALS[thing.shape])
     question = rng.choice(["How many {} are there?", "How many {} do you see?", "Count the {}.", "What is the number of {}?"])
-    return exchange(question.format(many), f"There {'is' if count == 1 else 'are'} {NUMBERS[count]} {what}.")
+    return exchange(question.format(many), f"There {'is' if count == 1 else 'are'} {NUMBERS[count]} {what}.", notes(counted))
 
 
 def _which_colour(things: list[Thing], rng: random.Random) -> Exchange | None:
     thing = rng.choice(things)
-    if len({t.colour for t in things if t.shape == thing.shape}) > 1:
+    alike = [t for t in things if t.shape == thing.shape]
+    if len({t.colour for t in alike}) > 1:
         return None
     question = rng.choice(["What colour is the {}?", "Which colour is the {}?", "Tell me the colour of the {}.",
                            "What is the colour of the {}?"])
-    return exchange(question.format(thing.shape), f"The {thing.shape} is {thing.colour}.")
+    return exchange(question.format(thing.shape), f"The {thing.shape} is {thing.colour}.", notes(alike))
 
 
 def _which_shape(things: list[Thing], rng: random.Random) -> Exchange | None:
     thing = rng.choice(things)
-    if len({t.shape for t in things if t.colour == thing.colour}) > 1:
+    alike = [t for t in things if t.colour == thing.colour]
+    if len({t.shape for t in alike}) > 1:
         return None
     question = rng.choice(["What shape is {}?", "Which shape is {}?", "What is the {} thing?", "Which shape do you see in {}?"])
-    return exchange(question.format(thing.colour), f"The {thing.colour} thing is {a(thing.shape)}.")
+    return exchange(question.format(thing.colour), f"The {thing.colour} thing is {a(thing.shape)}.", notes(alike))
 
 
 def _is_there(things: list[Thing], rng: random.Random) -> Exchange:
-    """Things of that shape are looked up first: answered at once, after some 45,000 examples nearly all of it was "Yes" (of nine wrong
-    answers after right notes seven were such, 2026-11-22)."""
     if rng.random() < 0.5:
         shape, colour = (thing := rng.choice(things)).shape, thing.colour
     else:   # near misses: a shape or a colour that is there, but not together
@@ -88,9 +90,8 @@ def _is_there(things: list[Thing], rng: random.Random) -> Exchange:
     what = a(f"{colour} {shape}")
     there = any(t.shape == shape and t.colour == colour for t in things)
     question = rng.choice(["Is there {}?", "Do you see {}?", "Can you find {}?", "Does the picture show {}?"])
-    made = exchange(question.format(what), f"Yes, there is {what}." if there else f"No, there is no {colour} {shape}.")
-    alike = [t for t in things if t.shape == shape]
-    return replace(made, looked_up=notes(alike) if alike else NONE)
+    answer = f"Yes, there is {what}." if there else f"No, there is no {colour} {shape}."
+    return exchange(question.format(what), answer, notes([t for t in things if t.shape == shape]) or NONE)
 
 
 def _relation(first: Thing, second: Thing) -> str | None:
@@ -109,7 +110,8 @@ def _what_is_where(things: list[Thing], rng: random.Random) -> Exchange | None:
     if sum((t.shape, t.colour) == (second.shape, second.colour) for t in things) > 1:
         return None
     question = rng.choice(["What is {}?", "Which thing is {}?", "What do you see {}?", "Tell me what is {}."])
-    return exchange(question.format(f"{side} the {second.colour} {second.shape}"), f"It is {a(f'{first.colour} {first.shape}')}.")
+    where = f"{side} the {second.colour} {second.shape}"
+    return exchange(question.format(where), f"It is {a(f'{first.colour} {first.shape}')}.", listed([second, first]))
 
 
 def _which_is_bigger(things: list[Thing], rng: random.Random) -> Exchange | None:
@@ -140,13 +142,20 @@ QUESTIONS: list[Callable[[list[Thing], random.Random], Exchange | None]] = [
     _how_many, _which_colour, _which_shape, _is_there, _what_is_where, _which_is_bigger, _describe]
 
 
+def _cell(thing: Thing) -> int:
+    return 3 * round((thing.y - 11) / 21) + round((thing.x - 11) / 21)
+
+
+def listed(things: list[Thing]) -> str:
+    """A note of each thing: cell of the grid, size, colour, shape."""
+    return ",".join(f"{_cell(thing)} {thing.size} {thing.colour} {thing.shape}" for thing in things)
+
+
 def notes(things: list[Thing]) -> str:
-    """What a picture holds, row by row: cell of the grid, size, colour, shape of each thing. Asked at once, the network was right about
-    counts 47 % of the time, and 86 % where it had to name everything (150 scenes, 2026-11-21): it sees more than it can look up in
-    one step. Drawing, it decides here what was left open: what is left to chance cannot be learned from the picture's codes (.63 nats a
+    """What a picture holds, row by row. Asked at once, the network was right about counts 47 % of the time, and 86 % where it had to
+    name everything (150 scenes, 2026-11-21): it sees more than it can look up in one step. Drawing, it decides here what was left open: what is left to chance cannot be learned from the picture's codes (.63 nats a
     code in training, 1.22 in validation, 2026-11-21)."""
-    placed = sorted((3 * round((thing.y - 11) / 21) + round((thing.x - 11) / 21), thing) for thing in things)
-    return ",".join(f"{cell} {thing.size} {thing.colour} {thing.shape}" for cell, thing in placed)
+    return listed(sorted(things, key=_cell))
 
 
 def scene(rng: random.Random) -> Raw:
