@@ -108,15 +108,15 @@ class Coder:
             asked = self._asked(item.question.text) if asks else Text(loosely(item.question.text, self.rng))
             parts = turned([*map(self._shown, item.shown), asked], self.rng)
             is_told = raw.task == "recall" and number == noted
-            thought = [NOTED.join(filter(None, [notes * (number == noted), item.looked_up * (number >= noted)]))]
+            thought = NOTED.join(filter(None, [notes if number == noted else "", item.looked_up if number >= noted else ""]))
             if voice:
                 found = self.bank.find(item.answer.text, self.rng, self.splits, voice)
                 assert found is not None
                 # Spoken word by word, an answer is forgotten among its sounds (25 % right, 70 % written at once, 2026-11-22).
-                thought, said = [*filter(None, thought), item.answer.text], self.spoken(found)
+                thought, said = SAID.join(filter(None, [thought, item.answer.text])), self.spoken(found)
             else:
                 said = [*self._written(item.answer.text, raw)]
-            reply: list[Part] = [Thought(SAID.join(thought), is_learned=not is_told)] if any(thought) else []
+            reply: list[Part] = [Thought(thought, is_learned=not is_told)] if thought else []
             reply += said
             if item.drawn:
                 reply.append(Image(self.coded[id(item.drawn.image)]))
