@@ -25,7 +25,7 @@ from unisono.data.splits import split_of
 from unisono.data.wishes import MEANING, SAY, SOUND, WRITE_DOWN
 from unisono.data.world import MAKERS, MOST_ALOUD
 from unisono.tokenizer import OmniTokenizer
-from unisono.tokens.message import NOTED, SAID, Audio, Codes, Image, Message, Part, Text, Thought, Video
+from unisono.tokens.message import SAID, Audio, Codes, Image, Message, Part, Text, Thought, Video
 
 BATCH = 128
 MOST_JOINED = 4
@@ -108,7 +108,7 @@ class Coder:
             asked = self._asked(item.question.text) if asks else Text(loosely(item.question.text, self.rng))
             parts = turned([*map(self._shown, item.shown), asked], self.rng)
             is_told = raw.task == "recall" and number == noted
-            thought = NOTED.join(filter(None, [notes if number == noted else "", item.looked_up if number >= noted else ""]))
+            thought = "" if number < noted else item.looked_up or (notes if number == noted else "")
             if voice:
                 found = self.bank.find(item.answer.text, self.rng, self.splits, voice)
                 assert found is not None

@@ -34,7 +34,7 @@ class Exchange:
     shown: list[Picture | Clip] = field(default_factory=list)
     drawn: Picture | None = None
     notes: str = ""     # what the network is to tell itself before it answers: of what is shown or drawn
-    looked_up: str = ""     # and then, of notes it made then or earlier, those that this question is about
+    looked_up: str = ""     # in place of them, or again in a later reply: the same gone through for what this question is about
 
 
 @dataclass(frozen=True)

@@ -50,14 +50,13 @@ class Call:
     finished: bool = True
 
 
-NOTED = ";"     # in a thought: what comes after it was looked up in the notes before it
 SAID = "|"      # in a thought: what comes after it will be spoken
 
 
 @dataclass(frozen=True)
 class Thought:
-    """What the network tells itself before it answers: of a picture, what it sees there or is about to draw; after a NOTED
-    what of it the question is about; after a SAID the words of an answer that will be spoken. Nobody is shown it."""
+    """What the network tells itself before it answers: of a picture, what it sees there or is about to draw; then, after a SAID, the words
+    of an answer that will be spoken. Nobody is shown it."""
 
     text: str
     finished: bool = True
