@@ -123,7 +123,8 @@ def test_speech_as_events(tiny_server: Running) -> None:
     assert {event["type"] for event in events[:-1]} == {"speech.audio.delta"} and events[-1]["type"] == "speech.audio.done"
     num_bytes = sum(len(base64.b64decode(event["audio"])) for event in events[:-1])
     usage, said = events[-1]["usage"], speak.sentences(TEXT)
-    num_codes = usage["output_tokens"] - sum(len(tiny_server.service.tokenizer.text.encode(sentence)) + 3 for sentence in said)
+    scripts = [tiny_server.service.tokenizer.script(sentence) for sentence in said]
+    num_codes = usage["output_tokens"] - sum(1 + sum(len(word) + 2 for word in script) for script in scripts)
     assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"] and num_codes > len(said)
     assert abs(num_bytes - 2 * 480 * num_codes) <= 200
 

@@ -51,8 +51,8 @@ def _joints(sentence: str) -> Iterator[str]:
 
 async def begin(service: Service, sentence: str, voice: object) -> Turn:
     """Begins to say a sentence: its words are given, only the sound is the network's to choose."""
-    script = [service.tokenizer.text.encode(sentence)]      # one stretch: the network that ships was not taught to speak word by word (`script`)
-    wish = Wish(outputs=frozenset({"audio"}), voice=voice, grammar=Grammar(service.vocab, Rules.spoken(script)))     # type: ignore[arg-type]
+    rules = Rules.spoken(service.tokenizer.script(sentence))
+    wish = Wish(outputs=frozenset({"audio"}), voice=voice, grammar=Grammar(service.vocab, rules))     # type: ignore[arg-type]
     return await service.reply([Message("user", [Text(SAY[0].format(sentence))])], wish)
 
 
