@@ -153,10 +153,10 @@ def notes(things: list[Thing], marks: dict[Thing, str] | None = None) -> str:
 
 
 def look_for(wanted: str, things: list[Thing], marks: dict[Thing, str]) -> str:
-    """Notes gone through for what a question is about: "red star:2 big red star one,5 small blue heart,7 big red star two". After right notes,
-    what follows a word was always found (the shape of the red thing), what stands before it never (the colour of the star, .69; that there is
-    no red star, .08), nor did 75,000 ids of notes copied out teach it: so each note is judged where its shape has just been written,
-    by words that were just written, and the answer is read off the marks (2026-11-22)."""
+    """Notes gone through for what a question is about: "red star:2 big red star one,5 small blue heart,7 big red star two". What follows a
+    word in notes was found (the shape of the red thing, 1.00), what stands before it seldom (the colour of the star, .69; that there is no red
+    star, .08), and which notes to copy out not at all (.28): so each is judged where its shape has just been written, by words just
+    written, and the answer is read off the marks (.99; dev/LOG.md 2026-11-22)."""
     return f"{wanted}:{notes(things, marks)}"
 
 
