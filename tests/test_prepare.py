@@ -184,7 +184,7 @@ def test_notes_come_before_the_first_answer_that_is_learned(tokenizer: OmniToken
         noted = [number for number, reply in enumerate(replies) if isinstance(reply.parts[0], Thought)]
         assert [reply.is_learned for reply in replies] == [number >= noted[0] for number in range(len(replies))]
         for number, reply in enumerate(replies[noted[0]:], noted[0]):
-            is_looked_up = re.match("Yes|No,|There|The [a-z]* is (?!bigger|smaller|an? )", reply.text) is not None
+            is_looked_up = re.match("Yes|No,|There|It|The [a-z]* is (?!bigger|smaller|an? )", reply.text) is not None
             thought = reply.parts[0].text if isinstance(reply.parts[0], Thought) else ""
             assert (number == noted[0]) <= bool(thought) and is_looked_up == (":" in thought)
             looked_up += is_looked_up

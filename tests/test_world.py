@@ -118,21 +118,27 @@ def test_notes_are_gone_through_for_what_is_asked_about() -> None:
         raw = MAKERS["see"](rng)
         for item in raw.exchanges:
             start = item.answer.text.split()[0].strip(",")
-            if start not in ("Yes", "No", "There") and not re.match("The .* is (?!bigger|smaller)[a-z]*[.]$", item.answer.text):
+            if start not in ("Yes", "No", "There", "It") and not re.match("The .* is (?!bigger|smaller)[a-z]*[.]$", item.answer.text):
                 assert not item.looked_up
                 continue
-            wanted, _, gone_through = item.looked_up.partition(":")
+            wanted, gone_through, *beside = item.looked_up.split(":")
             assert all(re.search(f"{word}(e?s)?[^a-z]", item.question.text) for word in wanted.split())
             marks = []
             for note, marked in zip(raw.exchanges[0].notes.split(","), gone_through.split(","), strict=True):
                 is_meant = set(wanted.split()) <= set(note.split())
                 assert marked.startswith(note) and (len(marked) > len(note)) == is_meant
                 marks += [marked.split()[-1]] if is_meant else []
-            expected = {"Yes": ["yes"] * len(marks), "No": [], "There": sayings.NUMBERS[1:len(marks) + 1]}
+            where = [note.split()[0] for note in gone_through.split(",") if set(wanted.split()) <= set(note.split())]
+            expected = {"Yes": ["yes"] * len(marks), "No": [], "There": sayings.NUMBERS[1:len(marks) + 1], "It": where}
             assert marks == list(expected.get(start, [item.answer.text.rstrip(".").split()[-1]] * len(marks)))
             assert (start == "No") == (not marks) and (start != "There" or marks[-1] in item.answer.text)
+            for found_there in beside:
+                cell, side, note = re.fullmatch(r"(\d) (left of|right of|above|below) (.*)", found_there).groups()
+                assert [cell] == where and note in raw.exchanges[0].notes.split(",") and side in item.question.text
+                assert item.answer.text.split()[-2:] == [note.split()[2], note.split()[3] + "."]
+            assert (start == "It") == bool(beside)
             found[start] += 1
-    assert min(found[word] for word in ("Yes", "No", "There", "The")) > 50
+    assert min(found[word] for word in ("Yes", "No", "There", "The", "It")) > 50
 
 
 def test_what_is_looked_up_is_never_asked_first_of_told_notes() -> None:

@@ -108,7 +108,9 @@ def _what_is_where(things: list[Thing], rng: random.Random) -> Exchange | None:
     if sum((t.shape, t.colour) == (second.shape, second.colour) for t in things) > 1:
         return None
     question = rng.choice(["What is {}?", "Which thing is {}?", "What do you see {}?", "Tell me what is {}."])
-    return exchange(question.format(f"{side} the {second.colour} {second.shape}"), f"It is {a(f'{first.colour} {first.shape}')}.")
+    wanted, cell = f"{second.colour} {second.shape}", str(_cell(second))
+    found = f"{look_for(wanted, things, {second: cell})}:{cell} {side} {notes([first])}"
+    return exchange(question.format(f"{side} the {wanted}"), f"It is {a(f'{first.colour} {first.shape}')}.", found)
 
 
 def _which_is_bigger(things: list[Thing], rng: random.Random) -> Exchange | None:
@@ -156,7 +158,8 @@ def look_for(wanted: str, things: list[Thing], marks: dict[Thing, str]) -> str:
     """Notes gone through for what a question is about: "red star:2 big red star one,5 small blue heart,7 big red star two". What follows a
     word in notes was found (the shape of the red thing, 1.00), what stands before it seldom (the colour of the star, .69; that there is no red
     star, .08), and which notes to copy out not at all (.28): so each is judged where its shape has just been written, by words just
-    written, and the answer is read off the marks (.99; dev/LOG.md 2026-11-22)."""
+    written, and the answer is read off the marks (.99; dev/LOG.md 2026-11-22). What lies beside a thing follows from the thing's cell,
+    which is its mark, and the side: "...:3 below 6 big red cross"."""
     return f"{wanted}:{notes(things, marks)}"
 
 
