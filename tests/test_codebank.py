@@ -76,10 +76,13 @@ def test_what_is_heard_is_not_what_was_said(waves: Path, codec: AudioCodec, tmp_
     monkeypatch.setattr(microphone, "PLAIN", 0.0)
     monkeypatch.setattr(microphone, "PACED", 0.0)
     encode_waves(waves, codec, tmp_path / "said")
-    encode_waves(waves, codec, tmp_path / "heard", through_microphone=True)
-    encode_waves(waves, codec, tmp_path / "again", through_microphone=True, batch_size=2)
+    encode_waves(waves, codec, tmp_path / "heard", heard=1)
+    encode_waves(waves, codec, tmp_path / "again", heard=1, batch_size=2)
     bank = CodeBank([tmp_path / "said"], [tmp_path / "heard"])
     again = CodeBank([tmp_path / "said"], [tmp_path / "again"])
+    encode_waves(waves, codec, tmp_path / "otherwise", heard=2)
+    otherwise = CodeBank([tmp_path / "said"], [tmp_path / "otherwise"])
+    assert not np.array_equal(bank.codes_of(1, heard=True), otherwise.codes_of(1, heard=True))
     for number in (0, 1, 3):
         assert not np.array_equal(bank.codes_of(number), bank.codes_of(number, heard=True))
         assert len(bank.codes_of(number, heard=True)) == len(again.codes_of(number, heard=True)) >= len(bank.codes_of(number))
@@ -88,11 +91,11 @@ def test_what_is_heard_is_not_what_was_said(waves: Path, codec: AudioCodec, tmp_
 def test_voices_become_others_once(codec: AudioCodec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(microphone, "PLAIN", 1.0)
     monkeypatch.setattr(microphone, "PACED", 1.0)
-    said = [Spoken(to_int16(tone(1.0)), {"text": "one", "voice": voice, "split": "train"}) for voice in ("joe", "joe*0.9", "heart", "heart*1.1")]
+    said = [Spoken(to_int16(tone(4.0)), {"text": "one", "voice": voice, "split": "train"}) for voice in ("joe", "joe*0.9", "heart", "heart*1.1")]
     write_waves(tmp_path / "waves", said)
-    encode_waves(tmp_path / "waves", codec, tmp_path / "heard", through_microphone=True)
+    encode_waves(tmp_path / "waves", codec, tmp_path / "heard", heard=3)
     lengths = [item["length"] for item in CodeBank([tmp_path / "heard"]).items]
-    assert lengths[1] == lengths[3] == 50 and 50 not in (lengths[0], lengths[2]) and lengths[0] != lengths[2]
+    assert lengths[1] == lengths[3] == 200 and 200 not in (lengths[0], lengths[2]) and lengths[0] != lengths[2]
 
 
 def test_a_finished_folder_is_left_alone(waves: Path, codec: AudioCodec, tmp_path: Path) -> None:

@@ -22,9 +22,9 @@ from unisono.data.waves import Waves
 Codes = NDArray[np.integer]
 
 
-def encode_waves(source: Path, codec: AudioCodec, folder: Path, batch_size: int = 16, through_microphone: bool = False) -> None:
-    """Encodes every item of the sound folder `source` into `folder`, as it is or as a microphone hands it over when more people say
-    it; a finished folder is left alone."""
+def encode_waves(source: Path, codec: AudioCodec, folder: Path, batch_size: int = 16, heard: int | None = None) -> None:
+    """Encodes every item of the sound folder `source` into `folder`: as it is, or as microphones hand it over when more people say it,
+    each time otherwise by the number `heard`; a finished folder is left alone."""
     if (folder / "index.jsonl").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -35,8 +35,9 @@ def encode_waves(source: Path, codec: AudioCodec, folder: Path, batch_size: int 
     for start in track(range(0, len(order), batch_size), f"codes of {source.name}"):
         numbers = order[start:start + batch_size]
         pieces = [waves.pcm(number) for number in numbers]
-        if through_microphone:
-            pieces = [_heard(piece, waves.items[number]["voice"], np.random.default_rng((seed, number))) for piece, number in zip(pieces, numbers)]
+        if heard is not None:
+            pieces = [_heard(piece, waves.items[number]["voice"], np.random.default_rng((seed, number, heard)))
+                      for piece, number in zip(pieces, numbers)]
         pcm = np.zeros((len(numbers), max(map(len, pieces))), np.float32)
         for row, piece in enumerate(pieces):
             pcm[row, :len(piece)] = piece

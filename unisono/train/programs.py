@@ -119,7 +119,7 @@ def text_tokenizer(home: Path, shared: Path, size: int) -> TextTokenizer:
 def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.0, most_bytes: float = inf,
                  seed: int = 1) -> None:
     """Codes of all speech, then the token shards of every split. `scale`: share of the usual number of conversations; `most_bytes` of
-    the training shard; `seed`: which of the conversations there could be are taught."""
+    the training shard; `seed`: which of the conversations there could be are taught, and how what is asked aloud is heard."""
     pupil = audio_run(home)
     clean, audio = finished(home, "audio-codec", AudioCodec), finished(home, pupil, AudioCodec)
     image = finished(home, image_run(size), ImageCodec)
@@ -133,8 +133,8 @@ def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.
         said.append(home / "codes" / place)
         encode_waves(folder, clean, said[-1])     # its codes of clean sound are the better ones to speak with
         is_asked = any(place.is_relative_to(asked) for asked in ASKED)
-        heard.append(home / "heard" / pupil / place if is_asked else said[-1])
-        encode_waves(folder, audio, heard[-1], through_microphone=is_asked)
+        heard.append(home / "heard" / pupil / str(seed) / place if is_asked else said[-1])
+        encode_waves(folder, audio, heard[-1], heard=seed if is_asked else None)
     text = text_tokenizer(home, shared, TEXT_SIZES[size])
     vocab = Vocabulary(text.size, audio.codebook_size, image.codebook_size)
     bank = CodeBank(said, heard)
