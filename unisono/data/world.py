@@ -44,9 +44,13 @@ def _kind(rng: random.Random) -> tuple[str, str, str]:
     return rng.choice(list(SHAPES)), rng.choice(list(COLOURS)), rng.choice(list(RADII))
 
 
+def _cell(thing: Thing) -> int:
+    return 3 * round((thing.y - 11) / 21) + round((thing.x - 11) / 21)
+
+
 def _key(things: list[Thing]) -> str:
     """Names a scene by its contents; cells count, jitter does not."""
-    return " ".join(sorted(f"{t.size} {t.colour} {t.shape} {round((t.x - 11) / 21)}{round((t.y - 11) / 21)}" for t in things))
+    return " ".join(sorted(f"{t.size} {t.colour} {t.shape} {_cell(t) % 3}{_cell(t) // 3}" for t in things))
 
 
 def _how_many(things: list[Thing], rng: random.Random) -> Exchange:
@@ -94,7 +98,7 @@ def _is_there(things: list[Thing], rng: random.Random) -> Exchange:
 
 def _relation(first: Thing, second: Thing) -> str | None:
     """Where the first lies seen from the second, if they share a row or a column of the grid."""
-    dx, dy = round((first.x - second.x) / 21), round((first.y - second.y) / 21)
+    dx, dy = _cell(first) % 3 - _cell(second) % 3, _cell(first) // 3 - _cell(second) // 3
     if (dx == 0) == (dy == 0):
         return None
     return SIDES[(dx > 0) - (dx < 0), (dy > 0) - (dy < 0)]
@@ -125,7 +129,7 @@ def _which_is_bigger(things: list[Thing], rng: random.Random) -> Exchange | None
 
 def describe(things: list[Thing]) -> str:
     """One sentence that names what is there, from left to right and top to bottom."""
-    ordered = sorted(things, key=lambda t: (round(t.y / 21), t.x))
+    ordered = sorted(things, key=_cell)
     names = [a(f"{t.size} {t.colour} {t.shape}") for t in ordered]
     if len(things) == 2 and (side := _relation(*ordered)):
         return sentence(f"{names[0]} {side} {names[1]}.")
@@ -139,10 +143,6 @@ def _describe(things: list[Thing], rng: random.Random) -> Exchange:
 
 QUESTIONS: list[Callable[[list[Thing], random.Random], Exchange | None]] = [
     _how_many, _which_colour, _which_shape, _is_there, _what_is_where, _which_is_bigger, _describe]
-
-
-def _cell(thing: Thing) -> int:
-    return 3 * round((thing.y - 11) / 21) + round((thing.x - 11) / 21)
 
 
 def notes(things: list[Thing], marks: dict[Thing, str] | None = None) -> str:
