@@ -31,13 +31,13 @@ class NetworkRecipe:
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(
         num_steps=12000, learning_rate=2e-3, warmup_steps=100, weight_decay=0.1, beta2=0.95, validate_every=500, muon=True))
     loader: LoaderConfig = field(default_factory=LoaderConfig)
-    # Of the ids, with all conversations there are: a sixth for scenes, a twelfth for notes of them, a fifth for talking, a seventh each for
-    # speaking and hearing, a tenth for drawing, a twentieth for print, as much for plain texts (with a fiftieth, what the states know of
-    # them shrank, 2026-11-22).
+    # Of the ids, with all conversations there are: a seventh each for scenes, talking and speaking, a sixth for hearing, a tenth for print, a
+    # twelfth for drawing, a sixteenth for clips, a twentieth for notes of scenes, a fiftieth each for emoji seen and drawn, a twenty-fifth
+    # for plain texts.
     task_weights: dict[str, float] = field(default_factory=lambda: {
-        "see": 1.1, "recall": 0.7, "see_emoji": 1.15, "read": 1.35, "letters": 0.3, "watch": 0.8, "draw": 1.4, "draw_emoji": 1.8, "talk": 2.0,
-        "speak": 3.6, "speak_open": 1.5, "hear": 0.7, "hear_words": 3.9, "hear_sounds": 3.7, "stories": 4.0, "dialogues": 2.0,
-        "sentences": 1.2, "books": 0.45})
+        "see": 0.97, "recall": 0.43, "see_emoji": 1.3, "read": 2.4, "letters": 0.3, "watch": 1.2, "draw": 1.1, "draw_emoji": 3.0, "talk": 1.7,
+        "speak": 3.6, "speak_open": 0.93, "hear": 0.9, "hear_words": 5.2, "hear_sounds": 3.7, "stories": 4.5, "dialogues": 2.3,
+        "sentences": 0.9, "books": 0.34})
     tasks: tuple[str, ...] = ()       # train on these alone; empty = on all
     text_weight: float = 3.0          # of a word beside a code: codes carry most of the nats, words most of the sense
     start_from: str = ""              # folder of a network whose weights are the start
