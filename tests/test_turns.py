@@ -62,7 +62,7 @@ def test_semantic_vad_asks_the_network_and_waits_no_longer_than_said(eagerness: 
     settings = {"type": "semantic_vad", "eagerness": eagerness}
     quick = follow(pcm, settings, sure)
     assert [name for name, _ in quick][-2:] == ["start", "end"] and 0.03 < quick[-1][1] - end < 0.13
-    for probability, wait in ((0.0, longest), (sure / 8, longest / 4)):     # three of twelve halvings
+    for probability, wait in ((0.0, longest), (sure / 16, longest / 4)):    # four of sixteen halvings
         slow = follow(pcm, settings, probability)
         assert len(slow) == 2 and wait - 0.05 < slow[-1][1] - end < wait + 0.1
 
