@@ -34,7 +34,7 @@ def holds(question: str, answer: str, seen: list[Seen]) -> bool | None:
     if found := re.fullmatch(r"There (?:is|are) (\w+) (?:(\w+) )?(\w+)\.", answer):
         count, colour, named = found.groups()
         shape = next(shape for shape in SHAPES if named in (shape, shape + "s", shape + "es"))
-        return sayings.NUMBERS.index(count) == sum(t.shape == shape and colour in (None, t.colour) for t in seen)
+        return ("no", *sayings.NUMBERS[1:]).index(count) == sum(t.shape == shape and colour in (None, t.colour) for t in seen)
     if found := re.fullmatch(r"The (\w+) is (\w+)\.", answer):
         return {t.colour for t in seen if t.shape == found[1]} == {found[2]}
     if found := re.fullmatch(r"The (\w+) thing is an? (\w+)\.", answer):
@@ -131,7 +131,8 @@ def test_notes_are_gone_through_for_what_is_asked_about() -> None:
             where = [note.split()[0] for note in gone_through.split(",") if set(wanted.split()) <= set(note.split())]
             expected = {"Yes": ["yes"] * len(marks), "No": [], "There": sayings.NUMBERS[1:len(marks) + 1], "It": where}
             assert marks == list(expected.get(start, [item.answer.text.rstrip(".").split()[-1]] * len(marks)))
-            assert (start == "No") == (not marks) and (start != "There" or marks[-1] in item.answer.text)
+            is_none = start == "No" or item.answer.text.startswith("There are no ")
+            assert is_none == (not marks) and (start != "There" or is_none or marks[-1] in item.answer.text)
             for found_there in beside:
                 cell, side, note = re.fullmatch(r"(\d) (left of|right of|above|below) (.*)", found_there).groups()
                 assert [cell] == where and note in raw.exchanges[0].notes.split(",") and side in item.question.text

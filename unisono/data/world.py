@@ -54,15 +54,22 @@ def _key(things: list[Thing]) -> str:
 
 
 def _how_many(things: list[Thing], rng: random.Random) -> Exchange:
-    thing = rng.choice(things)
+    shape, colour = _perhaps_there(things, rng, 0.85)
     same_colour = rng.random() < 0.5
-    counted = sorted((t for t in things if t.shape == thing.shape and (not same_colour or t.colour == thing.colour)), key=_cell)
+    counted = sorted((t for t in things if t.shape == shape and (not same_colour or t.colour == colour)), key=_cell)
     count = len(counted)
-    prefix = f"{thing.colour} " if same_colour else ""
-    many, what = prefix + PLURALS[thing.shape], prefix + (thing.shape if count == 1 else PLURALS[thing.shape])
+    prefix = f"{colour} " if same_colour else ""
+    many, what = prefix + PLURALS[shape], prefix + (shape if count == 1 else PLURALS[shape])
     question = rng.choice(["How many {} are there?", "How many {} do you see?", "Count the {}.", "What is the number of {}?"])
-    return exchange(question.format(many), f"There {'is' if count == 1 else 'are'} {NUMBERS[count]} {what}.",
-                    look_for(prefix + thing.shape, things, dict(zip(counted, NUMBERS[1:]))))
+    return exchange(question.format(many), f"There {'is' if count == 1 else 'are'} {NUMBERS[count] if count else 'no'} {what}.",
+                    look_for(prefix + shape, things, dict(zip(counted, NUMBERS[1:]))))
+
+
+def _perhaps_there(things: list[Thing], rng: random.Random, share: float) -> tuple[str, str]:
+    """Shape and colour of one of the things, in that share of the cases; else near misses: there, but perhaps not together."""
+    if rng.random() < share:
+        return (thing := rng.choice(things)).shape, thing.colour
+    return rng.choice([t.shape for t in things] + list(SHAPES)), rng.choice([t.colour for t in things] + list(COLOURS))
 
 
 def _which_colour(things: list[Thing], rng: random.Random) -> Exchange | None:
@@ -84,11 +91,7 @@ def _which_shape(things: list[Thing], rng: random.Random) -> Exchange | None:
 
 
 def _is_there(things: list[Thing], rng: random.Random) -> Exchange:
-    if rng.random() < 0.5:
-        shape, colour = (thing := rng.choice(things)).shape, thing.colour
-    else:   # near misses: a shape or a colour that is there, but not together
-        shape = rng.choice([t.shape for t in things] + list(SHAPES))
-        colour = rng.choice([t.colour for t in things] + list(COLOURS))
+    shape, colour = _perhaps_there(things, rng, 0.5)
     what = a(f"{colour} {shape}")
     there = {t: "yes" for t in things if t.shape == shape and t.colour == colour}
     question = rng.choice(["Is there {}?", "Do you see {}?", "Can you find {}?", "Does the picture show {}?"])
