@@ -85,3 +85,22 @@ def test_weights_move_the_mixture(shard: Shard) -> None:
 def test_nothing_left_is_an_error(shard: Shard) -> None:
     with pytest.raises(UserError, match="weight above 0"):
         Loader(shard, CONFIG, {"odd": 0.0, "even": 0.0})
+
+
+def test_some_codes_of_speech_are_read_as_others_and_learned_as_they_are(tmp_path: Path) -> None:
+    writer, rng = ShardWriter(tmp_path, 1000), np.random.default_rng(0)
+    for _ in range(100):
+        ids = np.concatenate([rng.integers(0, 500, 15), rng.integers(500, 900, 15)])
+        writer.add(ids, np.ones(30), "speak")
+    writer.close(units={"audio": [500, 900, "s", 0.02]})
+    shard = Shard(tmp_path)
+    right, wrong, again = (Loader(shard, replace(CONFIG, misread_share=share)) for share in (0.0, 0.1, 0.1))
+    differ, spoken = 0, 0
+    for step in range(20):
+        a, b = right.batch(step), wrong.batch(step)
+        other = a["ids"] != b["ids"]
+        assert all(torch.equal(a[key], b[key]) for key in ("labels", "positions", "documents"))
+        assert torch.equal(b["ids"], again.batch(step)["ids"]) and bool(((b["ids"] >= 500) | ~other).all())
+        differ, spoken = differ + int(other.sum()), spoken + int((a["ids"] >= 500).sum())
+        assert not other[a["ids"] < 500].any()
+    assert 0.07 < differ / spoken < 0.13

@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import random
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -275,9 +276,18 @@ def read_sentences(shared_data_folder: Path) -> list[str]:
     return [text for text in whole if text not in held_out and (len(text) <= 55 or crc32(text.encode()) % 4 == 0)]
 
 
+def plan_words(shared_data_folder: Path, count: int) -> list[Utterance]:
+    """"It says nation.": the most frequent words of the open sentences in MAIN_VOICE. Of what Whisper misheard of the network's own speech,
+    half were printed words that it had never said (2026-11-22)."""
+    found = Counter(word for text in read_sentences(shared_data_folder) for word in re.findall(r"(?<![\w'-])[a-z]{2,9}(?![\w'-])", text))
+    words = sorted(found, key=lambda word: (-found[word], word))
+    return [Utterance(f"It says {word}.", MAIN_VOICE) for word in words[:count]]
+
+
 def build_reply_speech(shared_data_folder: Path, folder: Path, workers: int = 1, scale: float = 1.0) -> None:
-    """Ten hours of open sentences in the main reply voice, so that it can say more than the small world's answers."""
+    """Ten hours of open sentences and 12,000 words in the main reply voice, so that it can say more than the small world's answers."""
     build_corpus(plan_sentences(shared_data_folder, [MAIN_VOICE], 10 * scale, seed=2), Path(folder), workers)
+    build_corpus(plan_words(shared_data_folder, round(12_000 * scale)), Path(folder), workers)
 
 
 def build_codec_speech(shared_data_folder: Path, folder: Path, workers: int = 1, scale: float = 1.0) -> list[Path]:

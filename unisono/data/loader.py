@@ -32,6 +32,9 @@ class LoaderConfig:
     seed: int = 1
     chained_share: float = 0.4   # of the rows: without any, a second question was answered with anything (17 % right, 2026-11-21)
     reach: int = 2048            # positions that a chained row spreads over
+    # Of the codes of speech, on average, are read as another one of the row: what a network reads of its own voice is never as right as in
+    # training, and it went on with what it had just said more than with the word that it was to say ("left of" became "above", 2026-11-22).
+    misread_share: float = 0.08
 
 
 class Loader:
@@ -55,6 +58,7 @@ class Loader:
         means = [float(lengths[pool].mean()) for pool in self.pools]
         self.counts = [max(1, round(config.block_ids * share / total / mean)) for share, mean in zip(shares, means)]
         self.lengths = lengths
+        self.speech: list[int] = shard.manifest.get("units", {}).get("audio", (0, 0))[:2]
         self.block = lru_cache(maxsize=2)(self._block)
         self.rows_per_block = self._rows_per_block()
 
@@ -93,7 +97,8 @@ class Loader:
         for number in range(first, first + self.config.batch_size):
             packed = self.block(number // self.rows_per_block)
             row = self._row(packed[number % self.rows_per_block % len(packed)])
-            rows.append(self._chained(row, np.random.default_rng((self.config.seed, 11, number))))
+            row = self._chained(row, np.random.default_rng((self.config.seed, 11, number)))
+            rows.append(self._misread(row, np.random.default_rng((self.config.seed, 13, number))))
         return {key: torch.from_numpy(np.stack([row[key] for row in rows])) for key in rows[0]}
 
     def _row(self, documents: list[int]) -> dict[str, np.ndarray]:
@@ -120,6 +125,16 @@ class Loader:
         shifts = np.sort(rng.integers(0, spare + 1, count))
         positions = np.where(used, np.arange(len(used)) + shifts[row["documents"]], 0)
         return {**row, "positions": positions, "documents": np.where(used, 0, -1)}
+
+
+    def _misread(self, row: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """The row with other codes of speech here and there, up to twice `misread_share` of them; what is to be learned stays right
+        (after Bowman et al. 2016, "Generating sentences from a continuous space": words left out of what a decoder reads)."""
+        spoken = np.flatnonzero((row["ids"] >= self.speech[0]) & (row["ids"] < self.speech[1]))
+        wrong = spoken[rng.random(len(spoken)) < rng.uniform(0, 2 * self.config.misread_share)]
+        ids = row["ids"].copy()
+        ids[wrong] = rng.choice(row["ids"][spoken], len(wrong)) if len(wrong) else 0
+        return {**row, "ids": ids}
 
 
 def _walk(pool: np.ndarray, start: int, count: int, seed: tuple[int, ...]) -> np.ndarray:

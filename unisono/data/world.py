@@ -55,14 +55,12 @@ def _key(things: list[Thing]) -> str:
 
 def _how_many(things: list[Thing], rng: random.Random) -> Exchange:
     shape, colour = _perhaps_there(things, rng, 0.85)
-    same_colour = rng.random() < 0.5
+    prefix = f"{colour} " if (same_colour := rng.random() < 0.5) else ""
     counted = sorted((t for t in things if t.shape == shape and (not same_colour or t.colour == colour)), key=_cell)
-    count = len(counted)
-    prefix = f"{colour} " if same_colour else ""
-    many, what = prefix + PLURALS[shape], prefix + (shape if count == 1 else PLURALS[shape])
     question = rng.choice(["How many {} are there?", "How many {} do you see?", "Count the {}.", "What is the number of {}?"])
-    return exchange(question.format(many), f"There {'is' if count == 1 else 'are'} {NUMBERS[count] if count else 'no'} {what}.",
-                    look_for(prefix + shape, things, dict(zip(counted, NUMBERS[1:]))))
+    many = f"are {NUMBERS[len(counted)] if counted else 'no'} {prefix}{PLURALS[shape]}"
+    answer = f"There is one {prefix}{shape}." if len(counted) == 1 else f"There {many}."
+    return exchange(question.format(prefix + PLURALS[shape]), answer, look_for(prefix + shape, things, dict(zip(counted, NUMBERS[1:]))))
 
 
 def _perhaps_there(things: list[Thing], rng: random.Random, share: float) -> tuple[str, str]:
@@ -73,13 +71,13 @@ def _perhaps_there(things: list[Thing], rng: random.Random, share: float) -> tup
 
 
 def _which_colour(things: list[Thing], rng: random.Random) -> Exchange | None:
-    thing = rng.choice(things)
-    colours = {t: t.colour for t in things if t.shape == thing.shape}
+    shape, _ = _perhaps_there(things, rng, 0.85)
+    colours = {t: t.colour for t in things if t.shape == shape}
     if len(set(colours.values())) > 1:
         return None
-    question = rng.choice(["What colour is the {}?", "Which colour is the {}?", "Tell me the colour of the {}.",
-                           "What is the colour of the {}?"])
-    return exchange(question.format(thing.shape), f"The {thing.shape} is {thing.colour}.", look_for(thing.shape, things, colours))
+    question = rng.choice(["What colour is the {}?", "Which colour is the {}?", "Tell me the colour of the {}.", "What is the colour of the {}?"])
+    answer = f"The {shape} is {next(iter(colours.values()))}." if colours else f"There is no {shape}."
+    return exchange(question.format(shape), answer, look_for(shape, things, colours))
 
 
 def _which_shape(things: list[Thing], rng: random.Random) -> Exchange | None:
@@ -174,8 +172,7 @@ def scene(rng: random.Random) -> Raw:
         kinds = [kind] * count + ([_kind(rng)] if rng.random() < 0.5 else [])
     else:
         kinds = [_kind(rng) for _ in range(count)]
-    things = _place(kinds, rng)
-    asked: list[Exchange] = []
+    things, asked = _place(kinds, rng), list[Exchange]()
     makers = rng.sample([q for q in QUESTIONS if len(things) > 1 or q is not _what_is_where], k=len(QUESTIONS) - (len(things) == 1))
     wanted = rng.randint(2, 4)
     for maker in makers:

@@ -113,7 +113,7 @@ class NetworkProgram:
         for task in self.val.task_names:
             only = {name: float(name == task) for name in self.val.task_names}
             loader = Loader(self.val, LoaderConfig(batch_size=self.recipe.loader.batch_size, seed=0, block_ids=20_000, chained_share=0.0,
-                                                   row_length=self.recipe.loader.row_length), only)
+                                                   misread_share=0.0, row_length=self.recipe.loader.row_length), only)
             pairs = [self._losses({key: value.to(device) for key, value in loader.batch(step).items()}) for step in range(4)]
             numbers[task] = torch.cat([losses for losses, _ in pairs]).mean().item()
             found += pairs
