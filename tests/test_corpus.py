@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from unisono.data import corpus
-from unisono.data.corpus import (Spoken, Utterance, askers, build_corpus, perturb_digits, plan_unheard, plan_world, shard_folders, speak_digits,
-                                   write_waves)
+from unisono.data.corpus import (Spoken, Utterance, askers, build_corpus, perturb_digits, plan_unheard, plan_words, plan_world,
+                                   shard_folders, speak_digits, write_waves)
 from unisono.data.recordings import DIGITS, Facts, Recording
 from unisono.data.waves import Waves
 
@@ -80,3 +80,9 @@ def test_unheard_voices_ask_nothing_in_training() -> None:
     heard = {u.voice for role, part in plan_world(questions, {}) if role == "question" for u in part}
     unheard = {u.voice for u in plan_unheard(questions)}
     assert unheard and not heard & unheard
+
+
+def test_words_that_are_often_read_are_said_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus, "read_sentences", lambda folder: ["The nation didn't see the sea.", "Well-known: a nation, a sea in May.", "The nation."])
+    said = [(f"It says {word}.", "heart") for word in ("nation", "sea", "in", "see", "the")]
+    assert plan_words(Path("shared"), 9) == said and plan_words(Path("shared"), 2) == said[:2]

@@ -73,6 +73,14 @@ def test_every_reply_can_be_decoded(omni: Omni, outputs: tuple[str, ...], seed: 
         assert not reply.pictures or ("image" in outputs and reply.pictures[0].size == (32, 32))
 
 
+def test_says_the_words_that_it_is_given(omni: Omni) -> None:
+    for seed in range(3):
+        reply = omni.say("A big red star, and nothing else.", seed=seed)
+        assert reply.text == "A big red star, and nothing else." and len(reply.pcm) > 0 and not reply.pictures
+    with pytest.raises(UserError, match="nothing to say"):
+        omni.say(" ")
+
+
 @pytest.mark.parametrize("engine", ["onnx", "torch"])
 def test_both_engines(tiny_network: Path, engine: str) -> None:
     omni = Omni(tiny_network, engine=engine, precision="float32")

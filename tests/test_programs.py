@@ -2,17 +2,19 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import tiny_tokenizer
 
 from unisono.codecs.audio import AudioCodec, AudioCodecConfig
 from unisono.core.errors import UserError
+from unisono.data.shard import ShardWriter
 from unisono.model.config import preset
 from unisono.model.hf import read_config, save_pretrained
 from unisono.model.transformer import Qwen3
 from unisono.omni import Omni
-from unisono.train.programs import AUDIO_SCHOOLS, _keep_to, audio_run, made_by, publish
+from unisono.train.programs import AUDIO_SCHOOLS, _keep_to, audio_run, made_by, network_data, publish
 
 
 def test_a_network_of_another_name_gets_tokenizer_and_codecs(tmp_path: Path) -> None:
@@ -58,3 +60,19 @@ def test_codes_of_another_encoder_are_refused(tmp_path: Path) -> None:
     torch.nn.init.ones_(other.to_latent.weight)
     with pytest.raises(UserError, match="another encoder; delete the folder"):
         _keep_to(other, tmp_path)
+
+
+def test_shards_of_another_seed_or_codec_are_not_taken_for_those_asked_for(tmp_path: Path) -> None:
+    tokenizer = tiny_tokenizer()
+    tokenizer.audio_codec.save(tmp_path / "runs" / "audio-codec" / "codec")
+    tokenizer.image_codec.save(tmp_path / "runs" / "image-codec" / "codec")
+    writer = ShardWriter(tmp_path / "shards" / "nano" / "train", 100)
+    writer.add(np.arange(9), np.ones(9), "see")
+    writer.close(seed=1)
+    with pytest.raises(UserError, match="holds the conversations of --seed 1; delete it for those of --seed 2"):
+        network_data(tmp_path, tmp_path, seed=2)
+    with pytest.raises(UserError, match="no speech under"):
+        network_data(tmp_path, tmp_path, seed=1)
+    writer.close(codecs={"said": "another"})
+    with pytest.raises(UserError, match="made with other codecs"):
+        network_data(tmp_path, tmp_path)

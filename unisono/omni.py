@@ -19,6 +19,7 @@ from unisono.codecs.audio import DecoderStream
 from unisono.codecs.packed import pack
 from unisono.core.errors import UserError
 from unisono.core.home import default_weights
+from unisono.data.wishes import SAY
 from unisono.engine.grammar import Grammar, Rules
 from unisono.engine.load import load_engine
 from unisono.engine.sample import SAMPLING, Sampler
@@ -79,6 +80,13 @@ class Omni:
         with self.conversation(outputs=outputs, voice=voice, seed=seed) as conversation:
             return conversation.reply(*parts)
 
+    def say(self, sentence: str, *, voice: str = "heart", seed: int | None = None) -> Reply:
+        """A sentence in exactly these words, aloud: only the sound is the network's to choose. It was taught sentences of up to 90 letters."""
+        if not sentence.strip():
+            raise UserError("nothing to say; expected a sentence")
+        with self.conversation(outputs=("audio",), voice=voice, seed=seed) as conversation:
+            return conversation.reply(SAY[0].format(sentence), script=sentence)
+
     def code(self, part: Input) -> Part:
         """Words, sound, a picture or a clip -> a part of a message."""
         return code(self.tokenizer, part)
@@ -118,11 +126,11 @@ class Conversation:
         ids, _ = self.omni.tokenizer.encode(messages, begin_reply=begin_reply)
         self.session.append(ids.tolist())
 
-    def reply(self, *parts: Input) -> Reply:
-        """Says `parts` to the network and waits for its whole reply."""
+    def reply(self, *parts: Input, script: str = "") -> Reply:
+        """Says `parts` to the network and waits for its whole reply; a `script` is what it says, word for word."""
         reply = Reply()
         sounds = []
-        for event in self.stream(*parts):
+        for event in self.stream(*parts, script=script):
             if isinstance(event, TextDelta):
                 reply.text += event.text
             elif isinstance(event, SoundDelta):
@@ -134,7 +142,7 @@ class Conversation:
         reply.finish_reason = self.finish_reason
         return reply
 
-    def stream(self, *parts: Input) -> Iterator[TextDelta | SoundDelta | PictureDelta]:
+    def stream(self, *parts: Input, script: str = "") -> Iterator[TextDelta | SoundDelta | PictureDelta]:
         """Says `parts` to the network and yields its reply as it is made; closing the iterator, or the next question, interrupts it."""
         if self.making and not self.making.done:
             self.making.interrupt()
@@ -143,7 +151,7 @@ class Conversation:
         start = self.session.length
         try:
             self._append([Message("user", [self.omni.code(part) for part in parts])], begin_reply=True)
-            making = self.making = self.session.begin(self._grammar(), Sampler(SAMPLING, self.seed))
+            making = self.making = self.session.begin(self._grammar(script), Sampler(SAMPLING, self.seed))
         except UserError:
             self.session.rewind(start)
             raise
@@ -160,9 +168,10 @@ class Conversation:
                 making.close()
             self.finish_reason = making.finish_reason
 
-    def _grammar(self) -> Grammar:
+    def _grammar(self, script: str) -> Grammar:
         tokenizer = self.omni.tokenizer
-        return Grammar(tokenizer.vocab, Rules.usual(self.outputs, tokenizer.image_codec.grid_size ** 2, max_text_ids=300, words_of=tokenizer.words_of))
+        usual = Rules.usual(self.outputs, tokenizer.image_codec.grid_size ** 2, max_text_ids=300, words_of=tokenizer.words_of)
+        return Grammar(tokenizer.vocab, Rules.spoken(tokenizer.script(script)) if script else usual)
 
     def _event(self, event: object, sound: DecoderStream) -> Iterator[TextDelta | SoundDelta | PictureDelta]:
         if isinstance(event, TextDelta):

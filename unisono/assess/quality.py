@@ -182,7 +182,8 @@ def hears(bench: Bench) -> Numbers:
 
 
 def speaks(bench: Bench) -> Numbers:
-    """Word errors of Whisper-tiny on the network's speech beside those on its source voice saying the same test sentences."""
+    """Word errors of Whisper-tiny on the network's speech beside those on its source voice saying the same test sentences: asked in words
+    to say them, and with its words given, as /v1/audio/speech does."""
     numbers: Numbers = {}
     for name, is_world in (("world", True), ("open", False)):
         items = bench.waves(f"speaks {name}", lambda item, is_world=is_world: item["voice"] == "heart" and bool(item.get("role")) == is_world)
@@ -194,9 +195,10 @@ def speaks(bench: Bench) -> Numbers:
 def _speaks(bench: Bench, name: str, items: list[tuple[np.ndarray, dict]]) -> Numbers:
     refs = [item["text"] for _, item in items]
     made = [bench.ask(f"Say: {text}", outputs=("text", "audio")) for text in track(refs, f"speaks {name}")]
-    ours = [transcribe(reply.pcm, 16000) if len(reply.pcm) else "" for reply in made]
+    given = [bench.omni.say(text, seed=0) for text in track(refs, f"speaks {name}, words given")]
+    ours, theirs = ([transcribe(reply.pcm, 16000) if len(reply.pcm) else "" for reply in replies] for replies in (made, given))
     source = [transcribe(pcm, 16000) for pcm, _ in items]
-    return {"network": _wer(refs, ours), "source_voice": _wer(refs, source),
+    return {"network": _wer(refs, ours), "words_given": _wer(refs, theirs), "source_voice": _wer(refs, source),
             "written_right": mean_stderr([_same(reply.text, ref) for reply, ref in zip(made, refs)])}
 
 

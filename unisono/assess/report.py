@@ -72,8 +72,12 @@ def hears(n: Numbers) -> list[Row]:
 
 def speaks(n: Numbers) -> list[Row]:
     parts = {"its world": n["world"], "open sentences": n["open"]} if "world" in n else {"open sentences": n}
-    shown = ", ".join(f"{name} {wer(one['network'])} / {wer(one['source_voice'])} (n = {one['network']['n']})" for name, one in parts.items())
+    shown = ", ".join(f"{name} {wer(one['network'])}{_given(one)} / {wer(one['source_voice'])} (n = {one['network']['n']})" for name, one in parts.items())
     return [("speaks: word errors of Whisper-tiny on its speech / on the source voice", shown, "1.5 times the source")]
+
+
+def _given(one: Numbers) -> str:
+    return f", as /v1/audio/speech says them {wer(one['words_given'])}" if "words_given" in one else ""
 
 
 def sees(n: Numbers) -> list[Row]:

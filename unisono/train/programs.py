@@ -120,14 +120,17 @@ def text_tokenizer(home: Path, shared: Path, size: int) -> TextTokenizer:
 def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.0, most_bytes: float = inf,
                  seed: int = 1) -> None:
     """Codes of all speech, then the token shards of every split. `scale`: share of the usual number of conversations; `most_bytes` of
-    the training shard; `seed`: which of the conversations there could be are taught, and how what is asked aloud is heard."""
+    the training shard; `seed`: which of the conversations there could be are taught, and how what is asked and answered aloud is coded."""
     pupil = audio_run(home)
     clean, audio = finished(home, "audio-codec", AudioCodec), finished(home, pupil, AudioCodec)
     image = finished(home, image_run(size), ImageCodec)
     codecs = {"said": _keep_to(clean, home / "codes"), "heard": _keep_to(audio, home / "heard" / pupil), "image": made_by(image)}
     for folder in (home / "shards" / size).glob("*"):
-        if (folder / "manifest.json").exists() and Shard(folder).manifest.get("codecs", codecs) != codecs:
+        manifest = Shard(folder).manifest if (folder / "manifest.json").exists() else {}
+        if manifest.get("codecs", codecs) != codecs:
             raise UserError(f"the shard in {folder} was made with other codecs; delete it to make it anew")
+        if folder.name == "train" and manifest.get("seed", seed) != seed:
+            raise UserError(f"the shard in {folder} holds the conversations of --seed {manifest['seed']}; delete it for those of --seed {seed}")
     said, heard = [], []
     for folder in sound_folders(home):
         place = folder.relative_to(home / "speech")
