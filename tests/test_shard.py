@@ -27,6 +27,21 @@ def test_documents_come_back(tmp_path: Path) -> None:
         assert (ids == document).all() and (learn == document % 2).all()
 
 
+def test_several_shards_are_one(tmp_path: Path) -> None:
+    written = [*write(tmp_path / "one", [5, 1, 30], ["a", "c", "a"]), *write(tmp_path / "two", [4, 9], ["b", "c"]), *write(tmp_path / "three", [2], ["a"])]
+    shard = Shard(tmp_path / "one", tmp_path / "two", tmp_path / "three")
+    assert [shard.task_names[task] for task in shard.tasks] == ["a", "c", "a", "b", "c", "a"] and shard.manifest["num_documents"] == 6
+    assert list(shard.ends - shard.starts) == [len(document) for document in written] and shard.manifest["num_ids"] == shard.ends[-1] == 51
+    for number, document in enumerate(written):
+        ids, learn = shard.document(number)
+        assert (ids == document).all() and (learn == document % 2).all()
+    writer = ShardWriter(tmp_path / "other", 511)
+    writer.add(np.arange(3), np.ones(3), "a")
+    writer.close()
+    with pytest.raises(UserError, match="other was made with another vocabulary"):
+        Shard(tmp_path / "one", tmp_path / "other")
+
+
 def test_a_shard_without_manifest_or_cut_short_is_refused(tmp_path: Path) -> None:
     write(tmp_path, [5, 7], ["a", "a"])
     ids = (tmp_path / "ids.u16").read_bytes()

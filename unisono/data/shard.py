@@ -56,10 +56,35 @@ class ShardWriter:
 
 
 class Shard:
-    """A written shard, memory-mapped."""
+    """Written shards, memory-mapped: one, or several as if they were one."""
+
+    def __init__(self, *folders: Path) -> None:
+        self.parts = [_Part(Path(folder)) for folder in folders]
+        manifests = [part.manifest for part in self.parts]
+        for folder, manifest in zip(folders, manifests):
+            if any(manifest.get(fact) != manifests[0].get(fact) for fact in ("vocab_size", "codecs")):
+                raise UserError(f"the prepared data in {folder} was made with another vocabulary or other codecs than that in {folders[0]}; "
+                                "delete one of the folders")
+        self.task_names = sorted({name for manifest in manifests for name in manifest["tasks"]})
+        self.manifest = {**manifests[0], "tasks": self.task_names, **{
+            count: sum(manifest[count] for manifest in manifests) for count in ("num_documents", "num_ids")}}
+        self.tasks = np.concatenate([np.array([self.task_names.index(name) for name in part.manifest["tasks"]], np.uint8)[part.tasks]
+                                     for part in self.parts])
+        offsets = np.cumsum([0, *(len(part.ids) for part in self.parts)])
+        self.ends = np.concatenate([part.ends + offset for part, offset in zip(self.parts, offsets)])
+        self.starts = np.concatenate([[0], self.ends[:-1]])
+        self.firsts = np.cumsum([0, *(len(part.ends) for part in self.parts)])[:-1]
+
+    def document(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """-> ids (L,) int64, learn (L,) uint8 of one document."""
+        part = int(np.searchsorted(self.firsts, number, side="right")) - 1
+        return self.parts[part].document(number - int(self.firsts[part]))
+
+
+class _Part:
+    """The files of one folder."""
 
     def __init__(self, folder: Path) -> None:
-        folder = Path(folder)
         try:
             self.manifest = json.loads((folder / "manifest.json").read_text())
             num_ids, num_documents = self.manifest["num_ids"], self.manifest["num_documents"]
@@ -74,12 +99,9 @@ class Shard:
             raise UserError(f"the prepared data in {folder} is damaged ({damaged[0]}); delete the folder and run `unisono data network` again")
         self.ids = np.memmap(folder / "ids.u16", "<u2", "r")
         self.ends = np.fromfile(folder / "ends.i64", "<i8")
-        self.starts = np.concatenate([[0], self.ends[:-1]])
         self.learn = np.unpackbits(np.fromfile(folder / "learn.bits", np.uint8), count=len(self.ids))
         self.tasks = np.fromfile(folder / "tasks.u8", np.uint8)
-        self.task_names: list[str] = self.manifest["tasks"]
 
     def document(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """-> ids (L,) int64, learn (L,) uint8 of one document."""
-        where = slice(self.starts[number], self.ends[number])
+        where = slice(self.ends[number - 1] if number else 0, self.ends[number])
         return self.ids[where].astype(np.int64), self.learn[where]

@@ -1,7 +1,7 @@
 """`unisono data` and `unisono train`: which folders feed which program. Every step resumes, and a finished one is skipped.
 
 Under --home:  speech/codec, speech/world   sound for training            runs/<what>-<size>    checkpoints
-               codes, heard                 the same sound as codes, as it was said and as microphones hear it       shards/<split>        token shards
+               codes, heard                 the same sound as codes, as it was said and as microphones hear it       shards/<size>         token shards, one for each --seed
                networks/<size>              the finished network with tokenizer and codecs (--name: another folder)
 """
 import argparse
@@ -120,7 +120,8 @@ def text_tokenizer(home: Path, shared: Path, size: int) -> TextTokenizer:
 def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.0, most_bytes: float = inf,
                  seed: int = 1) -> None:
     """Codes of all speech, then the token shards of every split. `scale`: share of the usual number of conversations; `most_bytes` of
-    the training shard; `seed`: which of the conversations there could be are taught, and how what is asked and answered aloud is coded."""
+    the training shard; `seed`: which of the conversations there could be are taught, and how what is asked and answered aloud is coded;
+    each makes a training shard of its own, and the network is trained on all."""
     pupil = audio_run(home)
     clean, audio = finished(home, "audio-codec", AudioCodec), finished(home, pupil, AudioCodec)
     image = finished(home, image_run(size), ImageCodec)
@@ -129,8 +130,6 @@ def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.
         manifest = Shard(folder).manifest if (folder / "manifest.json").exists() else {}
         if manifest.get("codecs", codecs) != codecs:
             raise UserError(f"the shard in {folder} was made with other codecs; delete it to make it anew")
-        if folder.name == "train" and manifest.get("seed", seed) != seed:
-            raise UserError(f"the shard in {folder} holds the conversations of --seed {manifest['seed']}; delete it for those of --seed {seed}")
     said, heard = [], []
     for folder in sound_folders(home):
         place = folder.relative_to(home / "speech")
@@ -147,13 +146,13 @@ def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.
     tokenizer = OmniTokenizer(vocab, text, audio, image, [voice for voice in REPLY_VOICES if voice in spoken])
     tokenizer.save(home / "networks" / size)
     cutter = WordCutter(clean, PhonemeReader.load(home / "runs" / "audio-codec" / "phonemes.safetensors"))
-    for split, counts, limits, drawn in (("val", VAL_COUNTS, VAL_LIMITS, 1), ("train", Counts(scale=scale), TEXT_LIMITS, seed)):
-        folder = home / "shards" / size / split
+    taught, judged = (home / "shards" / size / name for name in ("train" if seed == 1 else f"train-{seed}", "val"))
+    for folder, split, counts, limits, drawn in ((judged, "val", VAL_COUNTS, VAL_LIMITS, 1), (taught, "train", Counts(scale=scale), TEXT_LIMITS, seed)):
         if not (folder / "manifest.json").exists():
             def texts(of: str, limits: dict[str, int] = limits) -> Iterator[tuple[str, str]]:
                 return documents(shared, of, limits)
             prepare(tokenizer, bank, texts, folder, split=split, counts=counts, seed=drawn, most_bytes=most_bytes, cutter=cutter, codecs=codecs)
-    compared = check_disjoint(*(Shard(home / "shards" / size / split) for split in ("train", "val")), vocab)
+    compared = check_disjoint(Shard(taught), Shard(judged), vocab)
     print("none of these of the validation was taught: " + ", ".join(f"{count} {task}" for task, count in compared.items()))
 
 
@@ -240,7 +239,8 @@ def _image_codec(arguments: argparse.Namespace) -> tuple[ImageCodecProgram, Imag
 def _network(arguments: argparse.Namespace) -> tuple[NetworkProgram, NetworkRecipe]:
     recipe = _recipe(RECIPES.get(arguments.size, NetworkRecipe(size=arguments.size)), arguments)
     shards = arguments.home / "shards" / arguments.size
-    program = NetworkProgram(recipe, Shard(shards / "train"), Shard(shards / "val"))
+    whole = sorted(manifest.parent for manifest in shards.glob("train*/manifest.json"))
+    program = NetworkProgram(recipe, Shard(*(whole or [shards / "train"])), Shard(shards / "val"))
     if left_out := program.loader.num_too_long:
         print(f"{left_out:,} documents are left out: they are longer than a row of {recipe.loader.row_length} ids")
     return program, recipe
