@@ -8,7 +8,7 @@ from conftest import drawing, tone
 from PIL import Image as Pictures
 
 from unisono.core.errors import UserError
-from unisono.tokenizer import AudioDelta, ImageDelta, OmniTokenizer, TextDelta, TurnEnd, fit, to_mono
+from unisono.tokenizer import AudioDelta, ImageDelta, OmniTokenizer, TextDelta, TurnEnd, fit, to_mono, trimmed
 from unisono.tokens.message import Audio, Image, Message, Part, Text, Thought, Video
 from unisono.tokens.vocab import NUM_TIMES
 
@@ -114,7 +114,7 @@ def test_parts_of_sound_pictures_and_clips(tokenizer: OmniTokenizer) -> None:
     sound = tokenizer.audio_part(tone(0.5, 44100, 2), 44100)
     assert len(sound.codes) == 25 and sound.codes.dtype == np.int64
     assert tokenizer.image_part(drawing()).codes.shape == (NUM_CODES,)
-    both = tokenizer.picture_codes([drawing(), drawing((10, 90))])
+    both = tokenizer.picture_codes([drawing(), *trimmed([drawing((10, 90))])])
     assert np.array_equal(both[1], tokenizer.image_part(drawing((10, 90))).codes)
     clip = tokenizer.video_part([drawing()] * 3, tone(1.2), 16000)
     assert len(clip.frames) == 3 and [len(codes) for codes in clip.audio] == [25, 25, 10]
@@ -220,6 +220,43 @@ def test_transparency_is_white() -> None:
     palette = Pictures.new("P", (8, 8), 0)
     palette.info["transparency"] = 0
     assert (np.asarray(fit(palette, 32)) == 255).all()
+
+
+@pytest.mark.parametrize("high", [False, True])
+@pytest.mark.parametrize("size, placed, wanted", [
+    ((96, 64), 16, 16),         # in the middle: what is around it in equal parts
+    ((96, 64), 0, 0), ((96, 64), 32, 32), ((96, 64), 4, 4),      # elsewhere: all of it is kept
+    ((70, 64), 3, 3), ((1601, 1000), 203, 203), ((1601, 1000), 601, 601)])
+def test_empty_ends_are_not_looked_at(size: tuple[int, int], placed: int, wanted: int, high: bool) -> None:
+    shown = Pictures.effect_noise((size[1], size[1]), 80).convert("RGB")
+    page = Pictures.new("RGB", size, (250, 240, 230))
+    page.paste(shown, (placed, 0))
+    if high:
+        page, shown = (picture.transpose(Pictures.Transpose.TRANSPOSE) for picture in (page, shown))
+    found, = trimmed([page])
+    least = size[0] // 512     # of a large picture every few rows are looked at at once
+    assert abs(found.width - found.height) <= least and abs(found.width - size[1]) <= least and max(found.size) >= size[1]
+    assert least or (np.asarray(found) == np.asarray(shown)).all()
+
+
+def test_what_is_full_or_square_stays_as_it_is() -> None:
+    for size in ((64, 64), (96, 64), (30, 90)):
+        full = Pictures.effect_noise(size, 80).convert("RGB")
+        assert (np.asarray(trimmed([full])[0]) == np.asarray(full)).all()
+    assert trimmed([Pictures.new("RGB", (3000, 1), "red")])[0].size == (1, 1)
+    striped = Pictures.new("RGB", (96, 64), "red")
+    striped.paste(Pictures.new("RGB", (48, 64), "blue"), (48, 0))
+    assert striped.size[0] > trimmed([striped])[0].size[0] == 64
+
+
+def test_a_clip_is_cut_to_what_moves_in_all_of_it(tokenizer: OmniTokenizer) -> None:
+    frames = [Pictures.new("RGB", (120, 60), "white") for _ in range(3)]
+    for frame, x in zip(frames, (10, 40, 60)):
+        frame.paste(Pictures.new("RGB", (20, 20), "red"), (x, 20))
+    found = trimmed(frames)
+    assert {picture.size for picture in found} == {(70, 60)}
+    assert [int(np.asarray(picture)[30, :, 1].argmin()) for picture in found] == [0, 30, 50]
+    assert len(tokenizer.video_part(frames).frames) == 3 and [picture.size for picture in trimmed([frames[0], frames[1].resize((60, 30))])] == [(120, 60), (60, 30)]
 
 
 def test_of_a_thought_what_comes_last_will_be_said(tokenizer: OmniTokenizer) -> None:

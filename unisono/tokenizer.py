@@ -24,6 +24,8 @@ from unisono.tokens.template import Template
 from unisono.tokens.text import TextStream, TextTokenizer, words
 from unisono.tokens.vocab import NUM_TIMES, TIME_STEP_S, Vocabulary
 
+LOOKED_AT = 512         # rows of a picture, for its margins
+EVEN = 10               # of 255: what compression leaves of one colour
 MOST_CHANNELS = 64      # more are samples: the array lies on its side
 
 
@@ -125,8 +127,8 @@ class OmniTokenizer:
         return Audio(self.audio_codec.encode(torch.from_numpy(pcm)[None])[0].numpy())
 
     def image_part(self, picture: Pictures.Image) -> Image:
-        """A picture of any size -> its codes, fitted into the codec's square on white."""
-        return Image(self.picture_codes([picture])[0])
+        """A picture of any size -> its codes, fitted into the codec's square on white; see `trimmed`."""
+        return Image(self.picture_codes(trimmed([picture]))[0])
 
     def video_part(self, frames: Sequence[Pictures.Image], pcm: NDArray[np.float32] | None = None,
                    sample_rate: int = 16000) -> Video:
@@ -136,7 +138,7 @@ class OmniTokenizer:
             raise ValueError("expected a clip of at least one picture")
         if len(frames) > NUM_TIMES:
             raise UserError(f"a clip may last {NUM_TIMES * TIME_STEP_S:.0f} s at two pictures a second, got {len(frames)} pictures; cut it")
-        codes = self.picture_codes(frames)
+        codes = self.picture_codes(trimmed(frames))
         if pcm is None or not len(pcm):
             return Video(codes)
         sound = self.audio_part(pcm, sample_rate).codes
@@ -289,7 +291,17 @@ def to_mono(pcm: NDArray[np.float32], sample_rate: int, wanted_rate: int) -> NDA
 
 
 def fit(picture: Pictures.Image, size: int) -> Pictures.Image:
-    """Any picture -> (size, size) RGB: transparency on white, aspect kept, centred on white."""
+    """Any picture -> (size, size) RGB: aspect kept, centred on white."""
+    picture = plain(picture)
+    scale = size / max(picture.size)
+    wide, high = (max(1, round(side * scale)) for side in picture.size)
+    square = Pictures.new("RGB", (size, size), "white")
+    square.paste(picture.resize((wide, high), Pictures.Resampling.LANCZOS), ((size - wide) // 2, (size - high) // 2))
+    return square
+
+
+def plain(picture: Pictures.Image) -> Pictures.Image:
+    """Any picture -> the same in RGB, transparency on white."""
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         picture = Pictures.alpha_composite(Pictures.new("RGBA", picture.size, "white"), picture)
@@ -299,9 +311,25 @@ def fit(picture: Pictures.Image, size: int) -> Pictures.Image:
         step = max(1, max(picture.size) // 1024)        # of a hundred million numbers no copies are made
         values = np.nan_to_num(np.asarray(picture)[::step, ::step].astype(np.float64), posinf=0, neginf=0)
         picture = Pictures.fromarray((255 * (values - values.min()) / (np.ptp(values) or 1)).astype(np.uint8))
-    picture = picture.convert("RGB")
-    scale = size / max(picture.size)
-    wide, high = (max(1, round(side * scale)) for side in picture.size)
-    square = Pictures.new("RGB", (size, size), "white")
-    square.paste(picture.resize((wide, high), Pictures.Resampling.LANCZOS), ((size - wide) // 2, (size - high) // 2))
-    return square
+    return picture.convert("RGB")
+
+
+def trimmed(pictures: Sequence[Pictures.Image]) -> list[Pictures.Image]:
+    """Pictures of one size, such as the frames of a clip -> the same in RGB without what is empty, in all of them, at the ends of their
+    longer side, until they are square: of a wide picture the codec would see every third row for nothing (68 % of the answers
+    about wide pictures were right, 97 % about square ones, 2026-11-22)."""
+    pictures = [plain(picture) for picture in pictures]
+    (wide, high), sizes = pictures[0].size, {picture.size for picture in pictures}
+    spare = abs(wide - high)
+    if len(sizes) > 1 or not spare:
+        return pictures
+    step = max(1, max(wide, high) // LOOKED_AT)
+    pixels = np.stack([np.asarray(picture.reduce(step), np.int16) for picture in pictures])      # (F, H, W, 3)
+    rows = pixels.transpose(2, 0, 1, 3) if wide > high else pixels.transpose(1, 0, 2, 3)
+    first, last = ((abs(ends - ends[0, 0, 0]) <= EVEN).all(axis=(1, 2, 3)) for ends in (rows, rows[::-1]))
+    beyond = len(rows) * step - max(wide, high)     # the last of the rows that were looked at may stand for fewer
+    first, last = (spare if even.all() else int(even.argmin()) * step for even in (first, last))
+    last = max(0, last - beyond)
+    first = min(first, max(spare // 2, spare - last))
+    last = min(last, spare - first)
+    return [picture.crop((first, 0, wide - last, high) if wide > high else (0, first, wide, high - last)) for picture in pictures]

@@ -226,7 +226,7 @@ def _sounding(bench: Bench, raw: Raw) -> list[Input]:
 
 
 def _widened(picture: Pictures.Image) -> Pictures.Image:
-    """The picture in the middle of one half as wide again, as photographs are."""
+    """The picture in the middle of an empty page that is half as wide again."""
     page = Pictures.new("RGB", (picture.width * 3 // 2, picture.height), picture.getpixel((0, 0)))
     page.paste(picture, (picture.width // 4, 0))
     return page

@@ -81,7 +81,7 @@ def _given(one: Numbers) -> str:
 
 
 def sees(n: Numbers) -> list[Row]:
-    names = {"see": "scenes", "see_asked_first": "scenes asked about before they are shown", "see_wide": "scenes in wide pictures", "see_emoji": "emoji", "read": "printed words", "watch": "clips", "watch_with_sound": "clips in which somebody speaks"}
+    names = {"see": "scenes", "see_asked_first": "scenes asked about before they are shown", "see_wide": "scenes on wide pages", "see_emoji": "emoji", "read": "printed words", "watch": "clips", "watch_with_sound": "clips in which somebody speaks"}
     return [("sees: whole answers right to the word", many(n, names, share), "90 %")]
 
 
