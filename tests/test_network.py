@@ -62,6 +62,17 @@ def test_finished_weights_may_hold_a_share_of_the_start(shard: Shard, tmp_path: 
         assert name.endswith("norm.weight") or not torch.equal(value, program.model.state_dict()[name])
 
 
+def test_a_network_goes_on_with_more_layers(shard: Shard, tmp_path: Path) -> None:
+    program = NetworkProgram(RECIPE, shard, shard)
+    program.save(tmp_path / "start")
+    recipe = replace(RECIPE, start_from=str(tmp_path / "start" / "network"), num_hidden_layers=3, start_share=0.5, loop=replace(RECIPE.loop, num_steps=2))
+    again = NetworkProgram(recipe, shard, shard)
+    assert again.validate() == pytest.approx(program.validate(), abs=1e-5)
+    run(again, recipe.loop, tmp_path)
+    finished = load_pretrained(tmp_path / "network")
+    assert len(finished.layers) == 3 and all(block.mlp.down_proj.weight.abs().sum() > 0 for block in finished.layers)
+
+
 def test_a_packed_document_is_computed_as_if_alone(shard: Shard) -> None:
     program = NetworkProgram(RECIPE, shard, shard)
     batch = program.batch(0)

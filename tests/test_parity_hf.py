@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from unisono.core.errors import UserError
 from unisono.model.config import preset
-from unisono.model.hf import grow_vocabulary, load_pretrained, save_pretrained
+from unisono.model.hf import grow_depth, grow_vocabulary, load_pretrained, save_pretrained
 from unisono.model.transformer import Qwen3
 
 transformers = pytest.importorskip("transformers")
@@ -135,3 +135,15 @@ def test_growing_keeps_the_old_ids(changes: dict) -> None:
     assert logits(grown, ids).shape[-1] == 384 and grown.config.vocab_size == 384
     with pytest.raises(UserError, match="can only grow"):
         grow_vocabulary(model, 100)
+
+
+@pytest.mark.parametrize("changes", [{}, {"tie_word_embeddings": False, "attention_bias": True}])
+@pytest.mark.parametrize("layers", [2, 3, 5])
+def test_more_layers_compute_the_same_until_they_are_trained(changes: dict, layers: int) -> None:
+    model = build(**changes)
+    grown = grow_depth(model, layers)
+    ids = torch.arange(20)[None]
+    assert grown.config.num_hidden_layers == len(grown.layers) == layers and model.config.num_hidden_layers == 2
+    assert torch.allclose(logits(grown, ids), logits(model, ids), atol=1e-6)
+    with pytest.raises(UserError, match="depth can only grow"):
+        grow_depth(grown, layers - 1)

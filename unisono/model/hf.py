@@ -184,3 +184,22 @@ def grow_vocabulary(model: Qwen3, new_size: int) -> Qwen3:
         else:
             rows.copy_(state[name])
     return grown.train(model.training)
+
+
+@torch.no_grad()
+def grow_depth(model: Qwen3, num_hidden_layers: int) -> Qwen3:
+    """A model of more layers that computes the same at first: copies of some blocks, evenly spread, whose outputs are nothing until they
+    are trained (Wu et al. 2024, "LLaMA Pro: Progressive LLaMA with block expansion", arXiv 2401.02415)."""
+    old = model.config.num_hidden_layers
+    if num_hidden_layers < old:
+        raise UserError(f"the depth can only grow: the model has {old} layers, {num_hidden_layers} were asked for")
+    grown = Qwen3(Qwen3Config(**{**vars(model.config), "num_hidden_layers": num_hidden_layers}))
+    grown = grown.to(model.embed_tokens.weight.device, model.embed_tokens.weight.dtype)
+    grown.load_state_dict({name: value for name, value in model.state_dict().items() if not name.startswith("layers.")}, strict=False)
+    sources = [number * old // num_hidden_layers for number in range(num_hidden_layers)]
+    for block, source, before in zip(grown.layers, sources, [-1, *sources]):
+        block.load_state_dict(model.layers[source].state_dict())
+        if source == before:
+            for value in (*block.self_attn.o_proj.parameters(), *block.mlp.down_proj.parameters()):
+                value.zero_()
+    return grown.train(model.training)

@@ -18,7 +18,7 @@ from unisono.core.errors import UserError
 from unisono.data.loader import PAD, Loader, LoaderConfig
 from unisono.data.shard import Shard
 from unisono.model.config import preset
-from unisono.model.hf import load_pretrained, save_pretrained
+from unisono.model.hf import grow_depth, load_pretrained, save_pretrained
 from unisono.model.transformer import Qwen3, packed_mask
 from unisono.train.loop import LoopConfig, Numbers
 
@@ -41,6 +41,7 @@ class NetworkRecipe:
     tasks: tuple[str, ...] = ()       # train on these alone; empty = on all
     text_weight: float = 3.0          # of a word beside a code: codes carry most of the nats, words most of the sense
     start_from: str = ""              # folder of a network whose weights are the start
+    num_hidden_layers: int = 0        # of the network, if more than the size or the start has
     # Share of the start's weights in the finished ones: what the start knew and was not trained on again is not lost (Wortsman et al.
     # 2022, "Robust fine-tuning of zero-shot models", arXiv 2109.01903).
     start_share: float = 0.0
@@ -75,12 +76,17 @@ class NetworkProgram:
         weights = {task: 0.0 for task in train.task_names if recipe.tasks and task not in recipe.tasks}
         self.val = val
         vocab_size, self.text_end = train.manifest["vocab_size"], train.manifest["text_end"]
-        self.model = (load_pretrained(recipe.start_from, vocab_size=vocab_size) if recipe.start_from else Qwen3(preset(recipe.size, vocab_size)))
+        self.model = self._start(vocab_size)
         reach = min(recipe.loader.reach, self.model.config.max_position_embeddings)
         self.loader = Loader(train, replace(recipe.loader, reach=reach), {**recipe.task_weights, **weights})
         self.forward = torch.compile(self.model, dynamic=False) if recipe.compile else self.model
         self.cross_entropy = torch.compile(self._cross_entropy, dynamic=True) if recipe.compile else self._cross_entropy
         self.players: dict[str, tuple[nn.Module, object]] = {"network": (self.model, self.loss)}
+
+    def _start(self, vocab_size: int) -> Qwen3:
+        model = (load_pretrained(self.recipe.start_from, vocab_size=vocab_size) if self.recipe.start_from
+                 else Qwen3(preset(self.recipe.size, vocab_size)))
+        return grow_depth(model, self.recipe.num_hidden_layers) if self.recipe.num_hidden_layers else model
 
     def batch(self, step: int) -> dict[str, Tensor]:
         """Packed rows; see data/loader.py."""
@@ -124,6 +130,6 @@ class NetworkProgram:
         finished, share = self.model, self.recipe.start_share
         if self.recipe.start_from and share:
             finished = copy.deepcopy(self.model)
-            start = load_pretrained(self.recipe.start_from, device=next(self.model.parameters()).device).state_dict()
+            start = self._start(self.model.config.vocab_size).to(next(self.model.parameters()).device).state_dict()
             finished.load_state_dict({name: share * start[name] + (1 - share) * value for name, value in self.model.state_dict().items()})
         save_pretrained(finished, folder / "network")
