@@ -77,7 +77,7 @@ def _data(command: argparse.ArgumentParser) -> None:
     command.add_argument("--most-mb", type=float, default=float("inf"), metavar="MB",
                          help="network: leave out documents by chance until the shard is so small, e.g. 60 for a GPU that is far away")
     command.add_argument("--seed", type=int, default=1, metavar="N",
-                         help="network: each number makes a shard of other scenes and questions, heard and said otherwise; the network is "
+                         help="network: each number makes a shard of other scenes and questions, heard otherwise; the network is "
                               "trained on all shards (default: 1)")
     _run_options(command)
 

@@ -5,7 +5,6 @@ Folder: codes.u16 (all items back to back), index.jsonl ({"start", "length" in f
 """
 import json
 import random
-from collections.abc import Callable
 from pathlib import Path
 from zlib import crc32
 
@@ -21,26 +20,23 @@ from unisono.data import microphone
 from unisono.data.waves import Waves
 
 Codes = NDArray[np.integer]
-Pcm = NDArray[np.float32]       # (N,)
-Change = Callable[[Pcm, str, np.random.Generator], Pcm]     # sound, voice, chance -> sound
-FRAME = 320     # samples of a code
 
 
-def encode_waves(source: Path, codec: AudioCodec, folder: Path, batch_size: int = 16, change: Change | None = None, seed: int = 0) -> None:
-    """Encodes every item of the sound folder `source` into `folder`: as it is, or after a `change`, another one with each `seed`; a
-    finished folder is left alone."""
+def encode_waves(source: Path, codec: AudioCodec, folder: Path, batch_size: int = 16, heard: int | None = None) -> None:
+    """Encodes every item of the sound folder `source` into `folder`: as it is, or as microphones hand it over when more people say it,
+    each time otherwise by the number `heard`; a finished folder is left alone."""
     if (folder / "index.jsonl").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
     waves = Waves([source], split=None)
     order = sorted(range(len(waves)), key=lambda number: waves.items[number]["length"])
     codes: list[np.ndarray | None] = [None] * len(waves)
-    named = crc32(f"{source.parent.name}/{source.name}".encode())
+    seed = crc32(f"{source.parent.name}/{source.name}".encode())
     for start in track(range(0, len(order), batch_size), f"codes of {source.name}"):
         numbers = order[start:start + batch_size]
         pieces = [waves.pcm(number) for number in numbers]
-        if change:
-            pieces = [change(piece, waves.items[number]["voice"], np.random.default_rng((named, number, seed)))
+        if heard is not None:
+            pieces = [_heard(piece, waves.items[number]["voice"], np.random.default_rng((seed, number, heard)))
                       for piece, number in zip(pieces, numbers)]
         pcm = np.zeros((len(numbers), max(map(len, pieces))), np.float32)
         for row, piece in enumerate(pieces):
@@ -55,15 +51,9 @@ def encode_waves(source: Path, codec: AudioCodec, folder: Path, batch_size: int 
     atomic_write(folder / "index.jsonl", lambda path: Path(path).write_text("\n".join(lines) + "\n", encoding="utf8"))
 
 
-def as_heard(pcm: Pcm, voice: str, rng: np.random.Generator) -> Pcm:
-    """As microphones hand it over when more people say it. Voices with a pace in their name (data/corpus.py) are others already."""
+def _heard(pcm: NDArray[np.float32], voice: str, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Voices with a pace in their name (data/corpus.py) have been made others already."""
     return microphone.heard(pcm if "*" in voice else microphone.paced(pcm, rng), rng)
-
-
-def said_again(pcm: Pcm, voice: str, rng: np.random.Generator) -> Pcm:
-    """The same sound begun within its first frame: nearly all of its codes are others. Said in one way only, the codes of replies were
-    learned by heart (1.17 nats a code of what was trained on, 1.85 of what was not, 2026-11-22)."""
-    return pcm[int(rng.integers(min(FRAME, len(pcm)))):]
 
 
 class CodeBank:

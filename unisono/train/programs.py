@@ -25,7 +25,7 @@ from unisono.core.device import seed_all
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
 from unisono.core.record import write_record
-from unisono.data.codebank import CodeBank, as_heard, encode_waves, said_again
+from unisono.data.codebank import CodeBank, encode_waves
 from unisono.data.corpus import MAIN_VOICE, build_codec_speech, build_reply_speech, build_world_speech
 from unisono.data.cutter import WordCutter
 from unisono.data.disjoint import check_disjoint
@@ -51,7 +51,6 @@ Recipe = TypeVar("Recipe", AudioCodecRecipe, AudioEncoderRecipe, ImageCodecRecip
 TEXT_SIZES = {"tiny": 512, "nano": 4096, "small": 16384, "base": 32768}
 # What people say to the network comes through microphones. Its own voice does not, nor the open sentences, which nano does not learn.
 ASKED = ("world/question", "codec/recordings", "codec/digits", "codec/digits-spoken")
-REPLIED = ("world/answer", MAIN_VOICE)
 TEXT_LIMITS = {"dialogues": 3000, "books": 2000, "sentences": 20000}
 VAL_LIMITS = {"stories": 60, "dialogues": 60, "books": 30, "sentences": 200}
 VAL_COUNTS = Counts(see=200, recall=200, draw=200, see_emoji=100, draw_emoji=100, read=200, letters=100, watch=100, talk=200)
@@ -120,25 +119,23 @@ def text_tokenizer(home: Path, shared: Path, size: int) -> TextTokenizer:
 def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.0, most_bytes: float = inf,
                  seed: int = 1) -> None:
     """Codes of all speech, then the token shards of every split. `scale`: share of the usual number of conversations; `most_bytes` of
-    the training shard; `seed`: which of the conversations there could be are taught, and how what is asked and answered aloud is coded;
+    the training shard; `seed`: which of the conversations there could be are taught, and how what is asked aloud is heard;
     each makes a training shard of its own, and the network is trained on all."""
     pupil = audio_run(home)
     clean, audio = finished(home, "audio-codec", AudioCodec), finished(home, pupil, AudioCodec)
     image = finished(home, image_run(size), ImageCodec)
     codecs = {"said": _keep_to(clean, home / "codes"), "heard": _keep_to(audio, home / "heard" / pupil), "image": made_by(image)}
     for folder in (home / "shards" / size).glob("*"):
-        manifest = Shard(folder).manifest if (folder / "manifest.json").exists() else {}
-        if manifest.get("codecs", codecs) != codecs:
+        if (folder / "manifest.json").exists() and Shard(folder).manifest.get("codecs", codecs) != codecs:
             raise UserError(f"the shard in {folder} was made with other codecs; delete it to make it anew")
     said, heard = [], []
     for folder in sound_folders(home):
         place = folder.relative_to(home / "speech")
-        is_asked, is_reply = (any(place.is_relative_to(other) for other in places) for places in (ASKED, REPLIED))
-        said.append(home / "codes" / (str(seed) if is_reply else "") / place)
-        encode_waves(folder, clean, said[-1], change=said_again if is_reply else None, seed=seed)     # better codes of clean sound than audio's
+        said.append(home / "codes" / place)
+        encode_waves(folder, clean, said[-1])     # its codes of clean sound are the better ones to speak with
+        is_asked = any(place.is_relative_to(asked) for asked in ASKED)
         heard.append(home / "heard" / pupil / str(seed) / place if is_asked else said[-1])
-        if is_asked:
-            encode_waves(folder, audio, heard[-1], change=as_heard, seed=seed)
+        encode_waves(folder, audio, heard[-1], heard=seed if is_asked else None)
     text = text_tokenizer(home, shared, TEXT_SIZES[size])
     vocab = Vocabulary(text.size, audio.codebook_size, image.codebook_size)
     bank = CodeBank(said, heard)
