@@ -31,6 +31,7 @@ from unisono.tokens.vocab import Vocabulary
 
 FOLDS = 5
 DECAYS = (1e-4, 3e-4, 1e-3, 3e-3)   # of the weights, chosen by the loss on phrases that were held out
+ALARMS = 0.1                        # of harmless phrases that are flagged: how sure weights are differs more than what they know
 ITERATIONS = 60
 Floats = NDArray[np.float32]
 
@@ -113,13 +114,21 @@ def train(folder: str | Path, seed: int = 1) -> tuple[Moderator, dict[str, Any]]
     inputs, wanted, fold = means.reshape(len(found), -1), targets(found), folds(found, seed)
     tried = {decay: held_out(inputs, wanted, fold, decay) for decay in DECAYS}
     decay = min(tried, key=lambda decay: loss(tried[decay], wanted))
-    scores, is_harm = tried[decay], wanted.any(1)
+    is_harm = wanted.any(1)
+    most = float(np.quantile(_logits(tried[decay]).max(1)[~is_harm], 1 - ALARMS))
+    scores = 1 / (1 + np.exp(most - _logits(tried[decay])))
     flagged = scores.max(1) >= FLAGGED
-    numbers = {"decay": decay, "loss": loss(scores, wanted), "area_any": area(scores.max(1), is_harm),
+    numbers = {"decay": decay, "loss": loss(tried[decay], wanted), "area_any": area(scores.max(1), is_harm),
                "flagged_harm": mean_stderr(flagged[is_harm].astype(float).tolist()),
                "flagged_harmless": mean_stderr(flagged[~is_harm].astype(float).tolist()),
                "area": {name: area(scores[:, place], wanted[:, place] > 0) for place, name in enumerate(CATEGORIES)}}
-    return Moderator(*fit(inputs, wanted, decay), fingerprint(folder)), numbers
+    weight, bias = fit(inputs, wanted, decay)
+    return Moderator(weight, bias - np.float32(most), fingerprint(folder)), numbers
+
+
+def _logits(scores: Floats) -> Floats:
+    scores = np.clip(scores, 1e-6, 1 - 1e-6)
+    return np.log(scores / (1 - scores))
 
 
 def measure(folder: str | Path, shared: Path) -> dict[str, Any]:
