@@ -28,7 +28,7 @@ LEAST_QUIET = 2         # frames; within words there are shorter gaps, of closed
 # than .62 and .02; inside of nine in ten of them never more than .07, in hiss .03 (dev/LOG.md 2026-11-22). So little is asked for, and the
 # longer it is quiet, the less (without that, some turns waited for 4 s).
 HALVINGS = 16           # of the probability, until nothing is asked for any more
-EAGERNESS = {"low": (0.5, 8.0), "medium": (0.15, 4.0), "auto": (0.15, 4.0), "high": (0.05, 2.0)}     # probability, longest wait in s
+EAGERNESS = {"low": (0.8, 8.0), "medium": (0.4, 4.0), "auto": (0.4, 4.0), "high": (0.1, 2.0)}       # probability, longest wait in s
 
 
 @lru_cache(maxsize=1)
