@@ -24,9 +24,9 @@ CERTAIN = 0.9           # one such frame is a voice; below, two in a row are
 FALLEN = 0.05           # of the speech's level (-26 dB): silero lags two frames behind the end of a voice, loudness does not
 DECAY = 0.97            # of that level per frame: half in 0.7 s
 LEAST_QUIET = 2         # frames; within words there are shorter gaps, of closed lips
-# At the end of 40 sentences the network said more than .99 in half of them and more than .90 in 19 of 20, in hiss 25 dB below the voice more
-# than .62 and .02; inside of nine in ten of them never more than .07, in hiss .03 (dev/LOG.md 2026-11-22). So little is asked for, and the
-# longer it is quiet, the less (without that, some turns waited for 4 s).
+# At the end of 40 sentences the network said more than .97 in 19 of 20, in hiss 25 dB below the voice more than .45 in nine of ten; inside of
+# nine in ten of them never more than .31, in hiss .19 (dev/LOG.md 2026-11-22). The longer it is quiet, the less is asked for (without
+# that, some turns waited for 4 s).
 HALVINGS = 16           # of the probability, until nothing is asked for any more
 EAGERNESS = {"low": (0.8, 8.0), "medium": (0.4, 4.0), "auto": (0.4, 4.0), "high": (0.1, 2.0)}       # probability, longest wait in s
 
