@@ -34,6 +34,7 @@ def trained(tiny_network: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     moderator, numbers = moderation.train(folder)
     moderator.save(folder)
     assert numbers["area_any"] > 0.5 and set(numbers["area"]) == set(CATEGORIES)     # words alone tell something
+    assert numbers["flagged_harmless"]["mean"] == pytest.approx(moderation.ALARMS, abs=0.01)
     return folder
 
 

@@ -223,11 +223,11 @@ def test_transparency_is_white() -> None:
 
 
 @pytest.mark.parametrize("high", [False, True])
-@pytest.mark.parametrize("size, placed, wanted", [
-    ((96, 64), 16, 16),         # in the middle: what is around it in equal parts
-    ((96, 64), 0, 0), ((96, 64), 32, 32), ((96, 64), 4, 4),      # elsewhere: all of it is kept
-    ((70, 64), 3, 3), ((1601, 1000), 203, 203), ((1601, 1000), 601, 601)])
-def test_empty_ends_are_not_looked_at(size: tuple[int, int], placed: int, wanted: int, high: bool) -> None:
+@pytest.mark.parametrize("size, placed", [
+    ((96, 64), 16),         # in the middle: cut in equal parts
+    ((96, 64), 0), ((96, 64), 32), ((96, 64), 4),       # elsewhere: all of it is kept
+    ((70, 64), 3), ((1601, 1000), 203), ((1601, 1000), 601)])
+def test_empty_ends_are_not_looked_at(size: tuple[int, int], placed: int, high: bool) -> None:
     shown = Pictures.effect_noise((size[1], size[1]), 80).convert("RGB")
     page = Pictures.new("RGB", size, (250, 240, 230))
     page.paste(shown, (placed, 0))
