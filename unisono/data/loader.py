@@ -126,7 +126,6 @@ class Loader:
         positions = np.where(used, np.arange(len(used)) + shifts[row["documents"]], 0)
         return {**row, "positions": positions, "documents": np.where(used, 0, -1)}
 
-
     def _misread(self, row: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
         """The row with other codes of speech here and there, up to twice `misread_share` of them; what is to be learned stays right
         (after Bowman et al. 2016, "Generating sentences from a continuous space": words left out of what a decoder reads)."""
