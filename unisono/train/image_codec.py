@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unisono.codecs.image import ImageCodec, ImageCodecConfig
+from unisono.core.errors import UserError
 from unisono.data.pictures import resolution
 from unisono.data.samples import KINDS, draw_sample
 from unisono.train.loop import LoopConfig, Numbers
@@ -30,6 +31,7 @@ class ImageCodecRecipe:
     batch_size: int = 48
     shares: dict[str, float] = field(default_factory=lambda: {
         "scene": 0.33, "emoji": 0.22, "word": 0.27, "motion": 0.06, "story": 0.12})
+    start_from: str = ""              # folder of a codec whose weights are the start
 
 
 class ImageCodecProgram:
@@ -37,7 +39,9 @@ class ImageCodecProgram:
 
     def __init__(self, recipe: ImageCodecRecipe, stories: np.ndarray) -> None:
         self.recipe, self.stories = recipe, stories
-        self.model = ImageCodec(recipe.codec)
+        self.model = ImageCodec.load(recipe.start_from) if recipe.start_from else ImageCodec(recipe.codec)
+        if self.model.config != recipe.codec:
+            raise UserError(f"the codec in {recipe.start_from} has another shape than the recipe: {self.model.config}, not {recipe.codec}")
         self.players = {"codec": (self.model, self.loss)}
         kinds = [kind for kind in KINDS if kind != "story" or len(stories)]
         self.kinds, self.weights = kinds, [recipe.shares.get(kind, 0.0) for kind in kinds]
