@@ -1,9 +1,12 @@
 """Training the image codec: a crumb is learned, batches depend on the step alone."""
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
+from unisono.core.errors import UserError
 from unisono.codecs.image import ImageCodec, ImageCodecConfig
 from unisono.train.image_codec import ImageCodecProgram, ImageCodecRecipe
 from unisono.train.loop import LoopConfig, run
@@ -34,3 +37,15 @@ def test_batches_depend_on_the_step_alone() -> None:
     made = program()
     assert torch.equal(made.batch(5)["pixels"], program().batch(5)["pixels"])
     assert not torch.equal(made.batch(5)["pixels"], made.batch(6)["pixels"])
+
+
+def test_goes_on_from_a_codec(tmp_path: Path) -> None:
+    made = program()
+    made.save(tmp_path)
+    more = replace(RECIPE, start_from=str(tmp_path / "codec"))
+    torch.manual_seed(1)
+    again = ImageCodecProgram(more, np.zeros((0, 64, 64, 3), np.uint8))
+    for name, value in made.model.state_dict().items():
+        assert torch.allclose(again.model.state_dict()[name], value, atol=1e-3), name      # saved in half precision
+    with pytest.raises(UserError, match="another shape"):
+        ImageCodecProgram(replace(more, codec=ImageCodecConfig()), np.zeros((0, 64, 64, 3), np.uint8))
