@@ -27,10 +27,10 @@ class ImageCodecRecipe:
 
     codec: ImageCodecConfig = field(default_factory=ImageCodecConfig)
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(
-        num_steps=3000, learning_rate=2e-3, weight_decay=0.01, warmup_steps=50, validate_every=250))
+        num_steps=5000, learning_rate=2e-3, weight_decay=0.01, warmup_steps=50, validate_every=250))
     batch_size: int = 48
     shares: dict[str, float] = field(default_factory=lambda: {
-        "scene": 0.33, "emoji": 0.22, "word": 0.27, "motion": 0.06, "story": 0.12})
+        "scene": 0.29, "emoji": 0.25, "word": 0.31, "motion": 0.05, "story": 0.10})
     start_from: str = ""              # folder of a codec whose weights are the start
 
 

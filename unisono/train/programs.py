@@ -45,6 +45,7 @@ from unisono.train.audio_encoder import AudioEncoderProgram, AudioEncoderRecipe
 from unisono.train.image_codec import CODECS, ImageCodecProgram, ImageCodecRecipe
 from unisono.train.loop import Outcome, run as run_loop
 from unisono.train.network import RECIPES, NetworkProgram, NetworkRecipe
+from unisono.train.recode import recoded
 
 AUDIO_SCHOOLS = ("audio-codec", "audio-decoder", "audio-encoder")      # in this order; each takes over what the one before left
 Recipe = TypeVar("Recipe", AudioCodecRecipe, AudioEncoderRecipe, ImageCodecRecipe, NetworkRecipe)
@@ -235,6 +236,10 @@ def _image_codec(arguments: argparse.Namespace) -> tuple[ImageCodecProgram, Imag
 
 def _network(arguments: argparse.Namespace) -> tuple[NetworkProgram, NetworkRecipe]:
     recipe = _recipe(RECIPES.get(arguments.size, NetworkRecipe(size=arguments.size)), arguments)
+    if recipe.start_from:
+        start = recoded(Path(recipe.start_from), arguments.home / "networks" / arguments.size,
+                        arguments.home / "runs" / f"network-{arguments.name or arguments.size}" / "start")
+        recipe = replace(recipe, start_from=str(start))
     shards = arguments.home / "shards" / arguments.size
     whole = sorted(manifest.parent for manifest in shards.glob("train*/manifest.json"))
     program = NetworkProgram(recipe, Shard(*(whole or [shards / "train"])), Shard(shards / "val"))
