@@ -15,7 +15,17 @@ EPILOG = """examples:
   unisono chat --audio question.wav --out text,audio      ask aloud, be answered aloud
   unisono chat --out image "Draw a red circle."           a picture
   unisono show "Hello" --image cat.png                    the ids that the network reads
-  runs/cpu.sh                                             train everything from raw data"""
+  runs/cpu.sh DATA                                        train everything from raw data"""
+TRAINING = """examples (in this order all of them make one network; runs/cpu.sh DATA is the whole of it):
+  unisono data speech --shared DATA --workers 2           sound for the audio codec
+  unisono train audio-codec --minutes 30                  half an hour; the same command goes on where it stopped
+  unisono train image-codec --shared DATA
+  unisono data world --shared DATA --workers 2            questions and answers, spoken
+  unisono data network --shared DATA                      everything as ids
+  unisono train network
+  unisono train network --name mine --set start_from=unisono/weights/nano --set loop.learning_rate=1e-3
+                                                          finished weights go on; rows of codes follow the picture codec
+                                                          that the ids were made with"""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -25,8 +35,9 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _chat(commands.add_parser("chat", help="talk with the network in the terminal, or ask one question"))
     _show(commands.add_parser("show", help="print the ids that a conversation becomes, coloured by modality"))
-    _data(commands.add_parser("data", help="build the training data: speech, then token shards"))
-    _train(commands.add_parser("train", help="train a codec or the network; resumes where it stopped"))
+    teaching = {"epilog": TRAINING, "formatter_class": argparse.RawDescriptionHelpFormatter}
+    _data(commands.add_parser("data", help="build the training data: speech, then token shards", **teaching))
+    _train(commands.add_parser("train", help="train a codec or the network; resumes where it stopped", **teaching))
     _serve(commands.add_parser("serve", help="answer OpenAI's clients: chat, speech, pictures, live voice"))
     _export(commands.add_parser("export", help="write the network for transformers, vLLM or llama.cpp"))
     _bench(commands.add_parser("bench", help="measure speed, memory and quality; writes records/"))
