@@ -30,7 +30,7 @@ def script(name: str, *arguments: object, home: Path, timeout: float, **environm
 
 def test_a_piece_for_a_gpu_resumes_and_finishes(tmp_path: Path) -> None:
     tokenizer = tiny_tokenizer()
-    tokenizer.save(tmp_path / "networks" / "tiny")
+    tokenizer.save(tmp_path / "shards" / "tiny" / "made-with")
     for split in ("train", "val"):
         writer = ShardWriter(tmp_path / "shards" / "tiny" / split, tokenizer.vocab.size)
         for number in range(8):

@@ -46,7 +46,7 @@ class Talker:
     def __init__(self, omni: Omni, arguments: argparse.Namespace, console: Console) -> None:
         self.omni, self.arguments, self.console = omni, arguments, console
         self.outputs, self.voice = parse_outputs(arguments.out), arguments.voice
-        self.folder = Path(arguments.save or tempfile.mkdtemp(prefix="unisono-"))
+        self.folder = Path(arguments.save) if arguments.save else None
         self.number = 0
         self.conversation: Conversation | None = None
 
@@ -91,6 +91,7 @@ class Talker:
             self.console.print(f"[dim]first word after {first:.2f} s, all after {time.monotonic() - began:.2f} s[/dim]")
 
     def _place(self, ending: str) -> Path:
+        self.folder = self.folder or Path(tempfile.mkdtemp(prefix="unisono-"))
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -127,9 +128,13 @@ def blocks(picture: Pictures.Image, width: int = 32) -> Coloured:
 
 def record(seconds: float) -> Input:
     """Sound from the microphone, through arecord or ffmpeg."""
-    path = Path(tempfile.mkdtemp(prefix="unisono-")) / "microphone.wav"
+    with tempfile.TemporaryDirectory(prefix="unisono-") as folder:      # nobody's voice is left behind
+        return _recorded(seconds, Path(folder) / "microphone.wav")
+
+
+def _recorded(seconds: float, path: Path) -> Input:
     if shutil.which("arecord"):
-        command = ["arecord", "-q", "-f", "S16_LE", "-r", "16000", "-c", "1", "-d", str(round(seconds)), str(path)]
+        command = ["arecord", "-q", "-f", "S16_LE", "-r", "16000", "-c", "1", "-d", str(max(1, round(seconds))), str(path)]     # 0 would never end
     elif sys.platform == "darwin" and shutil.which("ffmpeg"):
         command = ["ffmpeg", "-loglevel", "error", "-f", "avfoundation", "-i", ":0", "-t", str(seconds), "-ar", "16000", str(path)]
     else:

@@ -87,7 +87,7 @@ def _data(command: argparse.ArgumentParser) -> None:
     command.add_argument("--scale", type=float, default=1.0, help="share of the usual amount, e.g. 0.01 to try the path (default: 1)")
     command.add_argument("--most-mb", type=float, default=float("inf"), metavar="MB",
                          help="network: leave out documents by chance until the shard is so small, e.g. 60 for a GPU that is far away")
-    command.add_argument("--seed", type=int, default=1, metavar="N",
+    command.add_argument("--seed", type=_positive, default=1, metavar="N",
                          help="network: each number makes a shard of other scenes and questions, heard otherwise; the network is "
                               "trained on all shards (default: 1)")
     _run_options(command)
@@ -138,7 +138,7 @@ def _bench(command: argparse.ArgumentParser) -> None:
                          help="what to measure; report: the table of all records")
     command.add_argument("--model", metavar="DIR", help="folder of a network (default: the weights in the package)")
     command.add_argument("--shared", type=Path, metavar="DIR", help="folder with the held-out recordings (codec and quality) and texts (moderation)")
-    command.add_argument("--samples", type=int, default=100, help="test samples of each task (default: 100)")
+    command.add_argument("--samples", type=_positive, default=100, help="test samples of each task (default: 100)")
     command.add_argument("--twin", metavar="DIR", help="quality: a network trained on texts alone, to read beside this one")
     command.add_argument("--only", default="", metavar="LIST", help="quality: only these measures")
     command.add_argument("--minutes", type=float, default=30, help="soak: how long the server is under load (default: 30)")

@@ -221,7 +221,10 @@ def sees(bench: Bench) -> Numbers:
 
 def _sounding(bench: Bench, raw: Raw) -> list[Input]:
     """The clip while somebody says something else."""
-    (pcm, _), = bench.waves(raw.key, lambda item: bool(item.get("role")))[:1]
+    spoken = bench.waves(raw.key, lambda item: bool(item.get("role")))
+    if not spoken:
+        raise UserError(f"no test sentence of the small world under {bench.home / 'speech'}; run `unisono data world` first")
+    pcm, _ = spoken[0]
     return [Footage(shown.frames, Sound(pcm, 16000)) for shown in raw.exchanges[0].shown if isinstance(shown, Clip)]
 
 

@@ -71,7 +71,8 @@ def hears(n: Numbers) -> list[Row]:
 
 
 def speaks(n: Numbers) -> list[Row]:
-    parts = {"its world": n["world"], "open sentences": n["open"]} if "world" in n else {"open sentences": n}
+    n = {"open": n} if "network" in n else n        # as older records have it
+    parts = {name: n[key] for key, name in (("world", "its world"), ("open", "open sentences")) if key in n}
     shown = ", ".join(f"{name} {wer(one['network'])}{_given(one)} / {wer(one['source_voice'])} (n = {one['network']['n']})" for name, one in parts.items())
     return [("speaks: word errors of Whisper-tiny on its speech / on the source voice", shown, "1.5 times the source")]
 

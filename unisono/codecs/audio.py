@@ -36,7 +36,7 @@ class AudioCodecConfig:
 
 
 def mel_filters(num_mels: int, num_bins: int, sample_rate: int) -> Tensor:
-    """(num_bins, num_mels) triangles, equally wide on the mel scale of Slaney's Auditory Toolbox (area not normalised)."""
+    """(num_bins, num_mels) triangles, equally wide on the mel scale of O'Shaughnessy 1987, as in HTK (area not normalised)."""
     def to_mel(hertz: Tensor) -> Tensor:
         return 2595 * torch.log10(1 + hertz / 700)
     edges_mel = torch.linspace(0, float(to_mel(torch.tensor(sample_rate / 2))), num_mels + 2)

@@ -1,7 +1,4 @@
-"""What a codec is asked to keep: spectra at several resolutions, and (later) what small critics can tell apart.
-
-Multi-resolution log-mel distances as in DAC (Kumar et al. 2023, arXiv 2306.06546); critics on random windows
-as in GAN-TTS (Binkowski et al. 2019, arXiv 1909.11646) and on spectrograms as in UnivNet (Jang et al. 2021).
+"""What an audio codec is asked to keep: spectra at several resolutions, as in DAC (Kumar et al. 2023, arXiv 2306.06546).
 
 Shapes: B batch, N samples, T spectrogram frames, M mel bands.
 """

@@ -15,7 +15,8 @@ def to_json(config: Any) -> dict[str, Any]:
 
 
 def override(config: Config, assignments: Sequence[str]) -> Config:
-    """`section.field=value` for each assignment; the value is JSON or a bare word. UserError for an unknown field or type."""
+    """`section.field=value` for each assignment; the value is JSON or a bare word. UserError for an unknown field or type; what names there
+    are in a table is for the program to say."""
     for assignment in assignments:
         path, sign, value = assignment.partition("=")
         if not sign:

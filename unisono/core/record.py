@@ -34,8 +34,10 @@ def mean_stderr(values: Sequence[float]) -> dict[str, float | int]:
 
 def commit() -> str:
     """The commit of the source tree, with "+changes" if files differ from it; "unknown" outside a checkout."""
-    folder = Path(__file__).resolve().parent
-    try:
+    file = Path(__file__).resolve()
+    folder = file.parent
+    try:        # a checkout of something else may lie around an installed package
+        subprocess.run(["git", "ls-files", "--error-unmatch", file.name], cwd=folder, capture_output=True, check=True)
         head = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)
         dirty = subprocess.run(["git", "status", "--porcelain", "--untracked-files=no"], cwd=folder, capture_output=True,
                                text=True, check=True)

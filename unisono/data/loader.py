@@ -53,7 +53,7 @@ class Loader:
                 self.pools.append(pool)
                 shares.append(weight * float(lengths[pool].sum()))
         if not self.pools:
-            raise UserError(f"no document of at most {config.row_length} ids with a weight above 0 in this shard")
+            raise UserError(f"no document of at most {config.row_length} ids with a weight above 0 in this shard; raise loader.row_length or a weight")
         total = sum(shares)
         means = [float(lengths[pool].mean()) for pool in self.pools]
         self.counts = [max(1, round(config.block_ids * share / total / mean)) for share, mean in zip(shares, means)]

@@ -5,7 +5,6 @@ speaker where speakers are named, by sentence where the words also occur elsewhe
 """
 import io
 import json
-import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,7 @@ import soxr
 
 from unisono.core.errors import UserError
 from unisono.data.splits import split_of
-from unisono.data.zst import unpack
+from unisono.data.zst import archive_at
 
 SAMPLE_RATE = 16000
 PEAK = 0.7
@@ -96,7 +95,7 @@ def iter_recordings(shared_data_folder: Path, name: str, split: str | None = Non
     if name not in SETS:
         raise UserError(f"unknown set of recordings {name!r}; known are {', '.join(SETS)}")
     file, facts_of = SETS[name]
-    with _open_archive(Path(shared_data_folder) / file) as archive:
+    with archive_at(Path(shared_data_folder) / file) as archive:
         rows = [json.loads(line) for line in archive.extractfile(f"{name}/index.jsonl")]
         for row in rows:
             facts = facts_of(row, rows)
@@ -115,7 +114,7 @@ def count_recordings(shared_data_folder: Path) -> int:
     """How many clips the sets hold together."""
     total = 0
     for name, (file, _) in SETS.items():
-        with _open_archive(Path(shared_data_folder) / file) as archive:
+        with archive_at(Path(shared_data_folder) / file) as archive:
             total += sum(1 for _ in archive.extractfile(f"{name}/index.jsonl"))
     return total
 
@@ -125,11 +124,3 @@ def decode(sound: bytes) -> np.ndarray:
     pcm, rate = soundfile.read(io.BytesIO(sound), dtype="float32", always_2d=True)
     pcm = soxr.resample(pcm.mean(axis=1), rate, SAMPLE_RATE)
     return pcm * (PEAK / max(LEAST_PEAK, float(np.abs(pcm).max(initial=0.0))))
-
-
-def _open_archive(path: Path) -> tarfile.TarFile:
-    if not path.exists():
-        raise UserError(f"expected the archive {path.name} in {path.parent}; name the shared data folder that holds it")
-    if path.suffix != ".zst":
-        return tarfile.open(path)
-    return tarfile.open(fileobj=io.BytesIO(unpack(path)))

@@ -1,7 +1,6 @@
 """Single pictures of every kind, for training and judging the image codec."""
 import io
 import random
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ from PIL import Image
 from unisono.core.errors import UserError
 from unisono.data.pictures import (BACKGROUNDS, COLOURS, EMOJI, MOTIONS, SHAPES, SIZE, Thing, draw_emoji, draw_motion,
                                    draw_things, draw_word)
+from unisono.data.zst import archive_at
 
 KINDS = ("scene", "emoji", "word", "motion", "story")
 LETTERS = "etaoinshrdlucmfwypvbgkjqxz"
@@ -55,10 +55,8 @@ def _figure(rng: random.Random):
 
 def load_stories(archive: Path, size: int = SIZE) -> np.ndarray:
     """Illustrations of storybook_images.tar -> (N, size, size, 3) uint8, fitted on white, in the archive's order."""
-    if not archive.exists():
-        raise UserError(f"no picture archive at {archive}; expected storybook_images.tar (see the model card for its source)")
     pictures = []
-    with tarfile.open(archive) as tar:
+    with archive_at(archive) as tar:
         for member in tar:
             if member.name.endswith(".webp"):
                 picture = Image.open(io.BytesIO(tar.extractfile(member).read())).convert("RGB")
@@ -66,4 +64,6 @@ def load_stories(archive: Path, size: int = SIZE) -> np.ndarray:
                 page = Image.new("RGB", (size, size), "white")
                 page.paste(picture, ((size - picture.width) // 2, (size - picture.height) // 2))
                 pictures.append(np.asarray(page))
+    if not pictures:
+        raise UserError(f"no picture in {archive}; expected storybook_images.tar (see the model card for its source)")
     return np.stack(pictures)

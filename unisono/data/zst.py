@@ -1,4 +1,8 @@
-"""Archives packed by zstandard, read whole: one that was cut short is told apart from a short one."""
+"""Archives, packed by zstandard or not: one that is damaged or was cut short is told apart from a short one."""
+import io
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from unisono.core.errors import UserError
@@ -23,3 +27,15 @@ def unpack(path: Path) -> bytes:
             raise UserError(f"{path} is cut short; fetch it again")
         packed = frame.unused_data
     return b"".join(pieces)
+
+
+@contextmanager
+def archive_at(path: Path) -> Iterator[tarfile.TarFile]:
+    """An open .tar or .tar.zst. UserError if it is missing or damaged, also where that shows only while it is read."""
+    if not path.exists():
+        raise UserError(f"expected the archive {path.name} in {path.parent}; name the shared data folder that holds it")
+    try:
+        with tarfile.open(path) if path.suffix != ".zst" else tarfile.open(fileobj=io.BytesIO(unpack(path))) as archive:
+            yield archive
+    except (tarfile.TarError, EOFError, KeyError) as error:
+        raise UserError(f"{path} is damaged ({error}); fetch it again") from None

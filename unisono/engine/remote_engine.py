@@ -59,12 +59,12 @@ class RemoteEngine(Engine):
             answer = self.client.post(self.url, json=body)
             answer.raise_for_status()
             told = _logprobs(answer.json()["choices"][0]["logprobs"])
+            row = np.full(self.vocab_size, min(told.values()) - FAR, np.float32)
+            row[list(told)] = list(told.values())
         except httpx.HTTPError as error:
             raise EngineAway(f"the remote engine at {self.url} failed: {error}; check that it runs and serves {self.model!r}") from None
         except (KeyError, IndexError, TypeError, ValueError):
-            raise EngineAway(f"the remote engine at {self.url} told no log-probabilities by id; start vLLM with --max-logprobs {NUM_LOGPROBS}") from None
-        row = np.full(self.vocab_size, min(told.values()) - FAR, np.float32)
-        row[list(told)] = list(told.values())
+            raise EngineAway(f"the remote engine at {self.url} told no log-probabilities of this network's ids; serve what `unisono export` wrote, vLLM with --max-logprobs {NUM_LOGPROBS}") from None
         return row
 
     def fork(self, handle: Handle) -> Handle:

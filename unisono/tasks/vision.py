@@ -116,7 +116,7 @@ def _areas(pixels: Pixels) -> list[tuple[str, NDArray[np.bool_], Mask]]:
     solid = best > FOREGROUND
     found = []
     for component in _components(solid):
-        for colour_area in _by_colour(component, pixels, nearest, best, names):
+        for colour_area in _by_colour(component, pixels, best, names):
             name, area = colour_area
             for piece in _split(area):
                 if piece.sum() >= LEAST_PIXELS:
@@ -125,8 +125,7 @@ def _areas(pixels: Pixels) -> list[tuple[str, NDArray[np.bool_], Mask]]:
     return found
 
 
-def _by_colour(component: NDArray[np.bool_], pixels: Pixels, nearest: NDArray, best: Mask,
-               names: Sequence[str]) -> list[tuple[str, NDArray[np.bool_]]]:
+def _by_colour(component: NDArray[np.bool_], pixels: Pixels, best: Mask, names: Sequence[str]) -> list[tuple[str, NDArray[np.bool_]]]:
     """Parts of one colour. Pixels at edges are mixtures and say little, so only well covered ones decide."""
     core = component & (best > 0.85)
     if core.sum() < LEAST_PIXELS // 2:

@@ -58,10 +58,7 @@ def svg(ids: Sequence[int], vocab: Vocabulary, text: TextTokenizer, *, cell: int
     place = 0
     for modality, run in groupby((int(id) for id in ids), key=vocab.modality):
         run = list(run)
-        if modality in ("text", "special"):
-            words = text.decode(run) if modality == "text" else " ".join(vocab.name(id)[2:-2] for id in run)
-        else:
-            words = f"{modality} x {len(run)}"
+        words = text.decode(run) if modality == "text" else f"{modality} x {len(run)}"
         x, y = place % per_row * cell, place // per_row * height
         if modality in ("text", "audio", "image") and len(run) * cell > 24:
             notes.append(f'<text x="{x}" y="{y + 8}" fill="{COLOURS[modality]}">{escape(NOT_XML.sub(chr(0xFFFD), words[:len(run) * cell // 4]))}</text>')

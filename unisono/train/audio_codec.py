@@ -20,6 +20,7 @@ from unisono.codecs.audio import AudioCodec, AudioCodecConfig
 from unisono.codecs.critics import Critics, critics_loss, fooling_loss
 from unisono.codecs.losses import MelDistance
 from unisono.codecs.phonemes import BLANK, NUMBERS, PhonemeReader
+from unisono.core.errors import UserError
 from unisono.data.waves import Waves
 from unisono.train.loop import LoopConfig, Numbers
 
@@ -63,6 +64,8 @@ class AudioCodecProgram:
     def __init__(self, recipe: AudioCodecRecipe, train: Waves, val: Waves) -> None:
         self.recipe, self.train, self.val = recipe, train, val
         codec = AudioCodec.load(recipe.start_from) if recipe.start_from else AudioCodec(recipe.codec)
+        if codec.config != recipe.codec:
+            raise UserError(f"the codec in {recipe.start_from} has another shape than the recipe: {codec.config}, not {recipe.codec}")
         self.model = CodecAndReader(codec)
         self.distance = MelDistance(recipe.codec.sample_rate)
         self.players = {"codec": (self.model, self.loss)}
@@ -72,7 +75,7 @@ class AudioCodecProgram:
         if recipe.adversarial:
             self.critics = Critics()
             self.players = {"critics": (self.critics, self.critics_loss), "codec": (self.model, self.loss)}
-        weights = np.array([min(item["length"], 64000) * item.get("weight", 1.0) for item in train.items], float)
+        weights = np.array([min(item["length"], 64000) for item in train.items], float)
         self.cumulative = np.cumsum(weights / weights.sum())
 
     def batch(self, step: int) -> dict[str, Tensor]:

@@ -39,6 +39,8 @@ class ImageCodecProgram:
 
     def __init__(self, recipe: ImageCodecRecipe, stories: np.ndarray) -> None:
         self.recipe, self.stories = recipe, stories
+        if unknown := set(recipe.shares) - set(KINDS):
+            raise UserError(f"no pictures of the kind {min(unknown)!r}; choose from {', '.join(KINDS)}")
         self.model = ImageCodec.load(recipe.start_from) if recipe.start_from else ImageCodec(recipe.codec)
         if self.model.config != recipe.codec:
             raise UserError(f"the codec in {recipe.start_from} has another shape than the recipe: {self.model.config}, not {recipe.codec}")

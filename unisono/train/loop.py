@@ -43,6 +43,11 @@ class LoopConfig:
     bf16: bool = True
     device: str = ""                  # empty = the best there is
 
+    def __post_init__(self) -> None:
+        for name, least in (("num_steps", 1), ("validate_every", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise UserError(f"loop.{name} must be at least {least}, got {getattr(self, name)}")
+
 
 class Program(Protocol):
     """What is trained. `players` take turns on the same batch: name -> (module, loss of a batch)."""
@@ -80,6 +85,8 @@ def run(program: Program, config: LoopConfig, folder: Path) -> Outcome:
                                betas=(config.beta1, config.beta2), muon=config.muon)
         players[name] = (module, optimizer, loss)
     start, spent = _resume(players, folder)
+    if start >= config.num_steps:
+        print(f"{folder.name} is finished after {start:,} steps; to go on, raise loop.num_steps; to begin anew, delete {folder / NAME}")
     saved = time.monotonic()
     began = saved - spent           # of all sittings
     stop_at = saved + (config.time_limit_s or float("inf"))
@@ -102,7 +109,7 @@ def run(program: Program, config: LoopConfig, folder: Path) -> Outcome:
             if stop:
                 break
         else:
-            done = config.num_steps
+            done = max(start, config.num_steps)
     finished = done >= config.num_steps
     program.save(folder)
     return Outcome(step=done, finished=finished, wall_s=time.monotonic() - began, numbers=numbers)

@@ -70,7 +70,7 @@ class NetworkProgram:
 
     def __init__(self, recipe: NetworkRecipe, train: Shard, val: Shard) -> None:
         self.recipe = recipe
-        unknown = set(recipe.tasks) - set(train.task_names)
+        unknown = (set(recipe.tasks) | set(recipe.task_weights) - set(NetworkRecipe().task_weights)) - set(train.task_names)
         if unknown:
             raise UserError(f"no task {min(unknown)!r} in the shards; choose from {', '.join(train.task_names)}")
         weights = {task: 0.0 for task in train.task_names if recipe.tasks and task not in recipe.tasks}
@@ -116,13 +116,17 @@ class NetworkProgram:
         byte of text, per second of sound and per pixel."""
         numbers, found = {}, []
         device = next(self.model.parameters()).device
-        for task in self.val.task_names:
+        lengths, longest = self.val.ends - self.val.starts, self.recipe.loader.row_length
+        fitting = [name for n, name in enumerate(self.val.task_names) if (lengths[self.val.tasks == n] <= longest).any()]
+        for task in fitting:
             only = {name: float(name == task) for name in self.val.task_names}
             loader = Loader(self.val, LoaderConfig(batch_size=self.recipe.loader.batch_size, seed=0, block_ids=20_000, chained_share=0.0,
-                                                   misread_share=0.0, row_length=self.recipe.loader.row_length), only)
+                                                   misread_share=0.0, row_length=longest), only)
             pairs = [self._losses({key: value.to(device) for key, value in loader.batch(step).items()}) for step in range(4)]
             numbers[task] = torch.cat([losses for losses, _ in pairs]).mean().item()
             found += pairs
+        if not found:
+            raise UserError(f"no document of the validation fits into a row of {longest} ids; raise loader.row_length")
         return numbers | in_units(*map(torch.cat, zip(*found)), self.val.manifest.get("units", {}))
 
     def save(self, folder: Path) -> None:

@@ -1,12 +1,16 @@
 """`unisono data` and `unisono train`: which folders feed which program. Every step resumes, and a finished one is skipped.
 
-Under --home:  speech/codec, speech/world   sound for training            runs/<what>-<size>    checkpoints
-               codes, heard                 the same sound as codes, as it was said and as microphones hear it       shards/<size>         token shards, one for each --seed
+Under --home:  speech/codec, speech/world   sound for training
+               codes, heard                 the same sound as codes, as it was said and as microphones hear it
+               shards/<size>                token shards, one for each --seed, and the tokenizer and codecs that made them
+               runs                         checkpoints: image-codec, image-codec-<size> of larger ones, network-<name>, ...
                networks/<size>              the finished network with tokenizer and codecs (--name: another folder)
 """
 import argparse
 import hashlib
+import json
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from math import inf
@@ -81,8 +85,14 @@ def sound_folders(home: Path) -> list[Path]:
 
 
 def finished(home: Path, what: str, kind: type) -> AudioCodec | ImageCodec:
-    """The codec that `unisono train` left under home/runs."""
-    return kind.load(home / "runs" / what / "codec")
+    """The codec that `unisono train` left under home/runs; UserError where there is none, a warning where it was not trained to its end."""
+    run = home / "runs" / what
+    if not (run / "codec" / "config.json").exists():
+        command = what if what in AUDIO_SCHOOLS else what.replace("image-codec-", "image-codec --size ")
+        raise UserError(f"no codec in {run}; run `unisono train {command}` first")
+    if not any(run.glob("train-*.json")):
+        print(f"{run} is not trained to its end; what is made with it will have to be made anew when it goes on", file=sys.stderr)
+    return kind.load(run / "codec")
 
 
 def made_by(codec: nn.Module, parts: tuple[str, ...] = ()) -> str:
@@ -119,8 +129,8 @@ def text_tokenizer(home: Path, shared: Path, size: int) -> TextTokenizer:
 
 def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.0, most_bytes: float = inf,
                  seed: int = 1) -> None:
-    """Codes of all speech, then the token shards of every split. `scale`: share of the usual number of conversations; `most_bytes` of
-    the training shard; `seed`: which of the conversations there could be are taught, and how what is asked aloud is heard;
+    """Codes of all speech, then the token shards for training and for validation. `scale`: share of the usual number of conversations;
+    `most_bytes` of either shard; `seed`: which of the conversations there could be are taught, and how what is asked aloud is heard;
     each makes a training shard of its own, and the network is trained on all."""
     pupil = audio_run(home)
     clean, audio = finished(home, "audio-codec", AudioCodec), finished(home, pupil, AudioCodec)
@@ -142,7 +152,7 @@ def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.
     bank = CodeBank(said, heard)
     spoken = {item["voice"] for item in bank.items}
     tokenizer = OmniTokenizer(vocab, text, audio, image, [voice for voice in REPLY_VOICES if voice in spoken])
-    tokenizer.save(home / "networks" / size)
+    tokenizer.save(made_with(home, size))
     cutter = WordCutter(clean, PhonemeReader.load(home / "runs" / "audio-codec" / "phonemes.safetensors"))
     taught, judged = (home / "shards" / size / name for name in ("train" if seed == 1 else f"train-{seed}", "val"))
     for folder, split, counts, limits, drawn in ((judged, "val", VAL_COUNTS, VAL_LIMITS, 1), (taught, "train", Counts(scale=scale), TEXT_LIMITS, seed)):
@@ -165,19 +175,20 @@ def _trained(arguments: argparse.Namespace) -> Outcome:
     loop = replace(recipe.loop, time_limit_s=arguments.minutes * 60) if arguments.minutes else recipe.loop
     outcome = run_loop(program, loop, folder)
     if arguments.what == "network":
-        publish(folder / "network", arguments.home / "networks" / arguments.size, arguments.home / "networks" / name, recipe.loader.row_length)
+        publish(folder / "network", made_with(arguments.home, arguments.size), arguments.home / "networks" / name, recipe.loader.row_length)
     if outcome.finished and (outcome.numbers or not any(folder.glob("train-*.json"))):        # once
+        seeds = {loop.seed, recipe.loader.seed} if arguments.what == "network" else {loop.seed}
         write_record(f"train-{arguments.what}", {**outcome.numbers, "steps": outcome.step, "wall_s": outcome.wall_s},
-                     config=to_json(recipe), seeds=[loop.seed], folder=folder)
+                     config=to_json(recipe), seeds=sorted(seeds), folder=folder)
     return outcome
 
 
 def audio_run(home: Path, schools: tuple[str, ...] = AUDIO_SCHOOLS) -> str:
-    """The run whose audio codec is used: the last of its schools that is finished. UserError where an earlier one was finished
-    after it, and so is not in it."""
-    last, since = schools[0], 0.0
+    """The run whose audio codec is used: the last of its schools that is finished, or the first one. UserError where an earlier one was
+    finished after it, and so is not in it."""
+    last, since = schools[0], ""
     for school in schools:
-        times = [record.stat().st_mtime for record in (home / "runs" / school).glob(f"train-{school}*.json")]
+        times = [json.loads(record.read_text())["date"] for record in (home / "runs" / school).glob(f"train-{school}*.json")]
         if times and max(times) < since:
             raise UserError(f"{home / 'runs' / school} lacks what {last} learned since; delete it and run `unisono train {school}` again")
         last, since = (school, max(times)) if times else (last, since)
@@ -189,13 +200,16 @@ def image_run(size: str) -> str:
     return f"image-codec-{size}" if size in CODECS and size != "nano" else "image-codec"
 
 
+def made_with(home: Path, size: str) -> Path:
+    """Where the tokenizer and codecs lie that this size's shards were made with. Not beside a finished network, which has those that its own
+    shards were made with."""
+    return home / "shards" / size / "made-with"
+
+
 def publish(trained: Path, made_with: Path, target: Path, trained_length: int) -> None:
     """Puts trained weights, in half precision, beside the tokenizer and codecs that their data was made with; config.json tells
     how many ids in a row they were trained on."""
-    if target != made_with:
-        def of_the_network(folder: str, names: list[str]) -> list[str]:     # the codecs' folders hold files of the same names
-            return [name for name in names if Path(folder) == made_with and (name == "config.json" or name.startswith("model"))]
-        shutil.copytree(made_with, target, dirs_exist_ok=True, ignore=of_the_network)
+    shutil.copytree(made_with, target, dirs_exist_ok=True)
     vocab = Vocabulary.load(target / "vocabulary.json")
     extras = {"eos_token_id": vocab.id("<|end|>"), "pad_token_id": vocab.id("<|pad|>"), "trained_length": trained_length}
     save_pretrained(load_pretrained(trained, vocab_size=vocab.size), target, extras, dtype=torch.float16)
@@ -237,8 +251,11 @@ def _image_codec(arguments: argparse.Namespace) -> tuple[ImageCodecProgram, Imag
 def _network(arguments: argparse.Namespace) -> tuple[NetworkProgram, NetworkRecipe]:
     recipe = _recipe(RECIPES.get(arguments.size, NetworkRecipe(size=arguments.size)), arguments)
     if recipe.start_from:
-        start = recoded(Path(recipe.start_from), arguments.home / "networks" / arguments.size,
-                        arguments.home / "runs" / f"network-{arguments.name or arguments.size}" / "start")
+        name = arguments.name or arguments.size
+        if Path(recipe.start_from).resolve() == (arguments.home / "networks" / name).resolve():
+            raise UserError(f"the finished network would take the place of the one it starts from, {recipe.start_from}; "
+                            "give the run another --name")
+        start = recoded(Path(recipe.start_from), made_with(arguments.home, arguments.size), arguments.home / "runs" / f"network-{name}" / "start")
         recipe = replace(recipe, start_from=str(start))
     shards = arguments.home / "shards" / arguments.size
     whole = sorted(manifest.parent for manifest in shards.glob("train*/manifest.json"))

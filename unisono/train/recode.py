@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from unisono.codecs.audio import AudioCodec
 from unisono.codecs.image import ImageCodec
 from unisono.core.errors import UserError
 from unisono.core.progress import track
@@ -32,8 +33,16 @@ def recoded(start: Path, wanted: Path, folder: Path) -> Path:
     `folder`, written anew."""
     if not all((each / "image_codec").exists() for each in (start, wanted)):
         return start
+    for name in ("vocabulary.json", "tokenizer.json"):
+        if (start / name).read_bytes() != (wanted / name).read_bytes():
+            raise UserError(f"{name} in {start} is not the one that the shards were made with ({wanted}), so equal ids mean other things; "
+                            "start from a network of the same tokenizer, or from nothing")
+    hears, made = (AudioCodec.load(each / "audio_codec") for each in (start, wanted))
+    if not (_same(hears.encoder, made.encoder) and _same(hears.to_latent, made.to_latent)):
+        raise UserError(f"the network in {start} hears through another audio codec than the shards were made with ({wanted}); "
+                        "make the codes of speech with its codec, or start from nothing")
     before, now = ImageCodec.load(start / "image_codec"), ImageCodec.load(wanted / "image_codec")
-    if all(torch.equal(old, new) for old, new in zip(before.encoder.parameters(), now.encoder.parameters())):
+    if _same(before.encoder, now.encoder):
         return start
     rng = random.Random("recode")
     with resolution(now.image_size):
@@ -42,6 +51,12 @@ def recoded(start: Path, wanted: Path, folder: Path) -> Path:
     recode(model, Vocabulary.load(start / "vocabulary.json").span("image").start, before, now,
            torch.from_numpy(np.stack(drawn)).permute(0, 3, 1, 2).float() / 255)
     return save_pretrained(model, folder)
+
+
+def _same(one: nn.Module, other: nn.Module) -> bool:
+    """Whether the weights are equal."""
+    weights, others = one.state_dict(), other.state_dict()
+    return weights.keys() == others.keys() and all(torch.equal(value, others[name]) for name, value in weights.items())
 
 
 @torch.no_grad()
