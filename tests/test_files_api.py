@@ -92,3 +92,12 @@ def test_a_full_disk_is_said_and_leaves_nothing(server: Running, monkeypatch: py
     assert failed.value.status_code == 507 and "room" in failed.value.body["message"] and not place.is_symlink()
     monkeypatch.undo()
     assert [file.id for file in own.files.list() if file.id == before.id] and own.files.create(file=("three.txt", b"3"), purpose="user_data").bytes == 1
+
+
+def test_a_name_that_no_answer_can_hold_is_refused(server: Running) -> None:
+    body = (b'--x\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nuser_data\r\n--x\r\n'
+            b'Content-Disposition: form-data; name="file"; filename="+2AA-.txt"\r\n\r\na\r\n--x--\r\n')
+    key = {"authorization": "Bearer sk-one"}
+    answer = httpx.post(f"{server.url}/files", content=body, headers={**key, "content-type": "multipart/form-data; boundary=x; charset=utf-7"})
+    assert answer.status_code == 400 and "UTF-8" in answer.json()["error"]["message"]
+    assert httpx.get(f"{server.url}/files", headers=key).status_code == 200

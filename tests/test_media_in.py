@@ -11,7 +11,9 @@ import pytest
 import soundfile
 from conftest import drawing, tone
 from hypothesis import given, settings, strategies as st
+from PIL import Image
 
+from unisono.media import CLIP_SIZE
 from unisono.serve import media_in
 from unisono.serve.errors import ApiError
 
@@ -144,8 +146,15 @@ def test_pictures_and_sound_are_read_or_refused_in_one_sentence() -> None:
     sound = io.BytesIO()
     soundfile.write(sound, tone(0.5), 16000, format="WAV")
     assert asyncio.run(media_in.sound_of(sound.getvalue(), "x")).seconds == 0.5
-    for work in (media_in.picture_of("data:,nothing", "x"), media_in.sound_of(b"nothing", "x"), media_in.clip_of("data:,nothing", "x"),
+    for work in (media_in.picture_of("data:,nothing", "x"), media_in.sound_of(b"nothing", "x"), media_in.clip_from(b"nothing", "x"),
                  media_in.sound_of(sound.getvalue(), "x", 0.4)):
         with pytest.raises(ApiError) as caught:
             asyncio.run(work)
         assert caught.value.status == 400 and "\n" not in caught.value.message and caught.value.message.startswith("x: ")
+
+
+def test_pictures_are_kept_no_larger_than_wanted() -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (5000, 2500)).save(file, "PNG")
+    assert asyncio.run(media_in.picture_from(file.getvalue(), "x")).size == (2048, 1024)
+    assert asyncio.run(media_in.picture_from(file.getvalue(), "x", CLIP_SIZE)).size == (512, 256)

@@ -19,8 +19,8 @@ from openai import AsyncOpenAI, OpenAI
 
 from unisono.core.home import shipped
 from unisono.engine.grammar import Grammar
-from unisono.serve import live_input
-from unisono.serve.live_context import as_ids
+from unisono.serve import live, live_input
+from unisono.serve.live_context import Context, as_ids
 from unisono.serve.live_items import Item
 
 MANUAL = {"audio": {"input": {"turn_detection": None}}}
@@ -276,6 +276,22 @@ def test_cancelling(tiny_server: Running, slow: None) -> None:
     run(main())
 
 
+def test_cancelling_before_it_began(tiny_server: Running) -> None:
+    """Both events in one piece of the network, so that the response's task has not run yet."""
+    async def main() -> None:
+        async with talk(tiny_server) as talking:
+            await talking.update(**MANUAL)
+            await talking.write("Say: good morning.")
+            for _ in range(5):
+                await asyncio.gather(talking.send("response.create"), talking.send("response.cancel"))
+                await talking.until("response.done")
+            await talking.send("response.create", response={"max_output_tokens": 5})
+            done = await talking.until("response.done", lambda event: event["response"]["status"] != "cancelled")
+            assert done["response"]["status_details"]["reason"] == "max_output_tokens"
+
+    run(main())
+
+
 def test_cutting_a_reply_in_the_making_ends_it(tiny_server: Running, slow: None) -> None:
     """openai-agents cuts what it no longer plays, without cancelling it first."""
     async def main() -> None:
@@ -503,6 +519,69 @@ def test_transcription_sessions(tiny_server: Running) -> None:
     run(main())
 
 
+def test_the_end_of_what_is_only_written_down_is_asked_for(tiny_server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only waited for: the network, which here is sure of everything, ends a turn long before the eight seconds are over."""
+    monkeypatch.setattr(Context, "listen", sure)
+
+    async def main() -> None:
+        async with talk(tiny_server, intent="transcription") as talking:
+            await talking.send("session.update", session={"type": "transcription", "audio": {"input": {
+                "turn_detection": {"type": "semantic_vad", "eagerness": "low"}}}})
+            await talking.until("session.updated")
+            await talking.say(spoken(after=1.0))
+            await talking.until("input_audio_buffer.committed")
+
+    run(main())
+
+
+async def sure(self: Context, ids: list[int], end: int | None = None) -> float:
+    return 0.0 if end is None else 1.0
+
+
+def test_a_conversation_that_is_full_says_so_before_it_answers(tiny_server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "MOST_ITEMS", live.RESERVE)
+
+    async def main() -> None:
+        async with talk(tiny_server) as talking:
+            await talking.update(**MANUAL)
+            await talking.write("Hello.")
+            await talking.send("response.create")
+            assert (await talking.until("error"))["error"]["code"] == "too_many_items" and not talking.of("response.created")
+
+    run(main())
+
+
+def test_pictures_of_long_ago_are_not_kept(tiny_server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "MOST_KEPT", 1000)
+    file = io.BytesIO()
+    drawing().save(file, "PNG")
+    url = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+    async def main() -> None:
+        async with talk(tiny_server) as talking:
+            await talking.update(**MANUAL)
+            for number in range(3):
+                await talking.send("conversation.item.create", item={"id": f"p{number}", "type": "message", "role": "user", "content": [
+                    {"type": "input_image", "image_url": url + " " * 600}]})
+            for number, is_kept in ((0, False), (2, True)):
+                await talking.send("conversation.item.retrieve", item_id=f"p{number}")
+                part = (await talking.until("conversation.item.retrieved"))["item"]["content"][0]
+                assert bool(part.get("image_url")) == is_kept
+
+    run(main())
+
+
+def test_instructions_and_tools_that_are_too_long_are_told(tiny_server: Running) -> None:
+    async def main() -> None:
+        async with talk(tiny_server) as talking:
+            await talking.update(**MANUAL, instructions="Be kind. " * 11_000)
+            await talking.write("Hello.")
+            await talking.send("response.create")
+            assert "too long" in (await talking.until("error"))["error"]["message"]
+
+    run(main())
+
+
 def test_what_our_page_asks_for(tiny_server: Running) -> None:
     async def main() -> None:
         async with talk(tiny_server) as talking:
@@ -540,7 +619,7 @@ def test_client_secrets(guarded: Running) -> None:
             async with talk(guarded, secret.value) as talking:
                 session = talking.events[0]["session"]
                 assert session["instructions"] == "Be kind." and session["audio"]["output"]["voice"] == "coral"
-        guarded.settings.client_keys[secret.value] = time.time() - 1
+        guarded.settings.client_keys[secret.value] = "key0", time.time() - 1
         with pytest.raises(Exception, match="401"):
             async with talk(guarded, secret.value):
                 pass

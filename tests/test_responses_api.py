@@ -294,6 +294,18 @@ def test_no_drawing_where_none_is_wanted(client: OpenAI) -> None:
 
 # ---- who leaves, who cancels, what runs by itself ----
 
+def test_a_stream_in_the_background_goes_on_alone(client: OpenAI) -> None:
+    with ask(client, background=True, stream=True) as events:
+        begun = next(iter(events)).response         # and leaves
+    assert begun.background is True
+    end = time.monotonic() + 20
+    while (found := client.responses.retrieve(begun.id)).status == "in_progress" and time.monotonic() < end:
+        time.sleep(0.05)
+    assert found.status in ("completed", "incomplete") and found.output
+    whole = list(ask(client, background=True, stream=True))
+    assert whole[-1].type in ("response.completed", "response.incomplete") and client.responses.retrieve(whole[0].response.id).output
+
+
 def test_a_response_in_the_background(client: OpenAI) -> None:
     wanted = dict(max_output_tokens=5, temperature=0)
     begun, whole = ask(client, background=True, **wanted), ask(client, **wanted)

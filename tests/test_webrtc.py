@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -20,6 +21,7 @@ from test_realtime import QUICK, brief, run, wordy       # noqa: F401
 from test_turns import speech, stream
 
 from unisono.serve.rates import PromptResampler
+from unisono.serve.webrtc import Playback
 
 STEP = 960
 
@@ -180,3 +182,14 @@ def test_events_without_sound_and_a_sideband(tiny_server: Running) -> None:
 def test_offers_that_are_none(tiny_server: Running, content: bytes, kind: str) -> None:
     answer = httpx.post(f"{tiny_server.url}/realtime/calls", content=content, headers={"content-type": kind})
     assert answer.status_code == 400 and set(answer.json()["error"]) == {"message", "type", "param", "code"}
+
+
+def test_what_waits_behind_is_told_as_unheard() -> None:
+    told: list[str] = []
+    track = Playback(lambda type, **members: told.append(type))
+    replies = [SimpleNamespace(id=f"r{number}") for number in range(2)]
+    items = [SimpleNamespace(id=f"i{number}") for number in range(3)]
+    for reply, item in ((replies[0], items[0]), (replies[1], items[1]), (replies[1], items[1]), (replies[1], items[2])):
+        track.push(reply, item, np.ones(STEP, np.float32))
+    track._next()
+    assert track.clear() == [("r0", items[0], 20.0), ("r1", items[1], 0.0), ("r1", items[2], 0.0)] and track.clear() == []

@@ -27,7 +27,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
         await webrtc.close_calls(app)
         service.close()
 
-    app = FastAPI(title="Unisono", version="1", lifespan=lifespan, summary="One network behind the API that people's clients already call.")
+    app = FastAPI(title="Unisono", version="1", lifespan=lifespan, docs_url=None, redoc_url=None, summary="One network behind the API that people's clients already call.")
     app.state.service, app.state.settings = service, settings
     for router in ROUTERS:
         app.include_router(router)

@@ -1,4 +1,5 @@
 """POST /v1/embeddings: the mean of the network's own last hidden states over a text, of length 1."""
+import asyncio
 from typing import Any, Literal
 
 import numpy as np
@@ -30,7 +31,7 @@ async def embeddings(request: Request) -> dict[str, Any]:
     """A vector for each text."""
     wanted, service = await read_json(request, EmbeddingWanted), service_of(request)
     model = service.check_model(wanted.model)
-    texts = _texts(service, wanted.input)
+    texts = await asyncio.to_thread(_texts, service, wanted.input)      # seconds, where there are many
     states = await service.codec(states_of, service)
     if wanted.dimensions is not None and not 1 <= wanted.dimensions <= states.size:
         raise ApiError(f"dimensions must lie between 1 and {states.size}.", 400, "dimensions")
@@ -62,6 +63,8 @@ def _texts(service: Service, given: object) -> list[list[int]]:
         raise ApiError(f"input may hold {MOST_TEXTS} texts, got {len(given)}.", 400, "input")
     if len({isinstance(one, str) for one in given}) > 1:
         raise ApiError("input mixes texts and token ids.", 400, "input")
+    if sum(len(one) for one in given if isinstance(one, str)) > service.most_letters * MOST_IDS // service.scheduler.engine.max_length:
+        raise ApiError(f"input may hold {MOST_IDS} ids in all.", 400, "input", "context_length_exceeded")
     texts = [_ids(service, one) for one in given]
     if sum(map(len, texts)) > MOST_IDS:
         raise ApiError(f"input may hold {MOST_IDS} ids in all.", 400, "input", "context_length_exceeded")

@@ -43,7 +43,7 @@ class ApiError(Exception):
         return JSONResponse(self.body, self.status, headers)
 
 
-def as_api_error(error: Exception, param: str | None = None) -> ApiError:
+def as_api_error(error: Exception) -> ApiError:
     """Any error -> one for the client; what is our own fault says nothing of the inside."""
     if isinstance(error, ApiError):
         return error
@@ -52,13 +52,21 @@ def as_api_error(error: Exception, param: str | None = None) -> ApiError:
         return ApiError("The engine behind this server does not answer; try again soon.", 503, None, None, 5)
     if isinstance(error, UserError):
         code = "context_length_exceeded" if "too long" in str(error) else None
-        return ApiError(_sentence(str(error)), 503 if "stop" in str(error) and "server" in str(error) else 400, param, code)
+        return ApiError(_sentence(str(error)), 503 if "stop" in str(error) and "server" in str(error) else 400, None, code)
     if is_disk_full(error):
         return ApiError("The server has no room left on its disk; try again later.", 507)
     if isinstance(error, HTTPException):
         words = {404: "there is nothing at this address; see /docs for what there is", 405: "this address takes another method"}
         return ApiError(words.get(error.status_code, str(error.detail)), error.status_code)
     return ApiError("the server failed on this request; its log names the cause under this request's id", 500)
+
+
+def logged(error: Exception) -> ApiError:
+    """The same, for errors that nothing else logs: what is our own fault is told in the log."""
+    found = as_api_error(error)
+    if found.status >= 500 and not isinstance(error, (ApiError, EngineAway)):
+        log.error("request failed", exc_info=error)
+    return found
 
 
 def is_disk_full(error: BaseException) -> bool:

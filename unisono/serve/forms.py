@@ -17,7 +17,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 
-from unisono.serve.errors import ApiError, as_api_error, is_disk_full
+from unisono.serve.errors import ApiError, is_disk_full, logged
 from unisono.serve.metrics import IDS
 from unisono.serve.service import Service, Turn, Usage
 
@@ -128,6 +128,8 @@ def _form(items: Iterable[tuple[str, Any]]) -> Form:
     form = Form({}, {})
     for key, value in items:
         name, _, rest = key.partition("[")
+        if _is_broken(key) or isinstance(value, UploadFile) and _is_broken(value.filename or ""):
+            raise ApiError("A name in the form is not valid UTF-8.", 400)
         if isinstance(value, UploadFile):
             form.files.setdefault(name, []).append(value)
         elif value == "" or _is_broken(value):
@@ -154,12 +156,11 @@ def json_body(kind: type[Wanted]) -> dict[str, Any]:
     return _body("application/json", kind.model_json_schema())
 
 
-def form_body(kind: type[Wanted], *files: str, optional: bool = False) -> dict[str, Any]:
+def form_body(kind: type[Wanted], *files: str) -> dict[str, Any]:
     """What /openapi.json says of a multipart body with these files."""
     schema = kind.model_json_schema()
     schema["properties"] |= {name: {"type": "string", "format": "binary"} for name in files}
-    if not optional:
-        schema["required"] = [*schema.get("required", []), *files]
+    schema["required"] = [*schema.get("required", []), *files]
     return _body("multipart/form-data", schema)
 
 
@@ -248,7 +249,7 @@ async def streamed(pieces: AsyncIterator[bytes], media_type: str) -> StreamingRe
         except Exception as error:
             if media_type != EVENT_STREAM:
                 raise       # the connection breaks off; raw sound has no other way to say it
-            yield event(as_api_error(error).body)
+            yield event(logged(error).body)
         finally:
             await pieces.aclose()       # type: ignore[attr-defined]
 

@@ -37,7 +37,7 @@ class Settings:
     sessions: int = 64                      # realtime sessions at once, per key
     drain_s: float = 20.0
     is_draining: bool = False
-    client_keys: dict[str, float] = field(default_factory=dict)      # ek_... of realtime/client_secrets -> when it ends
+    client_keys: dict[str, tuple[str, float]] = field(default_factory=dict)      # ek_... of realtime/client_secrets -> whose, until when
 
 
 class Limits:
@@ -150,12 +150,12 @@ class Guard:
             raise ApiError("The server is stopping; try again in a moment.", 503, None, None, 5)
         if _number(headers.get("content-length")) > self.settings.most_bytes:
             raise ApiError(f"The request is larger than {self.settings.most_bytes / 1e6:g} MB.", 413)
-        if not self.settings.keys and not _is_of_this_machine(headers):
+        if not self.settings.keys and not (_is_of_this_machine(headers) and _comes_from_here(scope)):
             raise ApiError("Without keys only this machine is served, and no web page from elsewhere; start the server with --keys.", 403)
         key = self._known(sent_key(headers))
         if key in self.settings.client_keys and not path.startswith("/v1/realtime"):
             raise ApiError("A client secret opens realtime sessions only; use an API key.", 403)
-        self.limits.check(key)
+        self.limits.check(self.settings.client_keys[key][0] if key in self.settings.client_keys else key)
         return key
 
     def _known(self, key: str) -> str:
@@ -164,7 +164,7 @@ class Guard:
         for number, known in enumerate(self.settings.keys):
             if hmac.compare_digest(key.encode("utf8", "replace"), known.encode()):
                 return f"key{number}"
-        if self.settings.client_keys.get(key, 0) > time.time():
+        if self.settings.client_keys.get(key, ("", 0.0))[1] > time.time():
             return key
         raise ApiError("Incorrect API key; send it as Authorization: Bearer KEY.", 401, None, "invalid_api_key")
 
@@ -217,6 +217,15 @@ def _is_of_this_machine(headers: Headers) -> bool:
     except ValueError:
         return False
     return all(name and is_loopback(name) for name in named)
+
+
+def _comes_from_here(scope: Scope) -> bool:
+    """Whether no other machine sent it, as far as the server behind this application tells."""
+    host = (scope.get("client") or ("",))[0]
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:      # a socket in the file system, a test
+        return True
 
 
 def sent_key(headers: Headers) -> str:

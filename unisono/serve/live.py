@@ -18,7 +18,7 @@ from unisono.serve.live_config import Prepared, Session, prepared
 from unisono.serve.live_context import Context, as_ids
 from unisono.serve.live_hear import Transcript, fault
 from unisono.serve.live_input import Ear, Segment
-from unisono.serve.live_items import RATE, Item
+from unisono.serve.live_items import RATE, Item, rendered
 from unisono.serve.live_reply import Response
 from unisono.serve.metrics import IDS, SESSIONS
 from unisono.serve.pcm import to_s16
@@ -27,7 +27,8 @@ from unisono.serve.service import Service, Usage
 
 log = logging.getLogger("unisono.serve")
 MOST_ITEMS, MOST_SPARE = 2000, 8
-MOST_KEPT = 120 * RATE * 2  # bytes of people's sound that can be retrieved; older sound goes: 64 sessions hold 250 MB
+RESERVE = 16                # items that a response may need
+MOST_KEPT = 120 * RATE * 2  # bytes of people's sound and pictures that can be retrieved; older ones go: 64 sessions hold 250 MB
 ROOM_S = 60.0               # window of the limits
 
 
@@ -58,8 +59,8 @@ class Player(Protocol):
     def end(self, response: Response) -> None:
         """Nothing follows."""
 
-    def clear(self) -> tuple[str, Item, float] | None:
-        """Falls silent -> response, item, and how many ms of it were played; None if nothing was playing."""
+    def clear(self) -> list[tuple[str, Item, float]]:
+        """Falls silent -> response, item, and how many ms of it were played, of all that were playing or waiting."""
 
 
 class Live:
@@ -171,9 +172,11 @@ class Live:
         self.emit("conversation.item.added", previous_item_id=self.before(item), item=item.shown())
         kept = 0
         for old in reversed(self.items):
-            kept += len(old.sound or b"")
+            kept += len(old.sound or b"") + sum(len(part.get("image_url") or "") for part in old.content)
             if kept > MOST_KEPT:
                 old.sound = None
+                for part in old.content:
+                    part.pop("image_url", None)
 
     def done(self, item: Item) -> None:
         """Tells that an item is whole."""
@@ -205,15 +208,16 @@ class Live:
 
     async def interrupt(self, reason: str) -> None:
         """Cuts off the reply that is made or still played; the context keeps what was heard."""
-        heard = self.player.clear() if self.player else None
-        if heard:
-            self.emit("output_audio_buffer.cleared", response_id=heard[0])
+        heard = self.player.clear() if self.player else []
+        for response_id in dict.fromkeys(response_id for response_id, _, _ in heard):
+            self.emit("output_audio_buffer.cleared", response_id=response_id)
         if self.active and not self.active.is_over:
             for outlet in self.outlets:
                 outlet.forget(self.active.id)
             await self.active.interrupt(reason)
-        if heard and heard[1].said is not None and heard[1] in self.items:
-            self.truncate(heard[1], min(heard[2], heard[1].length_ms))
+        for _, item, heard_ms in heard:
+            if item.said is not None and item in self.items:
+                self.truncate(item, min(heard_ms, item.length_ms))
 
     def truncate(self, item: Item, end_ms: float) -> None:
         """Keeps what was heard of a spoken item."""
@@ -224,7 +228,7 @@ class Live:
 
     async def heard_codes(self, segment: Segment, new: list[int], asks: bool) -> float:
         """The network hears while the person speaks -> how probable the end is, where asked."""
-        if self.active or self.is_transcribing:
+        if self.active or self.is_transcribing and not asks:
             segment.is_held = False
             return 0.0
         vocab = self.service.vocab
@@ -233,7 +237,7 @@ class Live:
             return await self.context.listen(as_ids(new, vocab), end)
         spoken = Item(segment.item_id, "message", "user", body=[vocab.id("<|begin_audio|>"), *as_ids(segment.codes, vocab)])
         try:
-            ids = self.context.prompt(self.settings, [*self.settled(), spoken])[:-1]
+            ids = (rendered(vocab, [spoken]) if self.is_transcribing else self.context.prompt(self.settings, [*self.settled(), spoken]))[:-1]
         except ApiError:
             return 0.0      # it is told when the response is to be made
         await self.context.hold(ids[:-len(new)], is_fed=True)
@@ -306,6 +310,8 @@ class Live:
             await asyncio.gather(self.active.task, return_exceptions=True)
         if is_spare and len(self.spare) >= MOST_SPARE:
             raise ApiError(f"At most {MOST_SPARE} responses beside the conversation at once.", 429, None, "rate_limit_exceeded")
+        if not is_spare and len(self.items) > MOST_ITEMS - RESERVE:
+            raise ApiError(f"A conversation holds {MOST_ITEMS} items; delete some.", 400, None, "too_many_items")
         self.limits.check(self.key)
         self._wait_no_more()
         settings = settings or self.settings

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from unisono.core.errors import UserError
 from unisono.engine.sample import probabilities
 from unisono.engine.session import Session
-from unisono.serve.errors import ApiError
+from unisono.serve.errors import ApiError, as_api_error
 from unisono.serve.live_config import Prepared
 from unisono.serve.live_items import Item, rendered
 from unisono.serve.protocol import with_tools
@@ -43,7 +44,10 @@ class Context:
         plan = settings.plan()
         instructions = settings.session["instructions"]
         messages = with_tools([Message("system", [Text(instructions)])] if instructions else [], settings.toolbox)
-        head = self.service.prompt(messages, Wish(outputs=plan.outputs, voice=plan.voice))[:-1]
+        try:
+            head = self.service.prompt(messages, Wish(outputs=plan.outputs, voice=plan.voice))[:-1]
+        except UserError as error:      # instructions and tools alone are too long
+            raise as_api_error(error) from None
         kept = list(items)
         if is_own and self.dropped is not None and (place := next((n for n, item in enumerate(kept) if item.id == self.dropped), None)) is not None:
             del kept[:place + 1]

@@ -129,7 +129,7 @@ class Client:
     async def _delete(self, event: Event) -> None:
         live, item = self.live, self.live.find(event.get("item_id"))
         if live.active and item in live.active.output and not live.active.is_over:
-            await live.active.interrupt("client_cancelled")
+            await live.interrupt("client_cancelled")
         if item in live.items:
             live.items.remove(item)
         live.is_stale = True

@@ -8,7 +8,7 @@ from unisono.data.wishes import WRITE_DOWN
 from unisono.engine.sample import Sampler
 from unisono.media import Sound
 from unisono.serve import hear
-from unisono.serve.errors import as_api_error
+from unisono.serve.errors import logged
 from unisono.serve.forms import add
 from unisono.serve.live_items import RATE, Item
 from unisono.serve.pcm import from_s16
@@ -65,5 +65,5 @@ class Transcript:
 
 def fault(error: Exception) -> dict[str, Any]:
     """For the event that says that it failed."""
-    found = as_api_error(error)
+    found = logged(error)
     return {"type": found.type, "code": found.code or found.type, "message": found.message}

@@ -95,6 +95,7 @@ class Response:
         self.rows: list[Any] = []
         self.times: dict[str, float] = {}       # of this turn: when its steps were done
         self.task: asyncio.Task[None] | None = None
+        self.is_begun = False                   # the task runs; one that is cancelled before would not even clean up
         self.first_sound = asyncio.Event()      # or the end, where there is none
 
     @property
@@ -119,7 +120,7 @@ class Response:
                 "audio": {"output": {"format": output["format"], "voice": output["voice"]}}, "usage": self.usage, "metadata": self.metadata}
 
     def emit(self, type: str, **members: Any) -> None:
-        """Sends an event of this response, unless it is over."""
+        """Sends an event of this response."""
         self.live.emit(type, **({} if "response" in members else {"response_id": self.id}), **members)
 
     @property
@@ -133,7 +134,10 @@ class Response:
     # ---- the reply ----
 
     async def _run(self) -> None:
+        self.is_begun = True
         try:
+            if self.is_over:        # cut off before it began
+                return
             if self.is_apart:
                 session, cached = await self.live.context.branch(self.ids)
                 self.branch = session
@@ -175,7 +179,8 @@ class Response:
             return
         self.close("cancelled", reason)
         if self.task:
-            self.task.cancel()
+            if self.is_begun:
+                self.task.cancel()
             await asyncio.gather(self.task, return_exceptions=True)
 
     def _tell(self, delta: Delta) -> None:
@@ -246,7 +251,7 @@ class Response:
             self.live.add(item)
 
     def _close_message(self, status: str) -> None:
-        if not (item := self.message):
+        if not (item := self.message) or not item.content:      # without content it did not become an item of the conversation
             return
         if self.voice:
             self.voice.push(item, np.zeros(0, np.float32), last=True)

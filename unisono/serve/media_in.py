@@ -23,6 +23,7 @@ Result = TypeVar("Result")
 MOST_BYTES = 20_000_000
 MOST_SECONDS = 10.0
 MOST_REDIRECTS = 3
+PICTURE_SIZE = (2048, 2048)     # pictures are kept no larger: a request of kilobytes may hold gigabytes of pixels
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -118,19 +119,19 @@ async def picture_of(url: object, param: str) -> Pictures.Image:
     return await picture_from(await content_of(url, param), param)
 
 
-async def picture_from(content: bytes, param: str) -> Pictures.Image:
-    """The picture in a file's content."""
-    return await _read(read_picture, content, param)
+async def picture_from(content: bytes, param: str, most: tuple[int, int] = PICTURE_SIZE) -> Pictures.Image:
+    """The picture in a file's content, made smaller where it is larger than `most`."""
+    def read(content: bytes) -> Pictures.Image:
+        picture = read_picture(content)
+        picture.thumbnail(most)
+        return picture
+
+    return await _read(read, content, param)
 
 
 async def sound_of(content: bytes, param: str, most_seconds: float = MOST_SECONDS_OF_SOUND) -> Sound:
     """The sound in a file's content."""
     return await _read(partial(read_sound, most_seconds=most_seconds), content, param)
-
-
-async def clip_of(url: object, param: str) -> Footage:
-    """The clip at an address."""
-    return await clip_from(await content_of(url, param), param)
 
 
 async def clip_from(content: bytes, param: str) -> Footage:

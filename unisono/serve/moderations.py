@@ -2,6 +2,7 @@
 
 A picture is judged by what the network says it sees in it.
 """
+import asyncio
 import uuid
 from typing import Any
 
@@ -45,7 +46,8 @@ async def moderations(request: Request) -> dict[str, Any]:
     most = service.most_letters * MOST_IDS // service.scheduler.engine.max_length
     if sum(len(text) for written, _ in groups for text in written) > most:
         raise ApiError(f"input may hold {MOST_IDS} ids in all.", 400, "input", "context_length_exceeded")
-    texts = [[service.tokenizer.text.encode(text) for text in written + seen] for written, seen in groups]
+    encode = service.tokenizer.text.encode
+    texts = await asyncio.to_thread(lambda: [[encode(text) for text in written + seen] for written, seen in groups])
     usage.prompt["text"] += (count := sum(len(ids) for group in texts for ids in group))
     if count > MOST_IDS:
         raise ApiError(f"input may hold {MOST_IDS} ids in all.", 400, "input", "context_length_exceeded")

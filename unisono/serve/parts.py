@@ -6,7 +6,7 @@ from typing import Any
 from PIL import Image as Pictures
 
 from unisono.core.errors import UserError
-from unisono.media import Footage, Sound
+from unisono.media import CLIP_SIZE, Footage, Sound
 from unisono.serve.errors import ApiError
 from unisono.serve.files import content_of_file
 from unisono.serve.media_in import clip_from, content_of, from_base64, picture_from, sound_of
@@ -16,14 +16,14 @@ from unisono.tokens.message import Part, Text
 Given = dict[str, Any]
 MOST_MEDIA = 64         # of one request; each has to be coded
 MOST_FRAMES = 64        # of a clip that comes as pictures
-PICTURES, SOUNDS, CLIPS = ("image",), ("audio",), ("video",)
 
 
 class PartReader:
     """Reads the parts of one request. `media` counts what has to be coded."""
 
     def __init__(self, request: Any, service: Service) -> None:
-        self.request, self.service, self.num_media = request, service, 0
+        self.request, self.service, self.num_media, self.num_letters = request, service, 0, 0
+        self.most_letters = service.most_letters    # of all texts together
         self.readers: dict[str, Callable[[Given, str], Awaitable[Any]]] = {
             "image_url": self._picture, "input_image": self._picture, "image": self._picture,
             "input_audio": self._sound, "audio_url": self._sound_at, "video_url": self._clip, "input_video": self._clip,
@@ -65,7 +65,8 @@ class PartReader:
         """Words; no more than could ever fit, since even counting them takes time."""
         if not isinstance(text, str):
             raise ApiError(f"{param} must be a string.", 400, param)
-        if len(text) > self.service.most_letters:
+        self.num_letters += len(text)
+        if self.num_letters > self.most_letters:
             raise ApiError(f"{param} is too long: the network holds {self.service.scheduler.engine.max_length} ids.", 400, param,
                            "context_length_exceeded")
         return Text(text)
@@ -102,7 +103,7 @@ class PartReader:
             return await clip_from(await content_of(_url(given, param, "video_url", "video"), param), param)
         if not 1 <= len(frames) <= MOST_FRAMES:
             raise ApiError(f"{param}.video must hold 1 to {MOST_FRAMES} pictures.", 400, param)
-        return Footage([await picture_from(await content_of(frame, param), param) for frame in frames], None)
+        return Footage([await picture_from(await content_of(frame, param), param, CLIP_SIZE) for frame in frames], None)
 
     async def _file(self, given: Given, param: str) -> Any:
         """A file whose content says what it is."""

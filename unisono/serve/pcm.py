@@ -128,8 +128,7 @@ class Packed:
         rate = 48000 if format == "opus" else API_RATE
         self.stream = self.container.add_stream(codec, rate=rate, layout="mono")
         self.resample = Resampler(API_RATE, rate)
-        self.format, self.rate, self.num_samples = self.stream.codec_context.format.name, rate, 0
-        self.frame_size = 0
+        self.rate, self.num_samples = rate, 0
 
     def push(self, pcm: NDArray[np.float32], last: bool = False) -> bytes:
         pcm = np.clip(self.resample.push(pcm, last), -1, 1)

@@ -77,7 +77,7 @@ async def create_secret(request: Request) -> dict[str, Any]:
     expires_at = time.time() + (wanted.expires_after and wanted.expires_after.seconds or DEFAULT_LIFE_S)
     value = f"ek_{secrets.token_hex(20)}"
     found[value] = Secret(request.state.key, session, expires_at)
-    request.app.state.settings.client_keys[value] = expires_at
+    request.app.state.settings.client_keys[value] = request.state.key, expires_at
     return {"value": value, "expires_at": int(expires_at), "session": session}
 
 
@@ -108,11 +108,11 @@ async def admit(request: Any, wanted: SessionWanted | None = None) -> tuple[Live
     if limits.sessions[owner] >= limits.settings.sessions:
         raise ApiError(f"This key has {limits.settings.sessions} sessions open; close one.", 429, None, "rate_limit_exceeded", 5)
     kind = "transcription" if request.query_params.get("intent") == "transcription" else "realtime"
-    session = await wanted_session(service, wanted, request.query_params.get("model"), kind, secret.session if secret else None)
-    limits.sessions[owner] += 1
-    live = Live(service, session, key=owner, limits=limits)
-    live.is_model_open = not (secret or request.query_params.get("model") or wanted and wanted.model)
+    limits.sessions[owner] += 1     # before anything is waited for: others may ask meanwhile
     try:
+        session = await wanted_session(service, wanted, request.query_params.get("model"), kind, secret.session if secret else None)
+        live = Live(service, session, key=owner, limits=limits)
+        live.is_model_open = not (secret or request.query_params.get("model") or wanted and wanted.model)
         await live.open()
     except BaseException:
         limits.sessions[owner] -= 1

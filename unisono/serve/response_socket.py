@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
-from unisono.serve.errors import ApiError, as_api_error
+from unisono.serve.errors import ApiError, logged
 from unisono.serve.forms import checked, json_object
 from unisono.serve.responding import Responding
 from unisono.serve.response_wanted import ResponseWanted, read_response
@@ -70,7 +70,7 @@ async def _respond(socket: WebSocket, wanted: ResponseWanted, stream_id: str | N
 
 
 def _failed(error: Exception) -> dict[str, Any]:
-    found = as_api_error(error)
+    found = logged(error)
     return {"type": "error", "status": found.status, "error": found.body["error"]}
 
 

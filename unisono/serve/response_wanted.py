@@ -1,4 +1,5 @@
 """A request to the Responses API: its members, and what they come to as a plan for the network."""
+import asyncio
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from unisono.serve.tools import Toolbox, read_tools
 from unisono.tokens.message import Message
 
 DRAWS = "image_generation"
+SHORTENED = 16          # times what fits may be sent where its beginning may be left out
 
 
 class TextWanted(Wanted):
@@ -66,11 +68,14 @@ async def read_response(request: Request, wanted: ResponseWanted) -> Read:
     form = await read_form(service, wanted.text.format if wanted.text else None, "text.format")
     call_form = await toolbox.matcher(service)
     before, store, key = _before(request, wanted), store_of(request), request.state.key
-    reader = ItemReader(PartReader(request, service), before.calls if before else set(), lambda id: store.item(key, id))
+    parts = PartReader(request, service)
+    if wanted.truncation == "auto":
+        parts.most_letters *= SHORTENED
+    reader = ItemReader(parts, before.calls if before else set(), lambda id: store.item(key, id))
     messages, items = await reader.read(wanted.input, may_be_empty=before is not None)
     messages = [*(before.messages if before else ()), *messages]
     if wanted.truncation == "auto":
-        messages = _shortened(service, messages)
+        messages = await asyncio.to_thread(_shortened, service, messages)
     plan = Plan(
         with_tools(with_instructions(messages, wanted.instructions), toolbox), frozenset({"text", "image"} if canvas else {"text"}), toolbox,
         call_form, form, temperature=wanted.temperature, top_p=wanted.top_p, max_ids=min(wanted.max_output_tokens or MOST_IDS, MOST_IDS),

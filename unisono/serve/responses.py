@@ -1,5 +1,6 @@
 """POST /v1/responses and what belongs to it: items in, items out, conversations that go on by the id of the last response."""
 import asyncio
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -22,19 +23,39 @@ async def create_response(request: Request) -> Response:
     wanted = await read_json(request, ResponseWanted)
     responding = Responding(request, wanted, await read_response(request, wanted))
     if wanted.stream:
-        return await streamed(responding.stream(), EVENT_STREAM)
+        return await streamed(_followed(request, responding) if wanted.background else responding.stream(), EVENT_STREAM)
     if wanted.background:
-        return JSONResponse(_in_background(request, responding))
+        return JSONResponse(_in_background(request, responding, responding.whole()))
     return JSONResponse(await unless_left(request, responding.whole()))
 
 
-def _in_background(request: Request, responding: Responding) -> dict[str, Any]:
+async def _followed(request: Request, responding: Responding) -> AsyncIterator[bytes]:
+    """The events of a response in the background: where their reader leaves, it goes on."""
+    made: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
+
+    async def make() -> None:
+        try:
+            async for piece in responding.stream():
+                made.put_nowait(piece)
+        except Exception as error:
+            made.put_nowait(error)
+        finally:
+            made.put_nowait(None)
+
+    _in_background(request, responding, make())
+    while (piece := await made.get()) is not None:
+        if isinstance(piece, Exception):
+            raise piece
+        yield piece
+
+
+def _in_background(request: Request, responding: Responding, work: Coroutine[Any, Any, Any]) -> dict[str, Any]:
     """Begins; the client asks for it later. What goes wrong is said in the response."""
     store = store_of(request)
     if sum(one.wanted.background is True for one in store.running_of(request.state.key)) >= MOST_BACKGROUND:
         raise ApiError("Too many responses are being made in the background; wait for some of them.", 429, "background", None, 5)
     store.running[request.state.key, responding.id] = responding
-    task = asyncio.ensure_future(responding.whole())
+    task = asyncio.ensure_future(work)
     responding.task = task
     task.add_done_callback(lambda done: None if done.cancelled() else done.exception())
     return responding.body()

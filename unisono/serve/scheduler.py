@@ -50,14 +50,12 @@ class Generation:
         if self.error:
             raise self.error
 
-    async def stop(self, length: int | None = None) -> None:
-        """Interrupts the reply, if it still runs; `length`: how many ids of the conversation remain, what was heard of it."""
+    async def stop(self) -> None:
+        """Interrupts the reply, if it still runs."""
         def interrupt() -> None:
             self.scheduler.leave(self)
             if not self.reply.done:
-                self.reply.interrupt(length)
-            elif length is not None and length < self.session.length:
-                self.reply.interrupt(length)
+                self.reply.interrupt()
         await self.scheduler.call(interrupt)
 
 

@@ -176,9 +176,9 @@ class Turn:
         size, sketches = self.service.tokenizer.image_codec.grid_size ** 2, self.wish.sketches
         return sketches is None or (num_codes - 1) * (sketches + 1) // size < num_codes * (sketches + 1) // size < sketches + 1
 
-    async def end(self, length: int | None = None) -> None:
-        """Stops what still runs; `length`: ids of the conversation that remain. Gives the conversation back if it is nobody's."""
-        await self.generation.stop(length)
+    async def end(self) -> None:
+        """Stops what still runs. Gives the conversation back if it is nobody's."""
+        await self.generation.stop()
         if self.owns:
             self.owns = False
             await self.service.scheduler.release(self.session)

@@ -69,14 +69,15 @@ class Playback(MediaStreamTrack):
             self.ended.add(response.id)
             self._drained()
 
-    def clear(self) -> tuple[str, Item, float] | None:
-        """Falls silent -> response, item, and how many ms of it were played; None if nothing was playing."""
-        playing = self.now or (self.waiting[0][:2] if self.waiting else None)
-        heard = self.num_played * 1000 / RATE if self.now else 0.0
+    def clear(self) -> list[tuple[str, Item, float]]:
+        """Falls silent -> response, item, and how many ms of it were played, of all that were playing or waiting."""
+        heard = {id(self.now[1]): (self.now[0].id, self.now[1], self.num_played * 1000 / RATE)} if self.now else {}
+        for response, item, _ in self.waiting:
+            heard.setdefault(id(item), (response.id, item, 0.0))
         self.now = self.last = None
         self.waiting.clear()
         self.ended.clear()
-        return (playing[0].id, playing[1], heard) if playing else None
+        return list(heard.values())
 
     def _drained(self) -> None:
         if self.now and not self.waiting and self.now[0].id in self.ended:

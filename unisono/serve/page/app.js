@@ -236,7 +236,12 @@ function begin(fresh) {          // whatever belonged to the conversation before
 }
 
 async function load(file) {
-  try { begin(Conversation.from(JSON.parse(await file.text()))); $("settings").close(); } catch (error) { $("settings").close(); trouble(error instanceof SyntaxError ? "This file is not a saved conversation." : error.message); }
+  try {
+    const stored = JSON.parse(await file.text());
+    begin(Conversation.from(stored));
+    if (typeof stored.system === "string") keep({ system: stored.system });
+    $("settings").close();
+  } catch (error) { $("settings").close(); trouble(error instanceof SyntaxError ? "This file is not a saved conversation." : error.message); }
 }
 
 function save() {

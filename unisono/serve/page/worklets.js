@@ -28,7 +28,7 @@ class Player extends AudioWorkletProcessor {
     for (let n = 0; n < out.length && this.queue.length; n++) {
       out[n] = this.queue[0][this.at++];
       this.played++;
-      if (this.at === this.queue[0].length) { this.queue.shift(); this.at = 0; if (!this.queue.length) this.port.postMessage({ drained: true }); }
+      if (this.at === this.queue[0].length) { this.queue.shift(); this.at = 0; }
     }
     return true;
   }
