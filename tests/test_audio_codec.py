@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from unisono.codecs.audio import AudioCodec, AudioCodecConfig
+from unisono.core.errors import UserError
 from unisono.data.waves import Waves
 from unisono.train.audio_codec import AudioCodecProgram, AudioCodecRecipe
 from unisono.train.loop import LoopConfig, run
@@ -60,3 +61,9 @@ def test_the_adversarial_stage_moves_the_decoder_only(waves: Path, tmp_path: Pat
     run(program, recipe.loop, tmp_path / "run")
     assert torch.equal(program.model.codec.encode(pcm), codes)
     assert not torch.allclose(program.model.codec.decode(codes), before)
+
+
+def test_a_codec_of_another_shape_is_refused(waves: Path, tmp_path: Path) -> None:
+    AudioCodec(replace(TINY, decoder_channels=16)).save(tmp_path / "start")
+    with pytest.raises(UserError, match="another shape than the recipe"):
+        AudioCodecProgram(replace(RECIPE, start_from=str(tmp_path / "start")), Waves([waves], "train"), Waves([waves], "test"))

@@ -127,6 +127,13 @@ def test_a_folder_that_cannot_be_made_is_explained(talker: Talker, tmp_path: Pat
         assert "cannot make the folder" in typed(talker, f"/out {output}", "Draw a red circle.")
 
 
+def test_a_written_reply_leaves_nothing_behind(omni: Omni, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    arguments = argparse.Namespace(out="text", voice="heart", save=None, seed=1, quiet=True, timing=False)
+    Talker(omni, arguments, Console(file=io.StringIO())).say(["Hello."])
+    assert not list(tmp_path.iterdir())
+
+
 def test_pictures_as_blocks() -> None:
     found = blocks(Image.fromarray(np.zeros((64, 64, 3), np.uint8)), width=8)
     assert found.plain == ("▀" * 8 + "\n") * 4 and "rgb(0,0,0) on rgb(0,0,0)" in str(found.spans[0].style)

@@ -118,10 +118,11 @@ def test_bad_models(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[
 
 @pytest.mark.parametrize("arguments, words", [
     (["data", "speech", "--shared", "EMPTY"], "expected the archive neural_speech.tar"),
-    (["data", "network", "--shared", "EMPTY"], "no AudioCodec in"), (["train", "audio-codec"], "no speech under"),
+    (["data", "network", "--shared", "EMPTY"], "run `unisono train audio-codec` first"), (["train", "audio-codec"], "no speech under"),
     (["train", "network"], "no prepared data in"), (["train", "network", "--set", "colour=red"], "no field 'colour'"),
     (["train", "network", "--set", "loop.num_steps=many"], "num_steps is int"), (["train", "network", "--set", "loop"], "FIELD=VALUE"),
-    (["train", "image-codec", "--shared", "EMPTY"], "no picture archive")])
+    (["train", "image-codec", "--shared", "EMPTY"], "expected the archive storybook_images.tar"),
+    (["train", "image-codec", "--set", "shares.cat=1"], "no pictures of the kind 'cat'"), (["train", "image-codec", "--set", "loop.validate_every=0"], "at least 1")])
 def test_programs_without_their_data(arguments: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty").mkdir()
     arguments = [argument.replace("EMPTY", str(tmp_path / "empty")) for argument in arguments]

@@ -106,3 +106,17 @@ def test_a_broken_batch_is_passed_over(tmp_path: Path) -> None:
     program = Broken()
     run(program, CONFIG, tmp_path)
     assert all(torch.isfinite(p).all() for p in program.model.parameters())
+
+
+def test_a_finished_run_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(Line(), CONFIG, tmp_path)
+    again = Line()
+    outcome = run(again, replace(CONFIG, num_steps=5), tmp_path)
+    assert outcome.finished and outcome.step == 12 and not again.steps
+    assert "is finished after 12 steps; to go on, raise loop.num_steps" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("field, value", [("num_steps", 0), ("validate_every", 0), ("seed", -1)])
+def test_numbers_that_cannot_be(field: str, value: int) -> None:
+    with pytest.raises(UserError, match=f"loop.{field} must be at least"):
+        replace(CONFIG, **{field: value})

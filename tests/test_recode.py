@@ -68,3 +68,17 @@ def test_folders_are_taken_as_they_are_or_recoded(tmp_path: Path, monkeypatch: p
     changed = (load_pretrained(start).embed_tokens.weight != load_pretrained(folder).embed_tokens.weight).any(dim=1).nonzero()[:, 0]
     codes = tokenizer.vocab.span("image")
     assert len(changed) and codes.start <= changed.min() and changed.max() < codes.end
+
+
+def test_starts_whose_ids_mean_other_things_are_refused(tmp_path: Path) -> None:
+    start, wanted = tmp_path / "start", tmp_path / "wanted"
+    tokenizer = tiny_tokenizer()
+    for where in (start, wanted):
+        tokenizer.save(where)
+    torch.nn.init.ones_(tokenizer.audio_codec.to_latent.weight)
+    tokenizer.audio_codec.save(wanted / "audio_codec")
+    with pytest.raises(UserError, match="hears through another audio codec"):
+        recoded(start, wanted, tmp_path / "folder")
+    (wanted / "tokenizer.json").write_text("{}")
+    with pytest.raises(UserError, match="tokenizer.json in .* is not the one that the shards were made with"):
+        recoded(start, wanted, tmp_path / "folder")

@@ -1,6 +1,7 @@
 """Records: everything that a number depends on stands beside it, and no record overwrites another."""
 import datetime
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -43,6 +44,14 @@ def test_nobodys_folders_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_the_commit_is_named() -> None:
     name = commit().removesuffix("+changes")
     assert name == "unknown" or (len(name) == 12 and int(name, 16) >= 0)
+
+
+def test_a_checkout_of_something_else_around_it_is_not_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for command in (["init", "-q"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "theirs"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    (tmp_path / "record.py").touch()
+    monkeypatch.setattr("unisono.core.record.__file__", str(tmp_path / "record.py"))
+    assert commit() == "unknown"
 
 
 def test_versions_leave_out_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

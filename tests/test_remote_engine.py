@@ -2,12 +2,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 
 from unisono.core.errors import UserError
 from unisono.core.home import default_weights
-from unisono.engine.engine import Engine
+from unisono.engine.engine import Engine, EngineAway
 from unisono.engine.grammar import Grammar, Rules
 from unisono.engine.load import load_engine
 from unisono.engine.remote_engine import RemoteEngine
@@ -66,4 +67,12 @@ def test_sequences_are_apart_fork_and_rewind(remote: RemoteEngine) -> None:
 def test_nobody_there_is_said() -> None:
     engine = RemoteEngine("http://127.0.0.1:9/v1", 10, 100)
     with pytest.raises(UserError, match="failed"):
+        engine.feed([(engine.open(), [1])])
+
+
+def test_another_network_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = RemoteEngine("http://127.0.0.1:9/v1", 10, 100)
+    told = {"choices": [{"logprobs": {"top_logprobs": [{"token_id:99": -1.0}]}}]}
+    monkeypatch.setattr(engine.client, "post", lambda url, json: httpx.Response(200, json=told, request=httpx.Request("POST", url)))
+    with pytest.raises(EngineAway, match="of this network's ids"):
         engine.feed([(engine.open(), [1])])

@@ -34,6 +34,14 @@ def test_a_twin_that_was_not_at_hand_again_keeps_its_record(tmp_path: Path) -> N
     assert any("stories 1.90, dialogues 1.90" in row and "quality_a.json" in row for row in rows)
 
 
+def test_half_a_measure_is_shown(tmp_path: Path) -> None:
+    folder, said = tmp_path / "records", {name: {"wer": 0.1, "stderr": 0.0, "n": 5} for name in ("network", "source_voice")}
+    record(folder, "quality_a", "2026-01-01", "quality", {"speaks": {"open": said}})
+    assert "open sentences 10 % ± 0 / 10 % ± 0 (n = 5)" in render(folder) and "its world" not in render(folder)
+    record(folder, "quality_b", "2026-01-02", "quality", {"speaks": {"world": said}})
+    assert "its world 10 % ± 0" in render(folder) and "open sentences" not in render(folder)
+
+
 def test_only_what_lies_between_the_marks_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     record(tmp_path / "records", "quality_a", "2026-01-01", "quality", {"sees": {"see": RATE}})
     (tmp_path / "README.md").write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")

@@ -1,10 +1,11 @@
 """Packed archives: whole ones are read, whatever else is named."""
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from unisono.core.errors import UserError
-from unisono.data.zst import unpack
+from unisono.data.zst import archive_at, unpack
 
 zstandard = pytest.importorskip("zstandard")
 
@@ -32,3 +33,18 @@ def test_what_is_missing_or_no_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / "c.zst").write_bytes(b"not an archive at all")
     with pytest.raises(UserError, match="damaged"):
         unpack(tmp_path / "c.zst")
+
+
+def test_damaged_archives_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    (tmp_path / "one").write_bytes(bytes(range(256)) * 400)
+    with tarfile.open(path, "w") as archive:
+        archive.add(tmp_path / "one", "one")
+    with archive_at(path) as archive:
+        assert len(archive.extractfile("one").read()) == 102400
+    for content in (path.read_bytes()[:50_000], b"<html>not found</html>", b""):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match="a.tar is damaged .*; fetch it again"), archive_at(path) as archive:
+            archive.extractfile("one").read()
+    with pytest.raises(UserError, match="expected the archive b.tar in"), archive_at(tmp_path / "b.tar"):
+        pass

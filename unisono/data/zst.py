@@ -38,4 +38,4 @@ def archive_at(path: Path) -> Iterator[tarfile.TarFile]:
         with tarfile.open(path) if path.suffix != ".zst" else tarfile.open(fileobj=io.BytesIO(unpack(path))) as archive:
             yield archive
     except (tarfile.TarError, EOFError, KeyError) as error:
-        raise UserError(f"{path} is damaged ({error}); fetch it again") from None
+        raise UserError(f"{path} is damaged ({str(error).splitlines()[0].rstrip(":")}); fetch it again") from None
