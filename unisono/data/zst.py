@@ -38,5 +38,5 @@ def archive_at(path: Path) -> Iterator[tarfile.TarFile]:
         with tarfile.open(path) if path.suffix != ".zst" else tarfile.open(fileobj=io.BytesIO(unpack(path))) as archive:
             yield archive
     except (tarfile.TarError, EOFError, KeyError) as error:
-        reason = str(error).splitlines()[0].rstrip(":")     # tarfile tells what each way of unpacking found
+        reason = (str(error) or "it ends too early").splitlines()[0].rstrip(":")     # tarfile tells what each way of unpacking found
         raise UserError(f"{path} is damaged ({reason}); fetch it again") from None
