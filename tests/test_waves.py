@@ -40,3 +40,11 @@ def test_splits(tmp_path: Path) -> None:
 def test_a_folder_without_an_index_is_explained(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="index.jsonl is missing; build it with"):
         Waves([tmp_path], None)
+
+
+def test_a_source_has_its_share_however_much_there_is_of_it(tmp_path: Path) -> None:
+    waves = Waves([write(tmp_path / "a", [100, 300, 1000], "train"), write(tmp_path / "b", [50], "train"), write(tmp_path / "c", [7], "train")], "train")
+    for item, source in zip(waves.items, ("much", "much", "much", "little", "unnamed")):
+        item["source"] = source
+    found = np.diff(waves.by_source({"much": 0.2, "little": 0.6}, 400), prepend=0)
+    assert found.tolist() == pytest.approx([0.025, 0.075, 0.1, 0.6, 0.2])

@@ -5,6 +5,7 @@ Folder: pcm.i16 (16 kHz mono, little-endian, items back to back) and index.jsonl
 The index is written last, so a folder with an index is whole.
 """
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,16 @@ class Waves:
 
     def __len__(self) -> int:
         return len(self.items)
+
+    def by_source(self, shares: dict[str, float], longest: int) -> np.ndarray:
+        """(items,) cumulative probabilities: each source has its share, however much there is of it, and gives its items by length, which
+        counts up to `longest` samples. A source that `shares` does not name has the least share there is."""
+        lengths, sources = [min(item["length"], longest) for item in self.items], [item.get("source") for item in self.items]
+        totals = Counter[str | None]()
+        for source, length in zip(sources, lengths):
+            totals[source] += length
+        weights = np.array([length / totals[source] * shares.get(source, min(shares.values())) for source, length in zip(sources, lengths)])
+        return np.cumsum(weights / weights.sum())
 
     def pcm(self, number: int, start: int = 0, length: int | None = None) -> np.ndarray:
         """Item `number` from sample `start` -> (N,) float32 in [-1, 1]."""

@@ -19,6 +19,7 @@ from torch.nn import functional
 from unisono.codecs.audio import AudioCodec
 from unisono.data.microphone import carried
 from unisono.data.waves import Waves
+from unisono.train.audio_codec import LONGEST, SHARES
 from unisono.train.loop import LoopConfig, Numbers
 
 
@@ -33,6 +34,7 @@ class AudioEncoderRecipe:
     batch_size: int = 16
     item_s: float = 3.2
     clean_share: float = 0.25         # of the items that the pupil hears as they are
+    shares: dict[str, float] = field(default_factory=lambda: dict(SHARES))
     start_from: str = ""              # folder of the codec; empty = the one trained before
 
 
@@ -46,8 +48,7 @@ class AudioEncoderProgram:
         for module in (self.model.encoder, self.model.to_latent):
             module.requires_grad_(True)
         self.players = {"encoder": (self.model, self.loss)}
-        weights = np.array([min(item["length"], 64000) for item in train.items], float)
-        self.cumulative = np.cumsum(weights / weights.sum())
+        self.cumulative = train.by_source(recipe.shares, LONGEST)
 
     def batch(self, step: int) -> dict[str, Tensor]:
         """Items as they were said and as they were heard."""
