@@ -240,7 +240,7 @@ def test_a_call_that_breaks_is_taken_up_again(page_of: Open, tmp_path: Path) -> 
     until(page, lambda: "session.updated" in types(events))
     sockets[0].close(code=1011)
     until(page, lambda: types(events).count("session.updated") == 2)
-    assert len([event for event in events if event["type"] == "conversation.item.create" and event.get("sent")]) == 4     # both turns, told twice
+    until(page, lambda: len([event for event in events if event["type"] == "conversation.item.create" and event.get("sent")]) == 4)    # both turns, told twice
     until(page, lambda: "response.done" in types(events))
     assert page.locator(".turn.user").count() == 2 and page.locator(".turn.assistant").count() == 2
 
