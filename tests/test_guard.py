@@ -19,6 +19,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from unisono.serve.errors import ApiError
+from unisono.serve.guard import Guard, Settings
 from unisono.tokens.vocab import Vocabulary
 
 ROOT = Path(__file__).parent.parent
@@ -33,6 +35,23 @@ def guarded(tiny_network: Path) -> Iterator[Running]:
 
 def get(server: Running, key: str | None, path: str = "/models") -> httpx.Response:
     return httpx.get(server.url + path, headers={"authorization": f"Bearer {key}"} if key is not None else {})
+
+
+@pytest.mark.parametrize("client, is_let_in", [(("127.0.0.1", 1), True), (("::1", 1), True), (None, True), (("192.0.2.7", 1), False)])
+def test_without_keys_a_name_alone_lets_nobody_in(client: tuple[str, int] | None, is_let_in: bool) -> None:
+    scope = {"type": "http", "path": "/v1/files", "headers": [(b"host", b"localhost")], "client": client}
+    guard = Guard(None, Settings())
+    if is_let_in:
+        assert guard._admit(scope) == "local"
+    else:
+        with pytest.raises(ApiError, match="only this machine"):
+            guard._admit(scope)
+
+
+def test_what_there_is_to_ask_for_is_shown_without_scripts(guarded: Running) -> None:
+    page = httpx.get(guarded.url.removesuffix("/v1") + "/docs")
+    assert page.status_code == 200 and "<code>/v1/chat/completions</code>" in page.text and "<script" not in page.text
+    assert page.headers["content-security-policy"] == "default-src 'none'"
 
 
 @pytest.mark.parametrize("key", [None, "none", "sk-on", "sk-one2", "sk-\u00f6"])

@@ -33,11 +33,11 @@ def test_the_network_knows_what_it_knew(tied: bool) -> None:
     codec = ImageCodec(SHAPE).eval()
     with torch.no_grad():
         codec.encoder[-1].weight.mul_(20)      # so that many of the codes occur
-    other, pictures = mirrored(codec), torch.rand(100, 3, 16, 16)
+    other, pictures = mirrored(codec), torch.randint(256, (100, 3, 16, 16), dtype=torch.uint8)
     first, config = 5, Qwen3Config(vocab_size=5 + codec.codebook_size, hidden_size=16, intermediate_size=16, num_hidden_layers=1,
                                    num_attention_heads=2, num_key_value_heads=1, head_dim=8, tie_word_embeddings=tied)
     model = Qwen3(config).eval()
-    old, new = (first + each.encode(pictures[:4]).flatten(1) for each in (codec, other))
+    old, new = (first + each.encode(pictures[:4].float() / 255).flatten(1) for each in (codec, other))
     before = model.logits(model(old))
     assert not torch.equal(old, new)
     recode(model, first, codec, other, pictures)
@@ -47,11 +47,11 @@ def test_the_network_knows_what_it_knew(tied: bool) -> None:
 
 def test_shares_of_equal_codecs_and_of_unequal_ones() -> None:
     codec = ImageCodec(SHAPE).eval()
-    shares = said_for(codec, codec, torch.rand(20, 3, 16, 16))
+    shares = said_for(codec, codec, torch.randint(256, (20, 3, 16, 16), dtype=torch.uint8))
     assert torch.equal(shares, torch.diag((shares.sum(dim=1) > 0).float())) and shares.sum() >= 1
     with pytest.raises(UserError, match="cannot take over"):
         said_for(codec, ImageCodec(ImageCodecConfig(image_size=16, levels=(3, 5), fine_channels=8, coarse_channels=8, num_coarse_blocks=1)),
-                 torch.rand(1, 3, 16, 16))
+                 torch.zeros(1, 3, 16, 16, dtype=torch.uint8))
 
 
 def test_folders_are_taken_as_they_are_or_recoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

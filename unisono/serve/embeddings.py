@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from numpy.typing import NDArray
 
 from unisono.serve.errors import ApiError
-from unisono.serve.forms import Wanted, account, encoded, json_body, read_json, text_ids
+from unisono.serve.forms import Wanted, account, check_letters, encoded, json_body, read_json, text_ids
 from unisono.serve.models import service_of
 from unisono.serve.service import Service, Usage
 from unisono.serve.states import means_of, states_of
@@ -63,8 +63,7 @@ def _texts(service: Service, given: object) -> list[list[int]]:
         raise ApiError(f"input may hold {MOST_TEXTS} texts, got {len(given)}.", 400, "input")
     if len({isinstance(one, str) for one in given}) > 1:
         raise ApiError("input mixes texts and token ids.", 400, "input")
-    if sum(len(one) for one in given if isinstance(one, str)) > service.most_letters * MOST_IDS // service.scheduler.engine.max_length:
-        raise ApiError(f"input may hold {MOST_IDS} ids in all.", 400, "input", "context_length_exceeded")
+    check_letters(service, (one for one in given if isinstance(one, str)), MOST_IDS)
     texts = [_ids(service, one) for one in given]
     if sum(map(len, texts)) > MOST_IDS:
         raise ApiError(f"input may hold {MOST_IDS} ids in all.", 400, "input", "context_length_exceeded")

@@ -264,6 +264,12 @@ def text_ids(service: Service, text: str, param: str) -> list[int]:
     return ids
 
 
+def check_letters(service: Service, texts: Iterable[str], most_ids: int) -> None:
+    """ApiError where texts hold more letters than so many ids can: even counting the ids takes time."""
+    if sum(map(len, texts)) > service.most_letters * most_ids // service.scheduler.engine.max_length:
+        raise ApiError(f"input may hold {most_ids} ids in all.", 400, "input", "context_length_exceeded")
+
+
 def rounded(value: float, digits: int = 6) -> float:
     """A finite number for JSON."""
     return round(value, digits) if math.isfinite(value) else 0.0

@@ -14,7 +14,7 @@ from unisono.core.errors import UserError
 from unisono.data.harm import CATEGORIES
 from unisono.engine.grammar import Grammar, Rules
 from unisono.serve.errors import ApiError
-from unisono.serve.forms import Wanted, account, add, json_body, read_json, rounded
+from unisono.serve.forms import Wanted, account, add, check_letters, json_body, read_json, rounded
 from unisono.serve.media_in import picture_of
 from unisono.serve.models import service_of
 from unisono.serve.moderator import BEGIN, FLAGGED, Moderator, windows
@@ -43,9 +43,7 @@ async def moderations(request: Request) -> dict[str, Any]:
     usage = Usage()
     groups = await _groups(service, wanted.input, usage)
     moderator = await _moderator(service)
-    most = service.most_letters * MOST_IDS // service.scheduler.engine.max_length
-    if sum(len(text) for written, _ in groups for text in written) > most:
-        raise ApiError(f"input may hold {MOST_IDS} ids in all.", 400, "input", "context_length_exceeded")
+    check_letters(service, (text for written, _ in groups for text in written), MOST_IDS)
     encode = service.tokenizer.text.encode
     texts = await asyncio.to_thread(lambda: [[encode(text) for text in written + seen] for written, seen in groups])
     usage.prompt["text"] += (count := sum(len(ids) for group in texts for ids in group))

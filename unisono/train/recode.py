@@ -49,7 +49,7 @@ def recoded(start: Path, wanted: Path, folder: Path) -> Path:
         drawn = [draw_sample(rng.choice(KINDS), rng, np.zeros(0)) for _ in track(range(NUM_PICTURES), "the old codec's codes and the new one's")]
     model = load_pretrained(start)
     recode(model, Vocabulary.load(start / "vocabulary.json").span("image").start, before, now,
-           torch.from_numpy(np.stack(drawn)).permute(0, 3, 1, 2).float() / 255)
+           torch.from_numpy(np.stack(drawn)).permute(0, 3, 1, 2))
     return save_pretrained(model, folder)
 
 
@@ -61,7 +61,7 @@ def _same(one: nn.Module, other: nn.Module) -> bool:
 
 @torch.no_grad()
 def recode(model: Qwen3, first_id: int, before: ImageCodec, now: ImageCodec, pictures: Tensor) -> None:
-    """Replaces the rows of the codes `first_id` ... of the model. pictures: (B, 3, S, S) in [0, 1], of the kinds that it is shown. A code
+    """Replaces the rows of the codes `first_id` ... of the model. pictures: (B, 3, S, S) uint8, of the kinds that it is shown. A code
     that occurs in none of them keeps its row."""
     shares = said_for(before, now, pictures)
     occurs = shares.sum(dim=1) > 0
@@ -72,12 +72,13 @@ def recode(model: Qwen3, first_id: int, before: ImageCodec, now: ImageCodec, pic
 
 
 def said_for(before: ImageCodec, now: ImageCodec, pictures: Tensor) -> Tensor:
-    """(B, 3, S, S) -> (K, K): of the places where `now` says the row's code, the share where `before` said the column's."""
+    """(B, 3, S, S) uint8 -> (K, K): of the places where `now` says the row's code, the share where `before` said the column's."""
     if (before.codebook_size, before.image_size) != (now.codebook_size, now.image_size):
         raise UserError(f"a codec of {now.codebook_size} codes and {now.image_size} pixels cannot take over from one of "
                         f"{before.codebook_size} codes and {before.image_size} pixels; train the network from the beginning")
     counts = torch.zeros(now.codebook_size, before.codebook_size)
-    for batch in pictures.split(BATCH):
-        places = now.encode(batch).flatten(), before.encode(batch).flatten()
+    for batch in pictures.split(BATCH):      # as floats all of them at once would take gigabytes
+        pixels = batch.float() / 255
+        places = now.encode(pixels).flatten(), before.encode(pixels).flatten()
         counts.index_put_(places, torch.ones(len(places[0])), accumulate=True)
     return counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
