@@ -1,6 +1,9 @@
-"""Taking a network to another picture codec."""
+"""Taking a network to other codecs."""
+import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import tiny_tokenizer
@@ -40,18 +43,28 @@ def test_the_network_knows_what_it_knew(tied: bool) -> None:
     old, new = (first + each.encode(pictures[:4].float() / 255).flatten(1) for each in (codec, other))
     before = model.logits(model(old))
     assert not torch.equal(old, new)
-    recode(model, first, codec, other, pictures)
+    recode(model, first, said_for(codec, other, [pictures.float() / 255]))
     after = model.logits(model(new))
     assert torch.allclose(before[..., old.unique()], after[..., first + codec.codebook_size - 1 - (old.unique() - first)], atol=1e-5)
 
 
 def test_shares_of_equal_codecs_and_of_unequal_ones() -> None:
     codec = ImageCodec(SHAPE).eval()
-    shares = said_for(codec, codec, torch.randint(256, (20, 3, 16, 16), dtype=torch.uint8))
+    shares = said_for(codec, codec, torch.rand(2, 10, 3, 16, 16))
     assert torch.equal(shares, torch.diag((shares.sum(dim=1) > 0).float())) and shares.sum() >= 1
-    with pytest.raises(UserError, match="cannot take over"):
-        said_for(codec, ImageCodec(ImageCodecConfig(image_size=16, levels=(3, 5), fine_channels=8, coarse_channels=8, num_coarse_blocks=1)),
-                 torch.zeros(1, 3, 16, 16, dtype=torch.uint8))
+    with pytest.raises(UserError, match="a codec of 15 codes cannot take over from one of 9"):
+        said_for(codec, ImageCodec(replace(SHAPE, levels=(3, 5))), [torch.zeros(1, 3, 16, 16)])
+
+
+def write_sound(home: Path, num_samples: int) -> None:
+    folder = home / "speech" / "codec"
+    folder.mkdir(parents=True)
+    np.random.default_rng(0).integers(-9000, 9000, num_samples).astype("<i2").tofile(folder / "pcm.i16")
+    (folder / "index.jsonl").write_text(json.dumps({"start": 0, "length": num_samples, "text": None, "voice": "x", "split": "train"}) + "\n")
+
+
+def changed_rows(one: Path, other: Path) -> torch.Tensor:
+    return (load_pretrained(one).embed_tokens.weight != load_pretrained(other).embed_tokens.weight).any(dim=1).nonzero()[:, 0]
 
 
 def test_folders_are_taken_as_they_are_or_recoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,26 +72,28 @@ def test_folders_are_taken_as_they_are_or_recoded(tmp_path: Path, monkeypatch: p
     start, wanted, folder = (tmp_path / name for name in ("start", "wanted", "folder"))
     tokenizer = tiny_tokenizer()
     save_pretrained(Qwen3(preset("tiny", tokenizer.vocab.size)), start)
-    assert recoded(start, wanted, folder) == start
+    assert recoded(start, wanted, tmp_path, folder) == start
     for where in (start, wanted):
         tokenizer.save(where)
-    assert recoded(start, wanted, folder) == start and not folder.exists()
+    assert recoded(start, wanted, tmp_path, folder) == start and not folder.exists()
     mirrored(tokenizer.image_codec).save(wanted / "image_codec")
-    assert recoded(start, wanted, folder) == folder
-    changed = (load_pretrained(start).embed_tokens.weight != load_pretrained(folder).embed_tokens.weight).any(dim=1).nonzero()[:, 0]
-    codes = tokenizer.vocab.span("image")
+    assert recoded(start, wanted, tmp_path, folder) == folder
+    changed, codes = changed_rows(start, folder), tokenizer.vocab.span("image")
     assert len(changed) and codes.start <= changed.min() and changed.max() < codes.end
+    torch.nn.init.normal_(tokenizer.audio_codec.to_latent.weight)
+    tokenizer.audio_codec.save(wanted / "audio_codec")
+    with pytest.raises(UserError, match="no speech under"):
+        recoded(start, wanted, tmp_path, folder)
+    write_sound(tmp_path, 64000)
+    recoded(start, wanted, tmp_path, folder)
+    both, heard = changed_rows(start, folder), tokenizer.vocab.span("audio")
+    assert set(changed.tolist()) < set(both.tolist()) and any(heard.start <= row < heard.end for row in both.tolist())
 
 
 def test_starts_whose_ids_mean_other_things_are_refused(tmp_path: Path) -> None:
     start, wanted = tmp_path / "start", tmp_path / "wanted"
-    tokenizer = tiny_tokenizer()
     for where in (start, wanted):
-        tokenizer.save(where)
-    torch.nn.init.ones_(tokenizer.audio_codec.to_latent.weight)
-    tokenizer.audio_codec.save(wanted / "audio_codec")
-    with pytest.raises(UserError, match="hears through another audio codec"):
-        recoded(start, wanted, tmp_path / "folder")
+        tiny_tokenizer().save(where)
     (wanted / "tokenizer.json").write_text("{}")
     with pytest.raises(UserError, match="tokenizer.json in .* is not the one that the shards were made with"):
-        recoded(start, wanted, tmp_path / "folder")
+        recoded(start, wanted, tmp_path, tmp_path / "folder")

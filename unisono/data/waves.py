@@ -49,3 +49,11 @@ class Waves:
         end = item["length"] if length is None else min(item["length"], start + length)
         piece = self.files[item["file"]][item["start"] + start:item["start"] + end]
         return piece.astype(np.float32) / 32768
+
+
+def sound_folders(home: Path) -> list[Path]:
+    """Every whole sound folder under home/speech."""
+    folders = sorted(index.parent for index in (home / "speech").rglob("index.jsonl"))
+    if not folders:
+        raise UserError(f"no speech under {home / 'speech'}; run `unisono data speech --shared DIR` first")
+    return folders

@@ -14,7 +14,7 @@ from unisono.data.raw import Clip, Exchange, Picture, Raw, Sentence
 from unisono.data.samples import LETTERS, cell_centre
 from unisono.data.sayings import NUMBERS, ask, sentence
 from unisono.data.splits import split_of
-from unisono.data.words import WORDS
+from unisono.data.words import MORE_WORDS, WORDS
 
 KNOWN = frozenset(WORDS)
 MOST_ASKED = 5          # questions about one picture, apart from its description
@@ -284,8 +284,8 @@ def printed(rng: random.Random) -> Raw:
 
 
 def letters(rng: random.Random) -> Raw:
-    """Print that is no word, and so can be read but not guessed. No measure asks for it."""
-    while (text := _no_word(rng)) in KNOWN:
+    """Other words, and print that is no word and so can be read but not guessed. No measure asks for these."""
+    while (text := rng.choice(MORE_WORDS) if rng.random() < 0.6 else _no_word(rng)) in KNOWN:
         pass
     return _to_read("letters", text, rng)
 

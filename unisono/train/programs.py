@@ -38,7 +38,7 @@ from unisono.data.samples import load_stories
 from unisono.data.shard import Shard
 from unisono.data.splits import split_of
 from unisono.data.texts import documents
-from unisono.data.waves import Waves
+from unisono.data.waves import Waves, sound_folders
 from unisono.data.world import spoken_texts
 from unisono.model.hf import load_pretrained, save_pretrained
 from unisono.tokenizer import OmniTokenizer
@@ -46,6 +46,7 @@ from unisono.tokens.text import TextTokenizer
 from unisono.tokens.vocab import Vocabulary
 from unisono.train.audio_codec import DECODER, AudioCodecProgram, AudioCodecRecipe
 from unisono.train.audio_encoder import AudioEncoderProgram, AudioEncoderRecipe
+from unisono.train.checkpoint import NAME as CHECKPOINT
 from unisono.train.image_codec import CODECS, ImageCodecProgram, ImageCodecRecipe
 from unisono.train.loop import Outcome, run as run_loop
 from unisono.train.network import RECIPES, NetworkProgram, NetworkRecipe
@@ -74,14 +75,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         network_data(arguments.home, arguments.shared, arguments.size, arguments.scale, arguments.most_mb * 1e6, arguments.seed)
     return 0
-
-
-def sound_folders(home: Path) -> list[Path]:
-    """Every whole sound folder under home/speech."""
-    folders = sorted(index.parent for index in (home / "speech").rglob("index.jsonl"))
-    if not folders:
-        raise UserError(f"no speech under {home / 'speech'}; run `unisono data speech --shared DIR` first")
-    return folders
 
 
 def finished(home: Path, what: str, kind: type) -> AudioCodec | ImageCodec:
@@ -255,8 +248,10 @@ def _network(arguments: argparse.Namespace) -> tuple[NetworkProgram, NetworkReci
         if Path(recipe.start_from).resolve() == (arguments.home / "networks" / name).resolve():
             raise UserError(f"the finished network would take the place of the one it starts from, {recipe.start_from}; "
                             "give the run another --name")
-        start = recoded(Path(recipe.start_from), made_with(arguments.home, arguments.size), arguments.home / "runs" / f"network-{name}" / "start")
-        recipe = replace(recipe, start_from=str(start))
+        run = arguments.home / "runs" / f"network-{name}"
+        if not (run / CHECKPOINT).exists():      # what is resumed has its weights already
+            start = recoded(Path(recipe.start_from), made_with(arguments.home, arguments.size), arguments.home, run / "start")
+            recipe = replace(recipe, start_from=str(start))
     shards = arguments.home / "shards" / arguments.size
     whole = sorted(manifest.parent for manifest in shards.glob("train*/manifest.json"))
     program = NetworkProgram(recipe, Shard(*(whole or [shards / "train"])), Shard(shards / "val"))
