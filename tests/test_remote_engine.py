@@ -1,4 +1,5 @@
 """The remote engine against a real llama.cpp server that holds the exported network."""
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,8 +30,9 @@ def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemoteEngine]:
     parameters = xllamacpp.CommonParams()
     parameters.model.path, parameters.n_ctx, parameters.n_parallel = str(path), 2048, 2
     parameters.cpuparams.n_threads, parameters.warmup = 1, False
+    parameters.api_keys = ["secret"]
     server = xllamacpp.Server(parameters)
-    yield RemoteEngine(f"{server.listening_address}/v1", TOKENIZER.vocab.size, 1000)
+    yield RemoteEngine(f"{server.listening_address}/v1", TOKENIZER.vocab.size, 1000, key="secret")
 
 
 def said(engine: Engine, question: str) -> list[int]:
@@ -43,6 +45,15 @@ def test_it_says_what_the_local_engine_says(remote: RemoteEngine) -> None:
     local = load_engine(default_weights(), precision="float32")
     for question in ("What colour is the sky?", "Draw a red circle.", "What is two plus two?"):
         assert said(remote, question) == said(local, question)
+
+
+def test_a_server_that_wants_a_key_gets_the_one_of_the_environment(remote: RemoteEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = remote.url.removesuffix("/completions")
+    for key, outcome in (("", pytest.raises(EngineAway, match="401")), ("secret", contextlib.nullcontext())):
+        monkeypatch.setenv("UNISONO_ENGINE_KEY", key)
+        engine = load_engine(default_weights(), kind=address)
+        with outcome, engine.client:
+            assert engine.feed([(engine.open(), [1, 2, 3])]).shape == (1, TOKENIZER.vocab.size)
 
 
 def test_sequences_are_apart_fork_and_rewind(remote: RemoteEngine) -> None:

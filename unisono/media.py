@@ -213,4 +213,4 @@ def kind_of(path: str | Path) -> str:
         if ending in endings:
             return kind
     raise UserError(f"{path}: cannot tell from {ending or 'a name without ending'} what it is; "
-                    "say so with --image, --audio or --video")
+                    "say so with --image, --audio or --video, in the chat with /image, /audio or /video")

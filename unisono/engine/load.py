@@ -1,5 +1,6 @@
 """Which engine serves a folder: the fast one where it is installed, the reference elsewhere."""
 import importlib.util
+import os
 from pathlib import Path
 
 import torch
@@ -15,11 +16,12 @@ KINDS = ("auto", "onnx", "torch")     # or the address of a server, http://host:
 
 def load_engine(folder: str | Path, *, kind: str = "auto", precision: str = "int8", device: str | None = None,
                 threads: int | None = None, max_length: int | None = None) -> Engine:
-    """An address: vLLM, SGLang or llama.cpp there computes. auto: torch on a GPU in bfloat16, else ONNX Runtime, else torch. `precision` and `threads` are for onnx only."""
+    """An address: vLLM, SGLang or llama.cpp there computes, with the key in UNISONO_ENGINE_KEY if it wants one. auto: torch on a GPU in bfloat16, else ONNX Runtime, else torch. `precision` and `threads` are for onnx only."""
     if kind.startswith(("http://", "https://")):
         from unisono.engine.remote_engine import RemoteEngine
         config = config_from_hf(read_config(folder))
-        return RemoteEngine(kind, config.vocab_size, min(max_length or config.max_position_embeddings, config.max_position_embeddings))
+        longest = min(max_length or config.max_position_embeddings, config.max_position_embeddings)
+        return RemoteEngine(kind, config.vocab_size, longest, key=os.environ.get("UNISONO_ENGINE_KEY") or "none")
     if kind not in KINDS:
         raise UserError(f"unknown engine {kind!r}; choose one of {', '.join(KINDS)}, or the address of a server such as http://gpu:8000/v1")
     place = pick_device(device)
