@@ -67,3 +67,10 @@ def test_a_codec_of_another_shape_is_refused(waves: Path, tmp_path: Path) -> Non
     AudioCodec(replace(TINY, decoder_channels=16)).save(tmp_path / "start")
     with pytest.raises(UserError, match="another shape than the recipe"):
         AudioCodecProgram(replace(RECIPE, start_from=str(tmp_path / "start")), Waves([waves], "train"), Waves([waves], "test"))
+
+
+def test_a_misspelled_source_is_named(waves: Path) -> None:
+    known = Waves([waves], "train")
+    AudioCodecProgram(replace(RECIPE, shares={"tones": 0.5, "piper": 0.5}), known, known)
+    with pytest.raises(UserError, match="no source 'tonnes' in the speech; choose from tones"):
+        AudioCodecProgram(replace(RECIPE, shares={"tonnes": 1.0}), known, known)

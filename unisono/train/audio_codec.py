@@ -52,6 +52,14 @@ class AudioCodecRecipe:
         return self.decoder_only or self.adversarial
 
 
+def drawn_by(train: Waves, shares: dict[str, float]) -> np.ndarray:
+    """(items,) cumulative probabilities of the items; UserError for a source that is neither there nor a usual one."""
+    known = {item.get("source") or "" for item in train.items}
+    if unknown := set(shares) - known - set(SHARES):
+        raise UserError(f"no source {min(unknown)!r} in the speech; choose from {', '.join(sorted(known))}")
+    return train.by_source(shares, LONGEST)
+
+
 # The second school, of the decoder alone.
 DECODER = AudioCodecRecipe(decoder_only=True, loop=LoopConfig(num_steps=2000, learning_rate=1e-3, weight_decay=0.01))
 
@@ -82,7 +90,7 @@ class AudioCodecProgram:
         if recipe.adversarial:
             self.critics = Critics()
             self.players = {"critics": (self.critics, self.critics_loss), "codec": (self.model, self.loss)}
-        self.cumulative = train.by_source(recipe.shares, LONGEST)
+        self.cumulative = drawn_by(train, recipe.shares)
 
     def batch(self, step: int) -> dict[str, Tensor]:
         """Items, the place of the decoder's window in each, and phonemes of those taken whole."""

@@ -19,7 +19,7 @@ from torch.nn import functional
 from unisono.codecs.audio import AudioCodec
 from unisono.data.microphone import carried
 from unisono.data.waves import Waves
-from unisono.train.audio_codec import LONGEST, SHARES
+from unisono.train.audio_codec import SHARES, drawn_by
 from unisono.train.loop import LoopConfig, Numbers
 
 
@@ -48,7 +48,7 @@ class AudioEncoderProgram:
         for module in (self.model.encoder, self.model.to_latent):
             module.requires_grad_(True)
         self.players = {"encoder": (self.model, self.loss)}
-        self.cumulative = train.by_source(recipe.shares, LONGEST)
+        self.cumulative = drawn_by(train, recipe.shares)
 
     def batch(self, step: int) -> dict[str, Tensor]:
         """Items as they were said and as they were heard."""
