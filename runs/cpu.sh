@@ -10,6 +10,7 @@ crumb=()
 network=()
 scale=()
 if [ -n "${CRUMB:-}" ]; then
+    export UNISONO_HOME="${UNISONO_HOME:-$HOME/.cache/unisono}/crumb"     # what is hardly trained must not be taken for what is
     crumb=(--set loop.num_steps=4 --set batch_size=2 --set loop.validate_every=4)
     scale=(--scale 0.002)
     network=(--set loop.num_steps=2 --set loader.batch_size=1 --set loop.validate_every=2 --set compile=false)

@@ -9,6 +9,8 @@ from unisono.data import corpus
 from unisono.data.corpus import (Spoken, Utterance, askers, build_corpus, perturb_digits, plan_unheard, plan_words, plan_world,
                                    shard_folders, speak_digits, write_waves)
 from unisono.data.recordings import DIGITS, Facts, Recording
+from unisono.data.splits import split_of
+from unisono.data.voices import find_voice
 from unisono.data.waves import Waves
 
 needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="needs the program espeak-ng")
@@ -78,8 +80,11 @@ def test_frequent_questions_get_more_voices_and_some_answers_every_reply_voice()
 def test_unheard_voices_ask_nothing_in_training() -> None:
     questions = {f"Question number {n}?": 50 for n in range(300)}
     heard = {u.voice for role, part in plan_world(questions, {}) if role == "question" for u in part}
-    unheard = {u.voice for u in plan_unheard(questions)}
-    assert unheard and not heard & unheard
+    plan = plan_unheard(questions)
+    unheard = {u.voice for u in plan}
+    assert plan and not heard & unheard and {split_of(u.text) for u in plan} == {"test"}
+    accents = [{find_voice(name).params["voice"] for name in names if name.startswith("espeak")} for names in (heard, unheard)]
+    assert len(accents[1]) > 3 and not accents[0] & accents[1]
 
 
 def test_words_that_are_often_read_are_said_alone(monkeypatch: pytest.MonkeyPatch) -> None:

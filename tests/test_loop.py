@@ -23,7 +23,7 @@ class Line:
     def __init__(self, muon: bool = False) -> None:
         torch.manual_seed(0)
         self.model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.2), nn.Linear(8, 2))
-        self.players = {"line": (self.model, self.loss)}
+        self.players, self.origin = {"line": (self.model, self.loss)}, ""
         self.steps: list[int] = []
 
     def batch(self, step: int) -> dict[str, torch.Tensor]:
@@ -90,6 +90,10 @@ def test_damaged_and_foreign_checkpoints_are_explained(tmp_path: Path) -> None:
     other.players = {"curve": (other.model, other.loss)}
     with pytest.raises(UserError, match="checkpoint.pt to begin anew"):
         run(other, CONFIG, tmp_path)
+    elsewhere = Line()
+    elsewhere.origin = "other weights"
+    with pytest.raises(UserError, match="began from other weights than there are now"):
+        run(elsewhere, CONFIG, tmp_path)
     with pytest.raises(UserError, match="recipe .*checkpoint.pt to begin anew"):
         run(Line(), replace(CONFIG, muon=True), tmp_path)
     path = tmp_path / "checkpoint.pt"

@@ -8,13 +8,14 @@ import torch
 from conftest import tiny_tokenizer
 
 from unisono.codecs.audio import AudioCodec, AudioCodecConfig
+from unisono.codecs.storage import made_by
 from unisono.core.errors import UserError
 from unisono.data.shard import ShardWriter
 from unisono.model.config import preset
 from unisono.model.hf import read_config, save_pretrained
 from unisono.model.transformer import Qwen3
 from unisono.omni import Omni
-from unisono.train.programs import AUDIO_SCHOOLS, _keep_to, audio_run, made_by, network_data, publish
+from unisono.train.programs import AUDIO_SCHOOLS, _keep_to, audio_run, network_data, publish
 
 
 def test_a_network_of_another_name_gets_tokenizer_and_codecs(tmp_path: Path) -> None:

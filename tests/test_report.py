@@ -6,13 +6,15 @@ import pytest
 
 from unisono.assess.report import BEGIN, END, ROWS, newest, render
 from unisono.cli import main
+from unisono.core.home import default_weights
+from unisono.core.record import weights_of
 
 RATE = {"mean": 0.5, "stderr": 0.1, "n": 40}
 
 
-def record(folder: Path, name: str, date: str, what: str, numbers: dict) -> None:
+def record(folder: Path, name: str, date: str, what: str, numbers: dict, **config: object) -> None:
     folder.mkdir(exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps({"what": what, "date": date, "numbers": numbers}))
+    (folder / f"{name}.json").write_text(json.dumps({"what": what, "date": date, "numbers": numbers, "config": config}))
 
 
 def test_the_newest_of_each_measure_counts(tmp_path: Path) -> None:
@@ -20,18 +22,27 @@ def test_the_newest_of_each_measure_counts(tmp_path: Path) -> None:
     record(folder, "quality_a", "2026-01-01", "quality", {"talks": {"aloud": RATE, "written": RATE}, "sees": {"see": RATE}})
     record(folder, "quality_b", "2026-02-01", "quality", {"talks": {"aloud": {**RATE, "mean": 0.9}, "written": RATE}})
     found = newest(folder)
-    assert found["talks"][0]["aloud"]["mean"] == 0.9 and found["sees"][1].endswith("quality_a.json")
+    assert found["talks"][0]["aloud"]["mean"] == 0.9 and found["sees"][1]["path"].name == "quality_a.json"
     table = render(folder)
     assert "90 % ± 10" in table and "scenes 50 % ± 10 (n = 40)" in table and "(records/quality_b.json)" in table
 
 
 def test_a_twin_that_was_not_at_hand_again_keeps_its_record(tmp_path: Path) -> None:
-    folder, bits = tmp_path / "records", {"bpb": 2.0, "xz_bpb": 3.0, "gzip_bpb": 3.1}
+    folder, bits = tmp_path / "records", {"bpb": 2.0, "stderr": 0.05, "n": 4, "xz_bpb": 3.0, "gzip_bpb": 3.1}
     record(folder, "quality_a", "2026-01-01", "quality", {"reads": {task: {**bits, "text_only_bpb": 1.9} for task in ("stories", "dialogues")}})
     record(folder, "quality_b", "2026-02-01", "quality", {"reads": {"stories": {**bits, "bpb": 1.8}, "dialogues": bits}})
     rows = render(folder).splitlines()
-    assert any("stories 1.80 (xz 3.00" in row and "quality_b.json" in row for row in rows)
+    assert any("stories 1.80 ± 0.05 (xz 3.00" in row and "quality_b.json" in row for row in rows)
     assert any("stories 1.90, dialogues 1.90" in row and "quality_a.json" in row for row in rows)
+
+
+def test_a_measure_of_other_weights_says_so(tmp_path: Path) -> None:
+    folder, ships = tmp_path / "records", weights_of(default_weights())
+    for name, weights, is_other in (("a", ships, False), ("b", {**ships, "model.safetensors": "0"}, True), ("c", {}, False),
+                                    ("d", {**ships, "image_codec/model.safetensors": "0"}, True)):
+        record(folder, f"quality_{name}", f"2026-01-0{ord(name) - 96}", "quality", {"sees": {"see": RATE}, "audio_codec": {}}, weights=weights)
+        sees, codec = (row for row in render(folder).splitlines() if f"quality_{name}" in row)
+        assert ("other weights" in codec + sees) == is_other and "other weights" not in (codec if "audio codec" in codec else sees)
 
 
 def test_half_a_measure_is_shown(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from unisono.assess.timing import Effort, Measured, Summary, seconds, summary, t
 from unisono.codecs.audio import AudioCodec
 from unisono.codecs.packed import pack
 from unisono.core.errors import UserError
-from unisono.core.record import write_record
+from unisono.core.record import weights_of, write_record
 from unisono.data.recordings import iter_recordings
 from unisono.data.world import MAKERS
 from unisono.media import write_sound
@@ -64,6 +64,7 @@ def run(arguments: argparse.Namespace, effort: Effort = Effort()) -> int:
     load_before = os.getloadavg()[0]
     measured = benches[arguments.what](arguments, effort)
     config = {**measured.config, "effort": asdict(effort), "model": arguments.model or "",
+              "weights": weights_of(Path(arguments.model or default_weights())),
               "load_average": {"before": load_before, "after": os.getloadavg()[0]}}
     path = write_record(f"bench-{arguments.what}", measured.numbers, config=config, folder=arguments.records)
     Console(soft_wrap=True).print(table(f"bench {arguments.what}", measured))

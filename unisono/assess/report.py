@@ -1,28 +1,28 @@
 """`unisono bench report`: the table of the README, rendered from the newest records that hold each measure, and from nothing else."""
 import argparse
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from unisono.core.errors import UserError
-from unisono.core.home import atomic_write
+from unisono.core.home import atomic_write, default_weights
+from unisono.core.record import weights_of
 
 BEGIN, END = "<!-- records: written by `unisono bench report` -->", "<!-- /records -->"
 Numbers = dict[str, Any]
 Row = tuple[str, str, str]     # what, measured, aim
 
 
-def newest(folder: Path) -> dict[str, tuple[Numbers, str]]:
-    """Measure -> its numbers and the record they stand in, newest first. Quality records hold several measures each."""
+def newest(folder: Path) -> dict[str, tuple[Numbers, Numbers]]:
+    """Measure -> its numbers and the record that they stand in, with its `path`, newest first. Quality records hold several measures each."""
     records = sorted((json.loads(path.read_text(encoding="utf8")) | {"path": path} for path in folder.glob("*.json")),
                      key=lambda record: record["date"], reverse=True)
-    found: dict[str, tuple[Numbers, str]] = {}
+    found: dict[str, tuple[Numbers, Numbers]] = {}
     for record in records:
         parts = record["numbers"] if record["what"] == "quality" else {record["what"]: record["numbers"]}
         for name, numbers in parts.items():
-            held = numbers, f"{folder.name}/{record['path'].name}"
+            held = numbers, record
             found.setdefault(name, held)
             if name == "reads" and "text_only_bpb" in numbers["stories"]:      # the twin is not always at hand
                 found.setdefault("reads_twin", held)
@@ -47,17 +47,22 @@ def many(numbers: Numbers, names: dict[str, str], show: Callable[[Numbers], str]
 
 
 def audio_codec(n: Numbers) -> list[Row]:
-    names = {"hibari": "hibari, the main reply voice,", "hibari_microphone": "the same in noise, in rooms, by telephone", "piper": "piper", "neural_speech": "Kokoro", "librispeech_train251": "real readers"}
-    shown = ", ".join(f"{name} {wer(n[key]['original'])} → {wer(n[key]['decoded'])} (n = {n[key]['decoded']['n']})"
-                      for key, name in names.items() if key in n)
+    names = {"hibari": "hibari, the main reply voice,", "hibari_microphone": "the same in noise, in rooms, by telephone", "piper": "piper", "neural_speech": "Kokoro",
+             "librispeech_train251": "real readers, against what it hears in the original,"}
+    shown = ", ".join(f"{name} {_before(key, n[key])}{wer(n[key]['decoded'])} (n = {n[key]['decoded']['n']})" for key, name in names.items() if key in n)
     return [("audio codec: word errors of Whisper-tiny, original → decoded", shown, "+ 5 points; real voices + 15")]
+
+
+def _before(source: str, one: Numbers) -> str:
+    """Where what is heard in the original is the reference, it has no errors by definition."""
+    return "" if source == "librispeech_train251" else f"{wer(one['original'])} → "
 
 
 def image_codec(n: Numbers) -> list[Row]:
     names = {"scene_psnr_db": "scenes", "emoji_psnr_db": "emoji", "word_psnr_db": "words", "motion_psnr_db": "clips"}
     rows = [("image codec: likeness of fresh drawings", many(n, names, lambda value: f"{value['mean']:.1f} dB"), "25 dB")]
     if "digits_decoded" in n:
-        rows.append(("digits read, original → decoded", f"{share(n['digits_original'])} → {share(n['digits_decoded'])}", "- 2 points"))
+        rows.append(("digits read, original → decoded", f"{share(n['digits_original'])} → {share(n['digits_decoded'])} (n = {n['digits_decoded']['n']})", "- 2 points"))
     return rows
 
 
@@ -88,7 +93,8 @@ def sees(n: Numbers) -> list[Row]:
 
 def draws(n: Numbers) -> list[Row]:
     names = {"all_attributes": "attributes", "shape": "shape", "colour": "colour", "count": "count", "figures": "emoji"}
-    return [("draws: found in its pictures by a reader of scenes", ", ".join(f"{name} {share(n[key])}" for key, name in names.items() if key in n), "90 %")]
+    shown = ", ".join(f"{name} {share(n[key])} (n = {n[key]['n']})" for key, name in names.items() if key in n)
+    return [("draws: found in its pictures by a reader of scenes", shown, "90 %")]
 
 
 def talks(n: Numbers) -> list[Row]:
@@ -103,7 +109,8 @@ def talks_in_writing(n: Numbers) -> list[Row]:
 
 
 def reads(n: Numbers) -> list[Row]:
-    shown = ", ".join(f"{name} {n[name]['bpb']:.2f} (xz {n[name]['xz_bpb']:.2f}, gzip {n[name]['gzip_bpb']:.2f})" for name in ("stories", "dialogues"))
+    shown = ", ".join(f"{name} {n[name]['bpb']:.2f} ± {n[name]['stderr']:.2f} (xz {n[name]['xz_bpb']:.2f}, gzip {n[name]['gzip_bpb']:.2f}; n = {n[name]['n']})"
+                      for name in ("stories", "dialogues"))
     return [("reads: bits per byte", shown, "below xz and gzip")]
 
 
@@ -112,8 +119,8 @@ def reads_twin(n: Numbers) -> list[Row]:
              ", ".join(f"{name} {n[name]['text_only_bpb']:.2f}" for name in ("stories", "dialogues")), "")]
 
 
-def _times(value: Numbers) -> str:
-    return f"{value['median']:.2f} ± {value['stderr']:.2f}"
+def _times(value: Numbers, digits: int = 2) -> str:
+    return f"{value['median']:.{digits}f} ± {value['stderr']:.{digits}f}"
 
 
 def train_speed(n: Numbers) -> list[Row]:
@@ -122,8 +129,9 @@ def train_speed(n: Numbers) -> list[Row]:
 
 
 def generate_speed(n: Numbers) -> list[Row]:
-    return [("one stream beside transformers.generate, same weights", f"{_times(n['ratio_to_peer']['onnx int8'])} times "
-             f"({n['ids_per_s']['onnx int8']['median']:,.0f} ids/s)", "3 times")]
+    shown = ", ".join(f"in {name} {_times(n['ratio_to_peer'][f'onnx {name}'])} times ({n['ids_per_s'][f'onnx {name}']['median']:,.0f} ids/s)"
+                      for name in ("float32", "int8"))
+    return [("one stream beside transformers.generate in float32, same weights", shown, "3 times")]
 
 
 def codec_speed(n: Numbers) -> list[Row]:
@@ -146,8 +154,8 @@ def voice_turns(n: Numbers) -> list[Row]:
         rows.insert(1, ("the same through an ordinary microphone: low, with hiss 25 dB below the voice", turns(n["ordinary_microphone"]), ""))
     rows += [(f"server_vad with {n['server_vad']['silence_duration_ms']} ms of silence", turns(n["server_vad"]), "+ 90 ms")]
     if n.get("barge_in_ms"):
-        rows.append(("interrupted: falls silent within", f"{n['barge_in_ms']['median']:.0f} ms", "150 ms"))
-    rows.append(("server's streams", ", ".join(f"{name} {value['median']:.2f}" for name, value in n["ratios"].items()), ""))
+        rows.append(("interrupted: the client is told, and no more sound comes, within", f"{_times(n['barge_in_ms'], 0)} ms (n = {n['barge_in_ms']['n']})", "150 ms"))
+    rows.append(("server's streams", ", ".join(f"{name} {_times(value)}" for name, value in n["ratios"].items()), ""))
     again = f"; after that {n['start_again_s']['median']:.1f} s" if "start_again_s" in n else ""
     rows.append(("server: start to first answer, memory", f"the first time {n['start_to_first_answer_s']:.1f} s{again}, {n['resident_mb']:,.0f} MB", "4 s, 1,200 MB"))
     return rows
@@ -161,28 +169,44 @@ def page_speed(n: Numbers) -> list[Row]:
 def soak(n: Numbers) -> list[Row]:
     def change(name: str) -> str:
         return f"{n[name]['early']['median']:,.0f} → {n[name]['late']['median']:,.0f}"
+    failed = sum(n["failures"].values())
     first, last = n["turn_ms"]["first"], n["turn_ms"]["last"]
     turns = f"; a turn of one long conversation {first['median']:.0f} → {last['median']:.0f} ms" if first and last else ""
     return [(f"{n['minutes']:.0f} minutes of mixed load, early → late", f"{change('resident_mb')} MB, {change('handles')} file handles, "
-             f"{sum(n['failures'].values())} of {sum(n['done'].values()):,} wishes failed{turns}", "flat; within 10 %")]
+             f"{failed} of {sum(n['done'].values()) + failed:,} wishes failed{turns}", "flat; within 10 %")]
+
+
+def moderation(n: Numbers) -> list[Row]:
+    names = {"xstest unsafe": "harmful requests of XSTest", "xstest safe": "its harmless ones", "harmbench standard": "HarmBench's standard requests",
+             "harmbench contextual": "its contextual ones"}
+    shown = ", ".join(f"{name} {share(n['flagged'][key])} (n = {n['flagged'][key]['n']})" for key, name in names.items())
+    return [("moderation: flagged. Not fit to guard anything", shown, "harmful 100 %, harmless 0 %")]
 
 
 ROWS: dict[str, Callable[[Numbers], list[Row]]] = {
     "audio_codec": audio_codec, "image_codec": image_codec, "hears": hears, "speaks": speaks, "sees": sees, "draws": draws, "talks": talks,
     "talks_in_writing": talks_in_writing, "reads": reads, "reads_twin": reads_twin, "bench-train": train_speed, "bench-generate": generate_speed,
-    "bench-codec": codec_speed, "bench-chat": chat_speed, "bench-serve": voice_turns, "bench-page": page_speed, "bench-soak": soak}
+    "bench-codec": codec_speed, "bench-chat": chat_speed, "bench-serve": voice_turns, "bench-page": page_speed, "bench-soak": soak, "bench-moderation": moderation}
+WEIGHTS = {"audio_codec": "audio_codec/", "image_codec": "image_codec/", "bench-codec": "audio_codec/"}      # that a measure depends on; others: on all
 
 
 def render(folder: Path) -> str:
     """The table, each row with its record."""
-    found = newest(folder)
+    found, ships = newest(folder), weights_of(default_weights())
     lines = ["| what | measured | aim | record |", "|---|---|---|---|"]
     for name, rows in ROWS.items():
         if name in found:
-            numbers, path = found[name]
-            link = f"[{re.sub(r'_.*', '', Path(path).name)}]({path})"
+            numbers, record = found[name]
+            link = f"[{record['what']}, {record['date'][:10]}]({folder.name}/{record['path'].name}){_of_others(name, record, ships)}"
             lines += [f"| {what} | {measured} | {aim} | {link} |" for what, measured, aim in rows(numbers)]
     return "\n".join(lines)
+
+
+def _of_others(measure: str, record: Numbers, ships: dict[str, str]) -> str:
+    """A word where a record tells that it was measured with other weights than those that ship."""
+    measured = (record.get("config") or {}).get("weights")
+    counts = [name for name in ships if name.startswith(WEIGHTS.get(measure, ""))]
+    return ", other weights" if measured and any(measured.get(name) != ships[name] for name in counts) else ""
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -81,6 +81,7 @@ def complete(callers: httpx.Client, count: int, end: int | None = None) -> tuple
             "stream": True, "stream_options": {"include_usage": True}, "logit_bias": {} if end is None else {str(end): -100}}
     began, made = time.perf_counter(), 0
     with callers.stream("POST", "/chat/completions", json=body) as answer:
+        answer.raise_for_status()
         for text in answer.iter_lines():
             if text.startswith("data: {") and (usage := json.loads(text[6:]).get("usage")):
                 made = usage["completion_tokens"]
@@ -104,16 +105,18 @@ class Question(NamedTuple):
 
 
 def questions(count: int) -> list[Question]:
-    """Of the test split, by voices that asked none in training where there are any."""
+    """Of the test split, none twice, a quarter by the reply voice and the others by voices that asked none in training."""
+    from unisono.data.corpus import MAIN_VOICE, unheard_voices
     from unisono.data.splits import split_of
     from unisono.data.voices import speak
-    rng, found = random.Random("bench serve"), []
+    rng, found = random.Random("bench serve"), dict[str, Question]()
+    voices = [MAIN_VOICE, *rng.sample(unheard_voices(), 3)]
     while len(found) < count:
         raw = MAKERS["talk"](rng)
-        if split_of(raw.key) == "test":
-            pcm = speak(raw.exchanges[0].question.text, rng.choice(("heart", "espeak21", "espeak25", "espeak30")))
-            found.append(Question(soxr.resample(pcm, 16000, RATE).astype(np.float32), raw.exchanges[0].answer.text))
-    return found
+        if split_of(raw.key) == "test" and raw.key not in found:
+            pcm = speak(raw.exchanges[0].question.text, rng.choice(voices))
+            found[raw.key] = Question(soxr.resample(pcm, 16000, RATE).astype(np.float32), raw.exchanges[0].answer.text)
+    return list(found.values())
 
 
 # ---- voice ----
@@ -137,7 +140,7 @@ async def crowd(port: int, asked: list[Question], people: int) -> list[Heard]:
 
 
 async def interruptions(port: int, asked: list[Question]) -> list[float]:
-    """Seconds until an interrupted answer falls silent."""
+    """Seconds until an interrupted answer falls silent; of answers that had ended before they were interrupted there are none."""
     found = []
     async with line(port, {"audio": {"input": {"turn_detection": {"type": "semantic_vad"}}}}) as session:
         for number, question in enumerate(asked):

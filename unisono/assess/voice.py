@@ -117,7 +117,7 @@ class Line:
                     if event["response"]["status"] == "failed":
                         heard.error = f"failed: {event['response']['status_details']['error']['message']}"
                     break
-        except TimeoutError:
+        except asyncio.TimeoutError:
             heard.error = heard.error or "no reply"
         self._judge(heard, pieces, arrivals, first, stopped)
         return heard
@@ -141,11 +141,12 @@ class Line:
             heard.error = heard.error or f"{len(heard.pcm) / RATE:.1f} s of silence"
 
     async def interrupt(self, pcm: NDArray[np.float32], question: NDArray[np.float32]) -> float | None:
-        """Asks, speaks again while the answer comes -> seconds from then to its last audio delta; None if it had ended."""
+        """Asks, speaks again while the answer comes -> seconds from then until the client is told that somebody speaks, at which it
+        stops its loudspeaker, and no more of the answer comes; None if that had ended."""
         while not self.events.empty():
             self.events.get_nowait()
         self.say(question)
-        began, last, response = None, None, ""
+        began, last, response = None, 0.0, ""
         try:
             while True:
                 at, event = await asyncio.wait_for(self.events.get(), LONGEST_WAIT_S + len(question) / RATE)
@@ -154,11 +155,13 @@ class Line:
                         began, response = time.perf_counter(), event["response_id"]
                         self.say(pcm)
                     elif event["response_id"] == response:
-                        last = at
+                        last = max(last, at)
+                elif event["type"] == "input_audio_buffer.speech_started" and began:
+                    last = max(last, at)
                 elif event["type"] == "response.done" and began and event["response"]["id"] == response:
                     cancelled = event["response"]["status"] == "cancelled"
-                    return max(0.0, (last or began) - began) if cancelled else None
-        except TimeoutError:
+                    return max(0.0, last - began) if cancelled else None
+        except asyncio.TimeoutError:      # another one than TimeoutError before Python 3.11
             return None
 
 

@@ -1,4 +1,5 @@
 """A codec on disk: config.json beside model.safetensors in half precision."""
+import hashlib
 import json
 from dataclasses import fields
 from pathlib import Path
@@ -47,3 +48,12 @@ def load_codec(kind: type[Codec], config_kind: type, folder: str | Path) -> Code
     except RuntimeError as error:
         raise UserError(f"the weights in {folder} do not fit its config.json: {error}") from None
     return codec.eval()
+
+
+def made_by(codec: nn.Module, parts: tuple[str, ...] = ()) -> str:
+    """A name for the weights that codes depend on: of all modules, or of those named."""
+    sums = hashlib.sha256()
+    for name, value in sorted(codec.state_dict().items()):
+        if not parts or name.startswith(parts):
+            sums.update(name.encode() + value.cpu().numpy().tobytes())
+    return sums.hexdigest()[:16]

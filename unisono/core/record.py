@@ -1,5 +1,6 @@
 """One JSON file per run: the numbers with everything that they depend on. Nothing else may stand in a table."""
 import datetime
+import hashlib
 import json
 import math
 import platform
@@ -80,6 +81,11 @@ def _without_folders(config: Any) -> Any:
     if isinstance(config, list):
         return [_without_folders(value) for value in config]
     return _without_folder(config) if isinstance(config, str) else config
+
+
+def weights_of(folder: Path) -> dict[str, str]:
+    """Weight file -> 16 digits of its contents, of a network and its codecs: what was measured, whatever its folder is called."""
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in sorted(Path(folder).rglob("*.safetensors"))}
 
 
 def write_record(what: str, numbers: dict[str, Any], *, config: dict[str, Any] | None = None,

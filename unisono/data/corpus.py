@@ -212,12 +212,20 @@ def plan_world(questions: dict[str, int], answers: dict[str, int], question_h: f
 
 
 def plan_unheard(questions: dict[str, int], count: int = 300, seed: int = 1) -> list[Utterance]:
-    """Frequent questions by voices that are never heard in training: espeak's later ones. (Kokoro's are heard, in neural_speech.)"""
-    rng = random.Random(seed)
-    robots = [voice.name for voice in list_voices() if voice.engine == "espeak"][ASKERS["espeak"]:]
-    frequent = sorted(questions, key=lambda text: (-questions[text], crc32(text.encode())))[:2 * count]
+    """Frequent questions of the test split by voices that are never heard in training. (Kokoro's are heard, in neural_speech.)"""
+    rng, robots = random.Random(seed), unheard_voices()
+    new = [text for text in questions if split_of(text) == "test"]
+    frequent = sorted(new, key=lambda text: (-questions[text], crc32(text.encode())))[:2 * count]
     texts = rng.sample(frequent, min(count, len(frequent)))
     return [Utterance(text, rng.choice(robots)) for text in texts]
+
+
+def unheard_voices() -> list[str]:
+    """espeak's later ones, but for those that differ from an earlier one in pace only."""
+    robots = [voice for voice in list_voices() if voice.engine == "espeak"]
+    asked, later = robots[:ASKERS["espeak"]], robots[ASKERS["espeak"]:]
+    heard = {voice.params["voice"] for voice in asked}
+    return [voice.name for voice in later if voice.params["voice"] not in heard]
 
 
 def _num_askers(count: int) -> int:
@@ -287,7 +295,7 @@ def plan_words(shared_data_folder: Path, count: int) -> list[Utterance]:
 def build_reply_speech(shared_data_folder: Path, folder: Path, workers: int = 1, scale: float = 1.0) -> None:
     """Ten hours of open sentences and 12,000 words in the main reply voice, so that it can say more than the small world's answers."""
     build_corpus(plan_sentences(shared_data_folder, [MAIN_VOICE], 10 * scale, seed=2), Path(folder), workers)
-    build_corpus(plan_words(shared_data_folder, round(12_000 * scale)), Path(folder), workers)
+    build_corpus(plan_words(shared_data_folder, round(12_000 * scale)), Path(folder), workers, role="word")
 
 
 def build_codec_speech(shared_data_folder: Path, folder: Path, workers: int = 1, scale: float = 1.0) -> list[Path]:

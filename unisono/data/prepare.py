@@ -240,7 +240,7 @@ def speak_conversations(coder: Coder, split: str, rng: random.Random) -> Iterato
     """Every item of a reply voice: asked to say these words, it writes and speaks them. Words of the small world, or any."""
     for number, item in enumerate(coder.bank.items):
         if item["split"] == split and item["voice"] in REPLY_VOICES and item.get("text"):
-            yield "speak" if item.get("role") else "speak_open", [
+            yield "speak" if item.get("role") in ("question", "answer") else "speak_open", [
                    Message("system", [Text(f"voice: {item['voice']}")]),
                    Message("user", [Text(rng.choice(SAY).format(item["text"]))]),
                    Message("assistant", coder.spoken(number))]

@@ -6,6 +6,7 @@ short whole sentences, so that the same words can be written and spoken.
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from zlib import crc32
 
 from unisono.core.progress import track
 from unisono.data.pictures import (BACKGROUNDS, COLOURS, EMOJI, MOTIONS, RADII, SHAPES, Thing, draw_emoji, draw_motion,
@@ -264,8 +265,9 @@ def emoji_seen(rng: random.Random) -> Raw:
     x, y, width = 32 + rng.uniform(-4, 4), 32 + rng.uniform(-4, 4), rng.uniform(36, 54)
     question = rng.choice(["What is this?", "What do you see?", "What is in the picture?", "What does the picture show?"])
     answer = f"It is {name}." if name in ("glasses", "scissors") else f"It is {a(name)}."
-    made = Exchange(Sentence(question), Sentence(answer), [Picture(draw_emoji(name, x=x, y=y, width=width))])
-    return Raw("see_emoji", f"{name} {x:.1f} {y:.1f}", [made], {"name": name})
+    drawn = draw_emoji(name, x=x, y=y, width=width)
+    made = Exchange(Sentence(question), Sentence(answer), [Picture(drawn)])
+    return Raw("see_emoji", f"{name} {crc32(drawn.tobytes())}", [made], {"name": name})      # places that round to the same pixels are one
 
 
 def emoji_request(rng: random.Random) -> Raw:

@@ -20,6 +20,7 @@ from unisono.codecs.audio import AudioCodec, AudioCodecConfig
 from unisono.codecs.critics import Critics, critics_loss, fooling_loss
 from unisono.codecs.losses import MelDistance
 from unisono.codecs.phonemes import BLANK, NUMBERS, PhonemeReader
+from unisono.codecs.storage import made_by
 from unisono.core.errors import UserError
 from unisono.data.waves import Waves
 from unisono.train.loop import LoopConfig, Numbers
@@ -81,7 +82,7 @@ class AudioCodecProgram:
         codec = AudioCodec.load(recipe.start_from) if recipe.start_from else AudioCodec(recipe.codec)
         if codec.config != recipe.codec:
             raise UserError(f"the codec in {recipe.start_from} has another shape than the recipe: {codec.config}, not {recipe.codec}")
-        self.model = CodecAndReader(codec)
+        self.model, self.origin = CodecAndReader(codec), made_by(codec) if recipe.start_from else ""
         self.distance = MelDistance(recipe.codec.sample_rate)
         self.players = {"codec": (self.model, self.loss)}
         if recipe.is_fixed:

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unisono.codecs.audio import AudioCodec
+from unisono.codecs.storage import made_by
 from unisono.data.microphone import carried
 from unisono.data.waves import Waves
 from unisono.train.audio_codec import SHARES, drawn_by
@@ -43,6 +44,7 @@ class AudioEncoderProgram:
 
     def __init__(self, recipe: AudioEncoderRecipe, codec: AudioCodec, train: Waves, val: Waves) -> None:
         self.recipe, self.train, self.val = recipe, train, val
+        self.origin = made_by(codec)
         self.teacher, self.model = codec.eval().requires_grad_(False), copy.deepcopy(codec)
         self.model.requires_grad_(False)
         for module in (self.model.encoder, self.model.to_latent):

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unisono.codecs.image import ImageCodec, ImageCodecConfig
+from unisono.codecs.storage import made_by
 from unisono.core.errors import UserError
 from unisono.data.pictures import resolution
 from unisono.data.samples import KINDS, draw_sample
@@ -44,7 +45,7 @@ class ImageCodecProgram:
         self.model = ImageCodec.load(recipe.start_from) if recipe.start_from else ImageCodec(recipe.codec)
         if self.model.config != recipe.codec:
             raise UserError(f"the codec in {recipe.start_from} has another shape than the recipe: {self.model.config}, not {recipe.codec}")
-        self.players = {"codec": (self.model, self.loss)}
+        self.players, self.origin = {"codec": (self.model, self.loss)}, made_by(self.model) if recipe.start_from else ""
         kinds = [kind for kind in KINDS if kind != "story" or len(stories)]
         self.kinds, self.weights = kinds, [recipe.shares.get(kind, 0.0) for kind in kinds]
 

@@ -53,6 +53,7 @@ class Program(Protocol):
     """What is trained. `players` take turns on the same batch: name -> (module, loss of a batch)."""
 
     players: dict[str, tuple[nn.Module, Callable[[Any, int], tuple[Tensor, Numbers]]]]
+    origin: str     # names the weights that the first step began from, where a run that began from others must not go on
 
     def batch(self, step: int) -> Any:
         """The batch of this step, a pure function of the program's seed and `step`."""
@@ -84,7 +85,7 @@ def run(program: Program, config: LoopConfig, folder: Path) -> Outcome:
         optimizer = Optimizers(module, config.learning_rate, weight_decay=config.weight_decay,
                                betas=(config.beta1, config.beta2), muon=config.muon)
         players[name] = (module, optimizer, loss)
-    start, spent = _resume(players, folder)
+    start, spent = _resume(players, program.origin, folder)
     if start >= config.num_steps:
         print(f"{folder.name} is finished after {start:,} steps; to go on, raise loop.num_steps; to begin anew, delete {folder / NAME}")
     saved = time.monotonic()
@@ -104,7 +105,7 @@ def run(program: Program, config: LoopConfig, folder: Path) -> Outcome:
             now = time.monotonic()
             stop = now > stop_at
             if stop or done == config.num_steps or now - saved > config.checkpoint_every_s:
-                _save(players, folder, done, now - began)
+                _save(players, program.origin, folder, done, now - began)
                 saved = time.monotonic()
             if stop:
                 break
@@ -143,7 +144,7 @@ def _validate(program: Program, players: dict) -> Numbers:
     return numbers
 
 
-def _resume(players: dict, folder: Path) -> tuple[int, float]:
+def _resume(players: dict, origin: str, folder: Path) -> tuple[int, float]:
     """Loads the checkpoint, if any -> the step to go on from, and the seconds that were spent until there."""
     state = load_checkpoint(folder)
     if state is None:
@@ -151,6 +152,8 @@ def _resume(players: dict, folder: Path) -> tuple[int, float]:
     again = f"delete {folder / NAME} to begin anew"
     if set(state["players"]) != set(players):
         raise UserError(f"{folder} holds a run of {sorted(state['players'])}, not of {sorted(players)}; {again}")
+    if state.get("origin", origin) != origin:
+        raise UserError(f"the run in {folder} began from other weights than there are now; {again}")
     for name, (module, optimizer, _) in players.items():
         try:
             module.load_state_dict(state["players"][name]["module"])
@@ -161,10 +164,10 @@ def _resume(players: dict, folder: Path) -> tuple[int, float]:
     return state["step"], state.get("spent_s", 0.0)
 
 
-def _save(players: dict, folder: Path, step: int, spent_s: float) -> None:
+def _save(players: dict, origin: str, folder: Path, step: int, spent_s: float) -> None:
     states = {name: {"module": module.state_dict(), "optimizer": optimizer.state_dict()}
               for name, (module, optimizer, _) in players.items()}
-    save_checkpoint(folder, {"step": step, "spent_s": spent_s, "players": states})
+    save_checkpoint(folder, {"step": step, "spent_s": spent_s, "origin": origin, "players": states})
 
 
 def _log(folder: Path, step: int, wall_s: float, numbers: Numbers) -> None:

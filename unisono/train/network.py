@@ -68,6 +68,8 @@ def in_units(losses: Tensor, labels: Tensor, units: dict[str, Any]) -> Numbers:
 class NetworkProgram:
     """A Program for train.loop: token shards in, a Hugging Face folder out."""
 
+    origin = ""     # a start is only recoded for the first step, so it may be another one later
+
     def __init__(self, recipe: NetworkRecipe, train: Shard, val: Shard) -> None:
         self.recipe = recipe
         unknown = (set(recipe.tasks) | set(recipe.task_weights) - set(NetworkRecipe().task_weights)) - set(train.task_names)

@@ -7,7 +7,6 @@ Under --home:  speech/codec, speech/world   sound for training
                networks/<size>              the finished network with tokenizer and codecs (--name: another folder)
 """
 import argparse
-import hashlib
 import json
 import shutil
 import sys
@@ -19,11 +18,11 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from torch import nn
 
 from unisono.codecs.audio import AudioCodec
 from unisono.codecs.image import ImageCodec
 from unisono.codecs.phonemes import PhonemeReader
+from unisono.codecs.storage import made_by
 from unisono.core.config import override, to_json
 from unisono.core.device import seed_all
 from unisono.core.errors import UserError
@@ -86,15 +85,6 @@ def finished(home: Path, what: str, kind: type) -> AudioCodec | ImageCodec:
     if not any(run.glob("train-*.json")):
         print(f"{run} is not trained to its end; what is made with it will have to be made anew when it goes on", file=sys.stderr)
     return kind.load(run / "codec")
-
-
-def made_by(codec: nn.Module, parts: tuple[str, ...] = ()) -> str:
-    """A name for the weights that codes depend on: of all modules, or of those named."""
-    sums = hashlib.sha256()
-    for name, value in sorted(codec.state_dict().items()):
-        if not parts or name.startswith(parts):
-            sums.update(name.encode() + value.cpu().numpy().tobytes())
-    return sums.hexdigest()[:16]
 
 
 def _keep_to(codec: AudioCodec, folder: Path) -> str:
@@ -218,7 +208,7 @@ def _recipe(usual: Recipe, arguments: argparse.Namespace) -> Recipe:
 def _audio_codec(arguments: argparse.Namespace, usual: AudioCodecRecipe = AudioCodecRecipe()) -> tuple[AudioCodecProgram, AudioCodecRecipe]:
     recipe = _recipe(usual, arguments)
     folders = sound_folders(arguments.home)
-    return AudioCodecProgram(recipe, Waves(folders, "train"), Waves(folders, "test")), recipe
+    return AudioCodecProgram(recipe, Waves(folders, "train"), Waves(folders, "val")), recipe
 
 
 def _audio_decoder(arguments: argparse.Namespace) -> tuple[AudioCodecProgram, AudioCodecRecipe]:
@@ -230,7 +220,7 @@ def _audio_encoder(arguments: argparse.Namespace) -> tuple[AudioEncoderProgram, 
     clean = audio_run(arguments.home, AUDIO_SCHOOLS[:2])
     codec = AudioCodec.load(recipe.start_from) if recipe.start_from else finished(arguments.home, clean, AudioCodec)
     folders = sound_folders(arguments.home)
-    return AudioEncoderProgram(recipe, codec, Waves(folders, "train"), Waves(folders, "test")), recipe
+    return AudioEncoderProgram(recipe, codec, Waves(folders, "train"), Waves(folders, "val")), recipe
 
 
 def _image_codec(arguments: argparse.Namespace) -> tuple[ImageCodecProgram, ImageCodecRecipe]:
