@@ -1,4 +1,5 @@
 """Every engine gives the logits of the plain network, whatever was fed, forked, rewound or dropped before."""
+import json
 from pathlib import Path
 
 import numpy as np
@@ -204,6 +205,18 @@ def test_a_folder_chooses_its_engine(tmp_path: Path) -> None:
         load_engine(tmp_path, kind="abacus")
     with pytest.raises(UserError, match="unknown precision"):
         load_engine(tmp_path, precision="int3")
+
+
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+@pytest.mark.parametrize("changes", [{"num_hidden_layers": 1}, {"num_hidden_layers": 3}, {"model_type": "llama"}, {"vocab_size": VOCAB + 1},
+                                     {"hidden_size": 32}, {"intermediate_size": 96}, {"num_key_value_heads": 4}, {"attention_bias": True},
+                                     {"tie_word_embeddings": False}])
+def test_weights_that_do_not_fit_their_config_are_refused(engine: str, changes: dict, tmp_path: Path) -> None:
+    save_pretrained(build(), tmp_path)
+    stored = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**stored, **changes}))
+    with pytest.raises(UserError, match="do not fit config.json"):
+        load_engine(tmp_path, kind=engine, device="cpu")
 
 
 def test_rows_are_grouped_into_runs() -> None:

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from unisono.core.errors import UserError
-from unisono.model.config import preset
+from unisono.model.config import preset, weight_shapes
 from unisono.model.hf import grow_depth, grow_vocabulary, load_pretrained, save_pretrained
 from unisono.model.transformer import Qwen3
 
@@ -52,6 +52,12 @@ def test_transformers_computes_the_same(size: str, changes: dict, tmp_path: Path
     assert difference < 1e-4
     assert type(other).__name__ == ("LlamaForCausalLM" if changes.get("model_type") == "llama" else "Qwen3ForCausalLM")
     assert (logits(load_pretrained(tmp_path), ids) == logits(model, ids)).all()
+
+
+@pytest.mark.parametrize("size, changes", VARIANTS)
+def test_the_shapes_are_those_of_the_network(size: str, changes: dict) -> None:
+    model = build(size, **changes)
+    assert weight_shapes(model.config) == {name: tuple(value.shape) for name, value in model.state_dict().items()}
 
 
 @pytest.mark.parametrize("size", ["tiny", "nano"])

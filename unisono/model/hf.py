@@ -14,7 +14,7 @@ from torch import Tensor
 
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
-from unisono.model.config import MODEL_TYPES, Qwen3Config
+from unisono.model.config import MODEL_TYPES, Qwen3Config, weight_shapes
 from unisono.model.transformer import Qwen3, inverse_frequencies
 
 PREFIX = "model."
@@ -136,27 +136,34 @@ def read_tensors(folder: str | Path) -> dict[str, Tensor]:
         raise UserError(f"the weights in {folder} are damaged ({error}); export or fetch the model again") from None
 
 
-def load_pretrained(folder: str | Path, *, vocab_size: int | None = None, dtype: torch.dtype = torch.float32,
-                    device: str | torch.device = "cpu") -> Qwen3:
-    """The model in evaluation mode. `vocab_size`: what the tokenizer needs; UserError if the model has another."""
+def read_state(folder: str | Path, *, dtype: torch.dtype = torch.float32,
+               device: str | torch.device = "cpu") -> tuple[Qwen3Config, dict[str, Tensor]]:
+    """The config, and exactly the tensors that it wants, under our names. UserError where the two do not fit."""
     config = config_from_hf(read_config(folder))
-    if vocab_size is not None and vocab_size != config.vocab_size:
-        raise UserError(f"the model in {folder} has {config.vocab_size} ids but the vocabulary has {vocab_size}; "
-                        "use the tokenizer saved beside the model, or grow the model's vocabulary first")
     state = {name.removeprefix(PREFIX): value.to(device, dtype) for name, value in read_tensors(folder).items()
              if not name.endswith("rotary_emb.inv_freq")}
     if config.tie_word_embeddings:
         state.pop(HEAD, None)
+    _check_state(config, state, folder)
+    return config, state
+
+
+def load_pretrained(folder: str | Path, *, vocab_size: int | None = None, dtype: torch.dtype = torch.float32,
+                    device: str | torch.device = "cpu") -> Qwen3:
+    """The model in evaluation mode. `vocab_size`: what the tokenizer needs; UserError if the model has another."""
+    config, state = read_state(folder, dtype=dtype, device=device)
+    if vocab_size is not None and vocab_size != config.vocab_size:
+        raise UserError(f"the model in {folder} has {config.vocab_size} ids but the vocabulary has {vocab_size}; "
+                        "use the tokenizer saved beside the model, or grow the model's vocabulary first")
     with torch.device("meta"):   # no memory and no random numbers for weights that are about to be replaced
         model = Qwen3(config)
-    _check_state(model, state, folder)
     model.load_state_dict(state, assign=True)
     model.inv_freq = inverse_frequencies(config).to(device)
     return model.eval()
 
 
-def _check_state(model: Qwen3, state: dict[str, Tensor], folder: str | Path) -> None:
-    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+def _check_state(config: Qwen3Config, state: dict[str, Tensor], folder: str | Path) -> None:
+    expected = weight_shapes(config)
     found = {name: tuple(value.shape) for name, value in state.items()}
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
