@@ -159,6 +159,15 @@ def test_interrupted_within_a_picture_it_was_never_there(omni: Omni) -> None:
         assert len(conversation.reply("Draw a red circle.").pictures) == 1
 
 
+def test_only_the_drawings_that_are_looked_at_are_decoded(omni: Omni, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded, to_picture = [], omni.tokenizer.to_picture
+    monkeypatch.setattr(omni.tokenizer, "to_picture", lambda codes: decoded.append(len(codes)) or to_picture(codes))
+    assert omni.reply("Draw a red circle.", outputs=["image"]).pictures and decoded == [16]
+    with omni.conversation(outputs=["image"]) as conversation:
+        sketch = [event for event in conversation.stream("Draw a red circle.") if isinstance(event, PictureDelta)][2]
+    assert decoded == [16] and sketch.picture is sketch.picture and decoded == [16, 3]
+
+
 def test_the_next_question_interrupts_a_reply_that_nobody_finished(omni: Omni) -> None:
     with omni.conversation(outputs=("text", "audio"), seed=1) as conversation:
         stream = conversation.stream("Hello")

@@ -6,8 +6,9 @@
 
 Shapes: N samples. pcm is float32 mono in [-1, 1] at `Omni.sample_rate`.
 """
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from unisono.engine.sample import SAMPLING, Sampler
 from unisono.engine.session import Reply as Making, Session
 from unisono.media import Footage, Sound
 from unisono.tokenizer import AudioDelta, ImageDelta, OmniTokenizer, TextDelta
-from unisono.tokens.message import Message, Part, Text
+from unisono.tokens.message import Codes, Message, Part, Text
 
 Input = str | Sound | Footage | Pictures.Image
 OUTPUTS = ("text", "audio", "image")
@@ -39,12 +40,18 @@ class SoundDelta:
     pcm: NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PictureDelta:
     """The drawing so far; `last`: it is finished."""
 
-    picture: Pictures.Image
+    codes: Codes
     last: bool
+    decode: Callable[[Codes], Pictures.Image] = field(repr=False)
+
+    @cached_property
+    def picture(self) -> Pictures.Image:
+        """Decoded when it is looked at: that takes as long as the finished picture, and most look at that one only."""
+        return self.decode(self.codes)
 
 
 @dataclass
@@ -179,7 +186,7 @@ class Conversation:
         elif isinstance(event, AudioDelta) and len(event.codes):
             yield SoundDelta(sound.push(torch.from_numpy(event.codes)).numpy())
         elif isinstance(event, ImageDelta):
-            yield PictureDelta(self.omni.tokenizer.to_picture(event.codes), event.last)
+            yield PictureDelta(event.codes, event.last, self.omni.tokenizer.to_picture)
 
 
 def code(tokenizer: OmniTokenizer, part: Input) -> Part:
