@@ -178,6 +178,27 @@ def test_the_next_question_interrupts_a_reply_that_nobody_finished(omni: Omni) -
         assert not list(stream) and conversation.session.ids == before
 
 
+def test_a_conversation_that_nobody_closed_leaves_nothing_behind(omni: Omni) -> None:
+    for _ in range(3):
+        omni.conversation().reply("Hello")
+    with omni.conversation():
+        assert len(omni.engine.slots) == 1      # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("num_events", [1, 5, 40])
+def test_closed_a_conversation_says_so_and_what_was_being_said_ends(omni: Omni, num_events: int) -> None:
+    conversation = omni.conversation(outputs=["image"], seed=2)
+    stream = conversation.stream("Draw a red circle.")
+    for _, _ in zip(range(num_events), stream):
+        pass
+    conversation.close()
+    conversation.close()
+    assert not list(stream) and conversation.finish_reason in ("interrupted", "stop", "length")
+    check_history(omni, conversation.session)
+    with pytest.raises(UserError, match="closed; begin a new one"):
+        conversation.reply("Hello")
+
+
 def test_a_stream_that_nobody_starts_says_nothing(omni: Omni) -> None:
     with omni.conversation() as conversation:
         conversation.stream("Hello").close()    # type: ignore[attr-defined]

@@ -6,6 +6,7 @@
 
 Shapes: N samples. pcm is float32 mono in [-1, 1] at `Omni.sample_rate`.
 """
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -76,10 +77,13 @@ class Omni:
             raise UserError(f"the network in {self.folder} has {self.engine.vocab_size} ids, its vocabulary "
                             f"{self.tokenizer.vocab.size}; they are not of the same training")
         self.sample_rate = self.tokenizer.audio_codec.sample_rate
+        self.forgotten: list[Session] = []      # of conversations that nobody closed
 
     def conversation(self, *, outputs: Iterable[str] = ("text",), voice: str = "heart", instructions: str = "",
                      seed: int | None = None) -> "Conversation":
         """A new conversation; its replies are made of `outputs`."""
+        while self.forgotten:
+            self.forgotten.pop().close()
         return Conversation(self, outputs=outputs, voice=voice, instructions=instructions, seed=seed)
 
     def reply(self, *parts: Input, outputs: Iterable[str] = ("text",), voice: str = "heart", seed: int | None = None) -> Reply:
@@ -113,8 +117,10 @@ class Conversation:
         if "audio" in self.outputs and known and voice not in known:
             raise UserError(f"no voice {voice!r}; this network speaks as {', '.join(known)}")
         self.seed, self.finish_reason = seed, None
-        self.making: Making | None = None       # the latest reply
+        self.making: Making | None = None       # the latest reply, until `_end`
         self.session = Session(omni.engine)
+        # Closed with the next conversation: now the engine may be at work, and in another thread.
+        weakref.finalize(self, omni.forgotten.append, self.session)
         system = [f"voice: {voice}"] if "audio" in self.outputs else []
         system += [instructions] if instructions else []
         try:
@@ -127,7 +133,23 @@ class Conversation:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Interrupts what is being said and frees the engine's memory. What was said stays to be read; nothing can be added."""
+        self._end()
         self.session.close()
+
+    def _end(self) -> None:
+        """Makes good history of the latest reply, once."""
+        making, self.making = self.making, None
+        if not making:
+            return
+        if not making.done:
+            making.interrupt()
+        elif making.finish_reason == "length":
+            making.close()
+        self.finish_reason = making.finish_reason
 
     def _append(self, messages: Sequence[Message], begin_reply: bool = False) -> None:
         ids, _ = self.omni.tokenizer.encode(messages, begin_reply=begin_reply)
@@ -151,8 +173,9 @@ class Conversation:
 
     def stream(self, *parts: Input, script: str = "") -> Iterator[TextDelta | SoundDelta | PictureDelta]:
         """Says `parts` to the network and yields its reply as it is made; closing the iterator, or the next question, interrupts it."""
-        if self.making and not self.making.done:
-            self.making.interrupt()
+        if not self.session.is_open:
+            raise UserError("this conversation is closed; begin a new one")
+        self._end()
         if not parts:
             raise UserError("nothing was said; expected words, sound, a picture or a clip")
         start = self.session.length
@@ -169,11 +192,8 @@ class Conversation:
                 for event in events.push(id):
                     yield from self._event(event, sound)
         finally:
-            if not making.done:
-                making.interrupt()
-            elif making.finish_reason == "length":
-                making.close()
-            self.finish_reason = making.finish_reason
+            if self.making is making:
+                self._end()
 
     def _grammar(self, script: str) -> Grammar:
         tokenizer = self.omni.tokenizer

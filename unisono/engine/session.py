@@ -25,6 +25,7 @@ class Session:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.handle = engine.open()
+        self.is_open = True
         self.ids: list[int] = []
         self.num_fed = 0
         self._logits: NDArray[np.float32] | None = None     # of the id after ids[:num_fed]
@@ -89,7 +90,7 @@ class Session:
     def fork(self) -> "Session":
         """An independent conversation with the same past."""
         other = object.__new__(Session)
-        other.engine, other.handle = self.engine, self.engine.fork(self.handle)
+        other.engine, other.handle, other.is_open = self.engine, self.engine.fork(self.handle), True
         other.ids, other.num_fed, other._logits = list(self.ids), self.num_fed, self._logits
         return other
 
@@ -102,8 +103,10 @@ class Session:
         yield from self.begin(grammar, sampler, max_ids)
 
     def close(self) -> None:
-        """Frees the engine's memory."""
-        self.engine.drop(self.handle)
+        """Frees the engine's memory; nothing happens where it is free already."""
+        if self.is_open:
+            self.is_open = False
+            self.engine.drop(self.handle)
 
     def __enter__(self) -> "Session":
         return self
