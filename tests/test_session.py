@@ -68,6 +68,16 @@ def test_a_drawn_reply_has_a_whole_picture(engine: Engine) -> None:
     assert sum(VOCAB.modality(id) == "image" for id in ids) == 64
 
 
+@pytest.mark.parametrize("outputs, reason", [({"text"}, "length"), ({"text", "image"}, "stop")])
+def test_a_text_that_may_not_go_on_did_not_end_itself(engine: Engine, outputs: set[str], reason: str) -> None:
+    session = started(engine)
+    reply = session.begin(grammar(outputs=outputs, force_image="image" in outputs, max_text_ids=1), Sampler(seed=3))
+    assert len(list(reply)) >= 2 and session.ids[-1] == END and reply.finish_reason == reason
+    length = session.length
+    reply.close()
+    assert session.length == length
+
+
 def test_regenerate_by_rewind_and_by_fork(engine: Engine) -> None:
     session = started(engine)
     fork = session.fork()

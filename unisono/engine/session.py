@@ -119,7 +119,7 @@ class Session:
 class Reply:
     """A reply in the making: iterate it, or call `step`, or let `step_all` do so.
 
-    finish_reason: stop (it ended itself), length (max_ids, or the context is full), interrupted; None while it runs.
+    finish_reason: stop (it ended itself), length (max_ids or max_text_ids, or the context is full), interrupted; None while it runs.
     A reply that did not end itself is open until `close` or `interrupt`.
     """
 
@@ -159,7 +159,7 @@ class Reply:
 
     def _check(self) -> None:
         if self.grammar.done:
-            self.finish_reason = "stop"
+            self.finish_reason = "length" if self.grammar.is_cut else "stop"
         elif self.session.room <= NUM_CLOSING or (self.max_ids is not None and self.num_ids >= self.max_ids):
             self.finish_reason = "length"
 
