@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from unisono.codecs.packed import PackedLinear
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
 
@@ -16,7 +17,9 @@ Codec = TypeVar("Codec", bound=nn.Module)
 
 
 def save_codec(codec: nn.Module, config: dict[str, Any], folder: str | Path) -> None:
-    """Writes both files so that each is either whole or absent."""
+    """Writes both files so that each is either whole or absent. ValueError for a packed codec, whose matrices are not there to be written."""
+    if any(isinstance(module, PackedLinear) for module in codec.modules()):
+        raise ValueError("a packed codec cannot be saved; copy the folder that it came from, or load it again")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: value.detach().half().contiguous() for name, value in codec.state_dict().items()}
