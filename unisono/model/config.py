@@ -3,6 +3,7 @@
 `model_type` is "qwen3", or "llama" for the same network without QK-norm, so that Llama checkpoints can be a start.
 """
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from unisono.core.errors import UserError
@@ -44,8 +45,13 @@ class Qwen3Config:
     def __post_init__(self) -> None:
         for name in ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
                      "num_key_value_heads", "head_dim", "max_position_embeddings"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise UserError(f"{name} must be a whole number from 1 on, got {value!r}")
+        for name in ("rms_norm_eps", "rope_theta", "initializer_range"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not 0 <= value < inf:
+                raise UserError(f"{name} must be a number from 0 on, got {value!r}")
         if self.num_attention_heads % self.num_key_value_heads:
             raise UserError(f"num_attention_heads ({self.num_attention_heads}) must be a multiple of "
                             f"num_key_value_heads ({self.num_key_value_heads})")

@@ -60,7 +60,9 @@ def config_from_hf(stored: dict[str, Any]) -> Qwen3Config:
     if missing:
         raise UserError(f"config.json lacks the whole number {missing[0]}; expected a {model_type} config with "
                         f"{', '.join(SIZE_FIELDS)}")
-    rope = stored.get("rope_parameters") or {**(stored.get("rope_scaling") or {})}
+    rope = stored.get("rope_parameters") or stored.get("rope_scaling") or {}
+    if not isinstance(rope, dict):
+        raise UserError(f"rope_parameters in config.json must be a JSON object, got {rope!r}")
     kind = rope.get("rope_type", rope.get("type", "default"))
     _expect("rope type", kind, "default")
     _expect("hidden_act", stored.get("hidden_act", "silu"), "silu")
@@ -72,8 +74,8 @@ def config_from_hf(stored: dict[str, Any]) -> Qwen3Config:
         **{name: stored[name] for name in PLAIN_FIELDS if name in stored},
         num_key_value_heads=stored.get("num_key_value_heads") or heads,
         # What transformers assumes when the field is absent: 128 for Qwen3, hidden / heads for Llama.
-        head_dim=stored.get("head_dim") or (128 if model_type == "qwen3" else stored["hidden_size"] // heads),
-        rope_theta=float(rope.get("rope_theta") or stored.get("rope_theta") or 10000.0),
+        head_dim=stored.get("head_dim") or (128 if model_type == "qwen3" else stored["hidden_size"] // max(heads, 1)),
+        rope_theta=rope.get("rope_theta") or stored.get("rope_theta") or 10000.0,
         tie_word_embeddings=bool(stored.get("tie_word_embeddings", False)),
     )
 
@@ -127,13 +129,21 @@ def read_tensors(folder: str | Path) -> dict[str, Tensor]:
     try:
         if whole.exists() or not index.exists():
             return load_file(whole)
-        shards = sorted(set(json.loads(index.read_text())["weight_map"].values()))
-        return {name: value for shard in shards for name, value in load_file(folder / shard).items()}
+        return {name: value for shard in _shards(index) for name, value in load_file(folder / shard).items()}
     except FileNotFoundError as error:
         raise UserError(f"weights are missing in {folder} ({error}); expected model.safetensors or all shards that "
                         "model.safetensors.index.json names") from None
-    except (SafetensorError, json.JSONDecodeError, KeyError) as error:
+    except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"the weights in {folder} are damaged ({error}); export or fetch the model again") from None
+
+
+def _shards(index: Path) -> list[str]:
+    """The names of the files of tensors."""
+    stored = json.loads(index.read_text())
+    places = stored.get("weight_map") if isinstance(stored, dict) else None
+    if not isinstance(places, dict) or not places or not all(isinstance(place, str) for place in places.values()):
+        raise UserError(f"{index} is damaged: expected a weight_map that names the file of each tensor; export or fetch the model again")
+    return sorted(set(places.values()))
 
 
 def read_state(folder: str | Path, *, dtype: torch.dtype = torch.float32,
