@@ -10,7 +10,7 @@ from unisono.engine.engine import Engine
 from unisono.engine.grammar import Grammar, Rules
 from unisono.engine.onnx_engine import OnnxEngine
 from unisono.engine.sample import GREEDY, Sampler, Sampling
-from unisono.engine.session import Session, step_all
+from unisono.engine.session import Session
 from unisono.engine.torch_engine import TorchEngine
 from unisono.model.config import preset
 from unisono.model.transformer import Qwen3
@@ -157,19 +157,3 @@ def test_a_repeated_history_is_not_fed_again(engine: Engine) -> None:
     assert session.replace(PROMPT + [9, 8]) == 0
     assert np.allclose(session.logits(), found, atol=1e-5)
     assert session.replace(PROMPT + [9, 8]) == len(PROMPT) + 2 and np.allclose(session.logits(), found, atol=1e-5)
-
-
-def test_many_replies_share_their_steps(engine: Engine) -> None:
-    alone = []
-    for number in range(4):
-        with started(engine) as session:
-            session.append([number])
-            alone.append(list(session.generate(grammar(), greedy(), max_ids=5 + number)))
-    replies = []
-    for number in range(4):
-        session = started(engine)
-        session.append([number])
-        replies.append(session.begin(grammar(), greedy(), max_ids=5 + number))
-    while running := [reply for reply in replies if not reply.done]:
-        assert len(step_all(running)) == len(running)
-    assert [reply.session.ids[reply.start:] for reply in replies] == alone

@@ -1,7 +1,7 @@
 """The live state of one conversation over an engine: append, generate, interrupt, rewind to what was heard, fork.
 
-Ids are fed as late as possible and all at once. A Reply is iterated for one conversation; `step_all` takes one
-batched step for many replies, which is what a server's scheduler calls.
+Ids are fed as late as possible and all at once. A Reply is iterated for one conversation; a server's scheduler feeds
+the pending ids of many in one batch, hands each its logits with `accept`, and calls `step`.
 
 Shapes: V vocab_size.
 """
@@ -117,7 +117,7 @@ class Session:
 
 @dataclass
 class Reply:
-    """A reply in the making: iterate it, or call `step`, or let `step_all` do so.
+    """A reply in the making: iterate it, or call `step`.
 
     finish_reason: stop (it ended itself), length (max_ids or max_text_ids, or the context is full), interrupted; None while it runs.
     A reply that did not end itself is open until `close` or `interrupt`.
@@ -178,13 +178,3 @@ class Reply:
             session.rewind(session.length - grammar.num_codes - 1)
             grammar = self._first_grammar.copy().replay(session.ids[start:])
         session.append(grammar.closing())
-
-
-def step_all(replies: Sequence[Reply]) -> list[int]:
-    """One id for each unfinished reply, from one batched step of their common engine."""
-    waiting = [reply.session for reply in replies if reply.session.pending]
-    if waiting:
-        logits = waiting[0].engine.feed([(session.handle, session.pending) for session in waiting])
-        for session, row in zip(waiting, logits):
-            session.accept(row)
-    return [reply.step() for reply in replies]
