@@ -157,6 +157,11 @@ def test_a_full_sequence_disturbs_nobody(kind: str) -> None:
     assert_same(engine.feed([(full, ids[31:])])[0], model, ids)
 
 
+def test_no_sequence_is_longer_than_the_network_knows_places(kind: str) -> None:
+    model = build(max_position_embeddings=40)
+    assert [engine_of(kind, model, max_length=length).max_length for length in (None, 30, 50)] == [40, 30, 40]
+
+
 def test_bad_feeds_are_refused(kind: str) -> None:
     engine = engine_of(kind, build())
     handle = engine.open()
