@@ -100,7 +100,8 @@ def test_streaming_equals_the_reply(omni: Omni, outputs: tuple[str, ...], monkey
     assert np.array_equal(np.concatenate([np.zeros(0, np.float32), *sounds]), whole.pcm)
     codes = [part.codes for part in parts if isinstance(part, Audio)]
     if codes and whole.finish_reason == "stop":
-        assert np.abs(omni.tokenizer.to_pcm(np.concatenate(codes)) - whole.pcm).max() < 1e-4
+        pcm = omni.tokenizer.audio_codec.decode(torch.from_numpy(np.concatenate(codes))[None])[0].numpy()
+        assert np.abs(pcm - whole.pcm).max() < 1e-4
     pictures = [event for event in events if isinstance(event, PictureDelta)]
     assert sum(event.last for event in pictures) == len(whole.pictures) == sum(isinstance(part, Image) for part in parts)
     for part in parts:
@@ -281,10 +282,11 @@ def test_the_package_without_weights_says_so(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(home, "shipped", lambda: tmp_path)
     with pytest.raises(UserError, match="no weights in .* name a folder with --model"):
         Omni()
-    for name in ("nano", "small"):
+    for size, name in enumerate(("nano", "small", "base")):     # each is larger than those before
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text("{}")
-    assert home.default_weights() == tmp_path / "small"
+        (tmp_path / name / "model.safetensors").write_bytes(bytes(size))
+        assert home.default_weights() == tmp_path / name
 
 
 def test_the_public_surface(tiny_network: Path) -> None:
