@@ -117,7 +117,7 @@ class Line:
                     if event["response"]["status"] == "failed":
                         heard.error = f"failed: {event['response']['status_details']['error']['message']}"
                     break
-        except TimeoutError:
+        except asyncio.TimeoutError:        # not yet the same as TimeoutError in Python 3.10
             heard.error = heard.error or "no reply"
         self._judge(heard, pieces, arrivals, first, stopped)
         return heard
@@ -158,7 +158,7 @@ class Line:
                 elif event["type"] == "response.done" and began and event["response"]["id"] == response:
                     cancelled = event["response"]["status"] == "cancelled"
                     return max(0.0, (last or began) - began) if cancelled else None
-        except TimeoutError:
+        except asyncio.TimeoutError:        # not yet the same as TimeoutError in Python 3.10
             return None
 
 
