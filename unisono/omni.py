@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 from PIL import Image as Pictures
 
 from unisono.codecs.audio import DecoderStream
-from unisono.codecs.packed import pack
 from unisono.core.errors import UserError
 from unisono.core.home import default_weights
 from unisono.data.wishes import SAY
 from unisono.engine.grammar import Grammar, Rules
-from unisono.engine.load import load_engine
+from unisono.engine.load import load_network
 from unisono.engine.sample import SAMPLING, Sampler
 from unisono.engine.session import Reply as Making, Session
 from unisono.media import Footage, Sound
@@ -70,12 +69,7 @@ class Omni:
 
     def __init__(self, folder: str | Path | None = None, *, engine: str = "auto", precision: str = "int8") -> None:
         self.folder = Path(folder) if folder else default_weights()
-        self.tokenizer = OmniTokenizer.load(self.folder)
-        pack(self.tokenizer.audio_codec)
-        self.engine = load_engine(self.folder, kind=engine, precision=precision)
-        if self.engine.vocab_size != self.tokenizer.vocab.size:
-            raise UserError(f"the network in {self.folder} has {self.engine.vocab_size} ids, its vocabulary "
-                            f"{self.tokenizer.vocab.size}; they are not of the same training")
+        self.tokenizer, self.engine = load_network(self.folder, engine=engine, precision=precision)
         self.sample_rate = self.tokenizer.audio_codec.sample_rate
         self.forgotten: list[Session] = []      # of conversations that nobody closed
 

@@ -81,8 +81,7 @@ class Session:
         """
         if len(ids) > self.engine.max_length:
             raise too_long(len(ids), self.engine.max_length, self.engine.max_length)
-        num_common = next((n for n, (old, new) in enumerate(zip(self.ids, ids)) if old != new),
-                          min(len(self.ids), len(ids)))
+        num_common = common(self.ids, ids)
         self.rewind(num_common)
         self.append(ids[num_common:])
         return num_common
@@ -178,3 +177,8 @@ class Reply:
             session.rewind(session.length - grammar.num_codes - 1)
             grammar = self._first_grammar.copy().replay(session.ids[start:])
         session.append(grammar.closing())
+
+
+def common(old: Sequence[int], new: Sequence[int]) -> int:
+    """How many ids two conversations share from their beginning on."""
+    return next((n for n, (a, b) in enumerate(zip(old, new)) if a != b), min(len(old), len(new)))
