@@ -74,3 +74,13 @@ def test_errors_name_what_was_expected(codec: AudioCodec, tmp_path) -> None:
     (tmp_path / "other" / "config.json").write_text(json.dumps({**config, "decoder_channels": 48}))
     with pytest.raises(UserError, match="do not fit"):
         AudioCodec.load(tmp_path / "other")
+
+
+@pytest.mark.parametrize("changes", [{"levels": 7}, {"levels": []}, {"levels": ["a"]}, {"levels": [1, 5]}, {"frame_size": 0}, {"frame_size": 321}, {"sample_rate": "x"},
+                                     {"lookahead": None}, {"encoder_channels": [32]}, {"num_mels": 1.5}, {"smell": 1}])
+def test_a_config_that_describes_no_codec_is_refused(codec: AudioCodec, changes: dict, tmp_path) -> None:
+    codec.save(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, **changes}))
+    with pytest.raises(UserError, match="does not describe"):
+        AudioCodec.load(tmp_path)

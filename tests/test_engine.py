@@ -1,4 +1,5 @@
 """Every engine gives the logits of the plain network, whatever was fed, forked, rewound or dropped before."""
+import json
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +157,11 @@ def test_a_full_sequence_disturbs_nobody(kind: str) -> None:
     assert_same(engine.feed([(full, ids[31:])])[0], model, ids)
 
 
+def test_no_sequence_is_longer_than_the_network_knows_places(kind: str) -> None:
+    model = build(max_position_embeddings=40)
+    assert [engine_of(kind, model, max_length=length).max_length for length in (None, 30, 50)] == [40, 30, 40]
+
+
 def test_bad_feeds_are_refused(kind: str) -> None:
     engine = engine_of(kind, build())
     handle = engine.open()
@@ -204,6 +210,18 @@ def test_a_folder_chooses_its_engine(tmp_path: Path) -> None:
         load_engine(tmp_path, kind="abacus")
     with pytest.raises(UserError, match="unknown precision"):
         load_engine(tmp_path, precision="int3")
+
+
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+@pytest.mark.parametrize("changes", [{"num_hidden_layers": 1}, {"num_hidden_layers": 3}, {"model_type": "llama"}, {"vocab_size": VOCAB + 1},
+                                     {"hidden_size": 32}, {"intermediate_size": 96}, {"num_key_value_heads": 4}, {"attention_bias": True},
+                                     {"tie_word_embeddings": False}])
+def test_weights_that_do_not_fit_their_config_are_refused(engine: str, changes: dict, tmp_path: Path) -> None:
+    save_pretrained(build(), tmp_path)
+    stored = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**stored, **changes}))
+    with pytest.raises(UserError, match="do not fit config.json"):
+        load_engine(tmp_path, kind=engine, device="cpu")
 
 
 def test_rows_are_grouped_into_runs() -> None:

@@ -1,9 +1,14 @@
 """The network in other people's engines: transformers reads the folder, llama.cpp the file, and both say what ours says."""
+import errno
+import json
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from unisono.cli import main
 from unisono.core.errors import UserError
@@ -83,3 +88,47 @@ def test_what_cannot_be_exported_is_said(tmp_path: Path, capsys: pytest.CaptureF
     assert "llama-quantize" in capsys.readouterr().err
     assert main(["export", "gguf", str(tmp_path / "x.gguf"), "--model", str(tmp_path)]) == 2
     assert not list(tmp_path.glob("*.gguf*"))
+
+
+def test_shards_are_exported_with_their_index(tiny_network: Path, tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "hf"
+    shutil.copytree(tiny_network, source)
+    tensors = list(load_file(source / "model.safetensors").items())
+    (source / "model.safetensors").unlink()
+    shards = {"model-00001-of-00002.safetensors": dict(tensors[::2]), "model-00002-of-00002.safetensors": dict(tensors[1::2])}
+    for name, shard in shards.items():
+        save_file(shard, source / name)
+    index = {"metadata": {}, "weight_map": {tensor: name for name, shard in shards.items() for tensor in shard}}
+    (source / "model.safetensors.index.json").write_text(json.dumps(index))
+    export_hf(source, target)
+    assert json.loads((target / "model.safetensors.index.json").read_text()) == index
+    wanted, found = load_pretrained(tiny_network).state_dict(), load_pretrained(target).state_dict()
+    assert all(torch.equal(found[name], value) for name, value in wanted.items())
+
+
+def test_a_wrong_network_or_place_leaves_nothing(tiny_network: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError):
+        export_hf(tmp_path / "nothing", tmp_path / "hf")
+    source = tmp_path / "source"
+    shutil.copytree(tiny_network, source)
+    with pytest.raises(UserError, match="inside the network"):
+        export_hf(source, source / "audio_codec" / "hf")
+    (source / "model.safetensors").write_bytes(b"damaged")
+    with pytest.raises(UserError, match="damaged"):
+        export_hf(source, tmp_path / "hf")
+    assert {path.name for path in tmp_path.iterdir()} == {"source"} and not (source / "audio_codec" / "hf").exists()
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "audio_codec/model.safetensors", "tokenizer.json"])
+def test_on_a_full_disk_nothing_is_left(tiny_network: Path, tmp_path: Path, file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace = os.replace
+
+    def fails(part: Path, path: Path) -> None:
+        if str(path).endswith(file):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(part, path)
+
+    monkeypatch.setattr(os, "replace", fails)
+    with pytest.raises(UserError, match="could not write .*No space left on device"):
+        export_hf(tiny_network, tmp_path / "hf")
+    assert not list(tmp_path.iterdir())

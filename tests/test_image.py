@@ -82,3 +82,13 @@ def test_errors_name_what_was_expected(codec: ImageCodec, tmp_path) -> None:
     (tmp_path / "other" / "config.json").write_text(json.dumps({**config, "coarse_channels": 48}))
     with pytest.raises(UserError, match="do not fit"):
         ImageCodec.load(tmp_path / "other")
+
+
+@pytest.mark.parametrize("changes", [{"levels": 7}, {"levels": []}, {"levels": ["a"]}, {"fine_channels": 81}, {"image_size": "x"}, {"image_size": 68}, {"image_size": 0},
+                                     {"num_coarse_blocks": True}])
+def test_a_config_that_describes_no_codec_is_refused(codec: ImageCodec, changes: dict, tmp_path) -> None:
+    codec.save(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, **changes}))
+    with pytest.raises(UserError, match="does not describe"):
+        ImageCodec.load(tmp_path)

@@ -5,7 +5,7 @@ import http.server
 import io
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 
 import pytest
 import soundfile
@@ -116,6 +116,20 @@ def test_slow_pages_are_given_up(public: str, monkeypatch: pytest.MonkeyPatch) -
     began = time.monotonic()
     refused(public + "/slow", "within")
     assert time.monotonic() - began < 3
+
+
+def test_too_slow_is_told_in_python_3_10_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There asyncio has a TimeoutError of its own."""
+    class Late(Exception):
+        pass
+
+    async def wait_for(work: Coroutine, _: float) -> None:
+        work.close()
+        raise Late
+
+    monkeypatch.setattr(asyncio, "TimeoutError", Late)
+    monkeypatch.setattr(asyncio, "wait_for", wait_for)
+    refused("https://example.com/cat.png", "within")
 
 
 def test_data_addresses() -> None:

@@ -100,7 +100,8 @@ def test_streaming_equals_the_reply(omni: Omni, outputs: tuple[str, ...], monkey
     assert np.array_equal(np.concatenate([np.zeros(0, np.float32), *sounds]), whole.pcm)
     codes = [part.codes for part in parts if isinstance(part, Audio)]
     if codes and whole.finish_reason == "stop":
-        assert np.abs(omni.tokenizer.to_pcm(np.concatenate(codes)) - whole.pcm).max() < 1e-4
+        pcm = omni.tokenizer.audio_codec.decode(torch.from_numpy(np.concatenate(codes))[None])[0].numpy()
+        assert np.abs(pcm - whole.pcm).max() < 1e-4
     pictures = [event for event in events if isinstance(event, PictureDelta)]
     assert sum(event.last for event in pictures) == len(whole.pictures) == sum(isinstance(part, Image) for part in parts)
     for part in parts:
@@ -159,6 +160,15 @@ def test_interrupted_within_a_picture_it_was_never_there(omni: Omni) -> None:
         assert len(conversation.reply("Draw a red circle.").pictures) == 1
 
 
+def test_only_the_drawings_that_are_looked_at_are_decoded(omni: Omni, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded, to_picture = [], omni.tokenizer.to_picture
+    monkeypatch.setattr(omni.tokenizer, "to_picture", lambda codes: decoded.append(len(codes)) or to_picture(codes))
+    assert omni.reply("Draw a red circle.", outputs=["image"]).pictures and decoded == [16]
+    with omni.conversation(outputs=["image"]) as conversation:
+        sketch = [event for event in conversation.stream("Draw a red circle.") if isinstance(event, PictureDelta)][2]
+    assert decoded == [16] and sketch.picture is sketch.picture and decoded == [16, 3]
+
+
 def test_the_next_question_interrupts_a_reply_that_nobody_finished(omni: Omni) -> None:
     with omni.conversation(outputs=("text", "audio"), seed=1) as conversation:
         stream = conversation.stream("Hello")
@@ -167,6 +177,27 @@ def test_the_next_question_interrupts_a_reply_that_nobody_finished(omni: Omni) -
         check_history(omni, conversation.session)
         before = list(conversation.session.ids)
         assert not list(stream) and conversation.session.ids == before
+
+
+def test_a_conversation_that_nobody_closed_leaves_nothing_behind(omni: Omni) -> None:
+    for _ in range(3):
+        omni.conversation().reply("Hello")
+    with omni.conversation():
+        assert len(omni.engine.slots) == 1      # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("num_events", [1, 5, 40])
+def test_closed_a_conversation_says_so_and_what_was_being_said_ends(omni: Omni, num_events: int) -> None:
+    conversation = omni.conversation(outputs=["image"], seed=2)
+    stream = conversation.stream("Draw a red circle.")
+    for _, _ in zip(range(num_events), stream):
+        pass
+    conversation.close()
+    conversation.close()
+    assert not list(stream) and conversation.finish_reason in ("interrupted", "stop", "length")
+    check_history(omni, conversation.session)
+    with pytest.raises(UserError, match="closed; begin a new one"):
+        conversation.reply("Hello")
 
 
 def test_a_stream_that_nobody_starts_says_nothing(omni: Omni) -> None:
@@ -251,10 +282,11 @@ def test_the_package_without_weights_says_so(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(home, "shipped", lambda: tmp_path)
     with pytest.raises(UserError, match="no weights in .* name a folder with --model"):
         Omni()
-    for name in ("nano", "small"):
+    for size, name in enumerate(("nano", "small", "base")):     # each is larger than those before
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text("{}")
-    assert home.default_weights() == tmp_path / "small"
+        (tmp_path / name / "model.safetensors").write_bytes(bytes(size))
+        assert home.default_weights() == tmp_path / name
 
 
 def test_the_public_surface(tiny_network: Path) -> None:

@@ -33,6 +33,15 @@ def test_a_packed_codec_gives_the_same(stored: Path) -> None:
 
 
 @has_fbgemm
+def test_a_packed_codec_is_not_saved(stored: Path, tmp_path: Path) -> None:
+    codec = AudioCodec.load(stored)
+    pack(codec)
+    with pytest.raises(ValueError, match="packed codec cannot be saved"):
+        codec.save(tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+
+
+@has_fbgemm
 def test_what_would_lose_is_left(stored: Path) -> None:
     fine = nn.Sequential(nn.Linear(4, 4))
     assert not is_half(fine[0].weight)

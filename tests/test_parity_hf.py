@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from unisono.core.errors import UserError
-from unisono.model.config import preset
+from unisono.model.config import preset, weight_shapes
 from unisono.model.hf import grow_depth, grow_vocabulary, load_pretrained, save_pretrained
 from unisono.model.transformer import Qwen3
 
@@ -54,6 +54,12 @@ def test_transformers_computes_the_same(size: str, changes: dict, tmp_path: Path
     assert (logits(load_pretrained(tmp_path), ids) == logits(model, ids)).all()
 
 
+@pytest.mark.parametrize("size, changes", VARIANTS)
+def test_the_shapes_are_those_of_the_network(size: str, changes: dict) -> None:
+    model = build(size, **changes)
+    assert weight_shapes(model.config) == {name: tuple(value.shape) for name, value in model.state_dict().items()}
+
+
 @pytest.mark.parametrize("size", ["tiny", "nano"])
 def test_greedy_generation_agrees(size: str, tmp_path: Path) -> None:
     model = build(size)
@@ -98,11 +104,27 @@ def edit_config(folder: Path, **changes: object) -> None:
     ({"hidden_act": "gelu"}, "expected hidden_act 'silu', found 'gelu'"),
     ({"hidden_size": None}, "lacks the whole number hidden_size"),
     ({"intermediate_size": 99}, "do not fit config.json"),
+    ({"max_position_embeddings": None}, "max_position_embeddings must be a whole number from 1 on, got None"),
+    ({"head_dim": "x"}, "head_dim must be a whole number"), ({"num_key_value_heads": [2]}, "num_key_value_heads must be"),
+    ({"rms_norm_eps": "x"}, "rms_norm_eps must be a number"), ({"initializer_range": float("nan")}, "initializer_range must be a number"),
+    ({"rope_parameters": [1]}, r"rope_parameters in config.json must be a JSON object, got \[1\]"),
+    ({"rope_parameters": None, "rope_theta": "x"}, "rope_theta must be a number"),
+    ({"num_attention_heads": 0}, "num_attention_heads must be"),
+    ({"num_attention_heads": 0, "head_dim": None, "model_type": "llama"}, "num_attention_heads must be"),
 ])
 def test_a_foreign_network_is_refused(changes: dict, message: str, tmp_path: Path) -> None:
     save_pretrained(build(), tmp_path)
     edit_config(tmp_path, **changes)
     with pytest.raises(UserError, match=message):
+        load_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("index", ["[]", "3", "{}", '{"weight_map": []}', '{"weight_map": {}}', '{"weight_map": {"a": 3, "b": "x"}}', "{", "\xff"])
+def test_a_damaged_index_is_refused(index: str, tmp_path: Path) -> None:
+    save_pretrained(build(), tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    (tmp_path / "model.safetensors.index.json").write_bytes(index.encode("latin1"))
+    with pytest.raises(UserError, match="damaged"):
         load_pretrained(tmp_path)
 
 

@@ -81,6 +81,14 @@ def test_nobody_there_is_said() -> None:
         engine.feed([(engine.open(), [1])])
 
 
+@pytest.mark.parametrize("url, key, message", [("http://gpu:80a0/v1", "none", "is no address of a server .*80a0"), ("http://[::1/v1", "none", "is no address"),
+                                               ("http://gpu:80/v1", "schlüssel", "printable ASCII"), ("http://gpu:80/v1", "secret\n", "printable ASCII")])
+def test_an_address_or_a_key_that_cannot_be_is_said(url: str, key: str, message: str) -> None:
+    with pytest.raises(UserError, match=message) as told:
+        RemoteEngine(url, 10, 100, key=key)
+    assert key == "none" or key.strip() not in str(told.value)
+
+
 def test_another_network_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = RemoteEngine("http://127.0.0.1:9/v1", 10, 100)
     told = {"choices": [{"logprobs": {"top_logprobs": [{"token_id:99": -1.0}]}}]}

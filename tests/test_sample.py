@@ -1,6 +1,4 @@
 """The dice: temperature, cuts, seeds and repeats."""
-from itertools import pairwise
-
 import numpy as np
 import pytest
 
@@ -50,15 +48,6 @@ def test_each_modality_has_its_settings() -> None:
     mask = np.ones(5, np.bool_)
     assert {sampler.choose(LOGITS, mask, "text") for _ in range(30)} == {1}
     assert len({sampler.choose(LOGITS, mask, "audio") for _ in range(60)}) == 5
-
-
-def test_no_run_of_ids_occurs_twice() -> None:
-    sampler = Sampler({"text": Sampling(temperature=0, no_repeat=2)})
-    ids = [sampler.choose(LOGITS, np.ones(5, np.bool_), "text") for _ in range(10)]     # more would run out of new pairs
-    pairs = list(pairwise(ids))
-    assert len(set(pairs)) == len(pairs)
-    single = Sampler({"text": Sampling(temperature=0, no_repeat=1)})
-    assert [single.choose(LOGITS, np.ones(5, np.bool_), "text") for _ in range(6)] == [1, 3, 4, 0, 2, 1]
 
 
 @pytest.mark.parametrize("settings", [dict(temperature=-1), dict(top_p=0), dict(top_p=1.5), dict(top_k=-1),

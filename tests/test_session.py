@@ -10,7 +10,7 @@ from unisono.engine.engine import Engine
 from unisono.engine.grammar import Grammar, Rules
 from unisono.engine.onnx_engine import OnnxEngine
 from unisono.engine.sample import GREEDY, Sampler, Sampling
-from unisono.engine.session import Session, step_all
+from unisono.engine.session import Session
 from unisono.engine.torch_engine import TorchEngine
 from unisono.model.config import preset
 from unisono.model.transformer import Qwen3
@@ -66,6 +66,16 @@ def test_a_drawn_reply_has_a_whole_picture(engine: Engine) -> None:
     ids = list(started(engine).generate(grammar(**rules), Sampler(seed=3)))
     assert ids[-1] == END
     assert sum(VOCAB.modality(id) == "image" for id in ids) == 64
+
+
+@pytest.mark.parametrize("outputs, reason", [({"text"}, "length"), ({"text", "image"}, "stop")])
+def test_a_text_that_may_not_go_on_did_not_end_itself(engine: Engine, outputs: set[str], reason: str) -> None:
+    session = started(engine)
+    reply = session.begin(grammar(outputs=outputs, force_image="image" in outputs, max_text_ids=1), Sampler(seed=3))
+    assert len(list(reply)) >= 2 and session.ids[-1] == END and reply.finish_reason == reason
+    length = session.length
+    reply.close()
+    assert session.length == length
 
 
 def test_regenerate_by_rewind_and_by_fork(engine: Engine) -> None:
@@ -147,19 +157,3 @@ def test_a_repeated_history_is_not_fed_again(engine: Engine) -> None:
     assert session.replace(PROMPT + [9, 8]) == 0
     assert np.allclose(session.logits(), found, atol=1e-5)
     assert session.replace(PROMPT + [9, 8]) == len(PROMPT) + 2 and np.allclose(session.logits(), found, atol=1e-5)
-
-
-def test_many_replies_share_their_steps(engine: Engine) -> None:
-    alone = []
-    for number in range(4):
-        with started(engine) as session:
-            session.append([number])
-            alone.append(list(session.generate(grammar(), greedy(), max_ids=5 + number)))
-    replies = []
-    for number in range(4):
-        session = started(engine)
-        session.append([number])
-        replies.append(session.begin(grammar(), greedy(), max_ids=5 + number))
-    while running := [reply for reply in replies if not reply.done]:
-        assert len(step_all(running)) == len(running)
-    assert [reply.session.ids[reply.start:] for reply in replies] == alone

@@ -45,31 +45,46 @@ def token_names(folder: Path) -> list[str]:
 
 
 def export_hf(folder: Path, target: Path) -> None:
-    """Writes weights, config, a tokenizer that knows every id, and the chat template."""
+    """Writes weights, config, a tokenizer that knows every id, and the chat template; all of it or nothing."""
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} is not an empty folder; name a new one")
-    target.mkdir(parents=True, exist_ok=True)
+    if target.resolve().is_relative_to(folder.resolve()):
+        raise UserError(f"{target} lies inside the network that is to be copied; name a folder elsewhere")
+    texts = _texts(folder)      # what is wrong with the network is found before anything is written
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for path in folder.iterdir():       # the codecs too: they turn codes back into sound and pictures
+            if path.is_dir():
+                shutil.copytree(path, target / path.name, copy_function=_copy)
+            elif path.suffix in (".safetensors", ".json") and path.name not in texts:
+                _copy(path, target / path.name)
+        for name, text in texts.items():
+            atomic_write(target / name, lambda part, text=text: part.write_text(text, encoding="utf8"))
+    except BaseException:
+        shutil.rmtree(target, ignore_errors=True)
+        raise
+
+
+def _texts(folder: Path) -> dict[str, str]:
+    """The files that are not simply copied."""
     names, size = token_names(folder), TextTokenizer.load(folder / "tokenizer.json").size
     tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf8"))
     tokenizer["added_tokens"] = [{"id": id, "content": names[id], "single_word": False, "lstrip": False, "rstrip": False,
                                   "normalized": False, "special": True} for id in range(size, len(names))]
     settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|end|>", "pad_token": "<|pad|>",
-                "clean_up_tokenization_spaces": False, "model_max_length": read_config(folder)["max_position_embeddings"],
+                "clean_up_tokenization_spaces": False, "model_max_length": config_from_hf(read_config(folder)).max_position_embeddings,
                 "chat_template": chat_template()}
-    for path in folder.iterdir():       # the codecs too: they turn codes back into sound and pictures
-        if path.is_dir():
-            shutil.copytree(path, target / path.name)
-        elif path.suffix in (".safetensors", ".json") and not path.name.startswith("tokenizer"):
-            shutil.copyfile(path, target / path.name)
-    # vLLM takes every file of tensors for weights, unless an index says which are.
-    _write(target / "model.safetensors.index.json", json.dumps({"metadata": {}, "weight_map": dict.fromkeys(sorted(read_tensors(folder)), "model.safetensors")}))
-    _write(target / "tokenizer.json", json.dumps(tokenizer, ensure_ascii=False))
-    _write(target / "tokenizer_config.json", json.dumps(settings, indent=1))
-    _write(target / "chat_template.jinja", chat_template())
+    texts = {"tokenizer.json": json.dumps(tokenizer, ensure_ascii=False), "tokenizer_config.json": json.dumps(settings, indent=1),
+             "chat_template.jinja": chat_template()}
+    tensors = read_tensors(folder)
+    # vLLM takes every file of tensors for weights, unless an index says which are. Shards have theirs.
+    if (folder / "model.safetensors").exists():
+        texts["model.safetensors.index.json"] = json.dumps({"metadata": {}, "weight_map": dict.fromkeys(sorted(tensors), "model.safetensors")})
+    return texts
 
 
-def _write(path: Path, text: str) -> None:
-    atomic_write(path, lambda part: part.write_text(text, encoding="utf8"))
+def _copy(source: str | Path, target: str | Path) -> None:
+    atomic_write(target, lambda part: shutil.copyfile(source, part))
 
 
 def export_gguf(folder: Path, target: Path, kind: str = "q8_0") -> None:

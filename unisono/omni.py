@@ -6,8 +6,10 @@
 
 Shapes: N samples. pcm is float32 mono in [-1, 1] at `Omni.sample_rate`.
 """
-from collections.abc import Iterable, Iterator, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,17 +18,16 @@ from numpy.typing import NDArray
 from PIL import Image as Pictures
 
 from unisono.codecs.audio import DecoderStream
-from unisono.codecs.packed import pack
 from unisono.core.errors import UserError
 from unisono.core.home import default_weights
 from unisono.data.wishes import SAY
 from unisono.engine.grammar import Grammar, Rules
-from unisono.engine.load import load_engine
+from unisono.engine.load import load_network
 from unisono.engine.sample import SAMPLING, Sampler
 from unisono.engine.session import Reply as Making, Session
 from unisono.media import Footage, Sound
 from unisono.tokenizer import AudioDelta, ImageDelta, OmniTokenizer, TextDelta
-from unisono.tokens.message import Message, Part, Text
+from unisono.tokens.message import Codes, Message, Part, Text
 
 Input = str | Sound | Footage | Pictures.Image
 OUTPUTS = ("text", "audio", "image")
@@ -39,12 +40,18 @@ class SoundDelta:
     pcm: NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PictureDelta:
     """The drawing so far; `last`: it is finished."""
 
-    picture: Pictures.Image
+    codes: Codes
     last: bool
+    decode: Callable[[Codes], Pictures.Image] = field(repr=False)
+
+    @cached_property
+    def picture(self) -> Pictures.Image:
+        """Decoded when it is looked at: that takes as long as the finished picture, and most look at that one only."""
+        return self.decode(self.codes)
 
 
 @dataclass
@@ -62,17 +69,15 @@ class Omni:
 
     def __init__(self, folder: str | Path | None = None, *, engine: str = "auto", precision: str = "int8") -> None:
         self.folder = Path(folder) if folder else default_weights()
-        self.tokenizer = OmniTokenizer.load(self.folder)
-        pack(self.tokenizer.audio_codec)
-        self.engine = load_engine(self.folder, kind=engine, precision=precision)
-        if self.engine.vocab_size != self.tokenizer.vocab.size:
-            raise UserError(f"the network in {self.folder} has {self.engine.vocab_size} ids, its vocabulary "
-                            f"{self.tokenizer.vocab.size}; they are not of the same training")
+        self.tokenizer, self.engine = load_network(self.folder, engine=engine, precision=precision)
         self.sample_rate = self.tokenizer.audio_codec.sample_rate
+        self.forgotten: list[Session] = []      # of conversations that nobody closed
 
     def conversation(self, *, outputs: Iterable[str] = ("text",), voice: str = "heart", instructions: str = "",
                      seed: int | None = None) -> "Conversation":
         """A new conversation; its replies are made of `outputs`."""
+        while self.forgotten:
+            self.forgotten.pop().close()
         return Conversation(self, outputs=outputs, voice=voice, instructions=instructions, seed=seed)
 
     def reply(self, *parts: Input, outputs: Iterable[str] = ("text",), voice: str = "heart", seed: int | None = None) -> Reply:
@@ -106,8 +111,10 @@ class Conversation:
         if "audio" in self.outputs and known and voice not in known:
             raise UserError(f"no voice {voice!r}; this network speaks as {', '.join(known)}")
         self.seed, self.finish_reason = seed, None
-        self.making: Making | None = None       # the latest reply
+        self.making: Making | None = None       # the latest reply, until `_end`
         self.session = Session(omni.engine)
+        # Closed with the next conversation: now the engine may be at work, and in another thread.
+        weakref.finalize(self, omni.forgotten.append, self.session)
         system = [f"voice: {voice}"] if "audio" in self.outputs else []
         system += [instructions] if instructions else []
         try:
@@ -120,7 +127,23 @@ class Conversation:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Interrupts what is being said and frees the engine's memory. What was said stays to be read; nothing can be added."""
+        self._end()
         self.session.close()
+
+    def _end(self) -> None:
+        """Makes good history of the latest reply, once."""
+        making, self.making = self.making, None
+        if not making:
+            return
+        if not making.done:
+            making.interrupt()
+        elif making.finish_reason == "length":
+            making.close()
+        self.finish_reason = making.finish_reason
 
     def _append(self, messages: Sequence[Message], begin_reply: bool = False) -> None:
         ids, _ = self.omni.tokenizer.encode(messages, begin_reply=begin_reply)
@@ -144,8 +167,9 @@ class Conversation:
 
     def stream(self, *parts: Input, script: str = "") -> Iterator[TextDelta | SoundDelta | PictureDelta]:
         """Says `parts` to the network and yields its reply as it is made; closing the iterator, or the next question, interrupts it."""
-        if self.making and not self.making.done:
-            self.making.interrupt()
+        if not self.session.is_open:
+            raise UserError("this conversation is closed; begin a new one")
+        self._end()
         if not parts:
             raise UserError("nothing was said; expected words, sound, a picture or a clip")
         start = self.session.length
@@ -162,11 +186,8 @@ class Conversation:
                 for event in events.push(id):
                     yield from self._event(event, sound)
         finally:
-            if not making.done:
-                making.interrupt()
-            elif making.finish_reason == "length":
-                making.close()
-            self.finish_reason = making.finish_reason
+            if self.making is making:
+                self._end()
 
     def _grammar(self, script: str) -> Grammar:
         tokenizer = self.omni.tokenizer
@@ -179,7 +200,7 @@ class Conversation:
         elif isinstance(event, AudioDelta) and len(event.codes):
             yield SoundDelta(sound.push(torch.from_numpy(event.codes)).numpy())
         elif isinstance(event, ImageDelta):
-            yield PictureDelta(self.omni.tokenizer.to_picture(event.codes), event.last)
+            yield PictureDelta(event.codes, event.last, self.omni.tokenizer.to_picture)
 
 
 def code(tokenizer: OmniTokenizer, part: Input) -> Part:

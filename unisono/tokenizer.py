@@ -152,12 +152,6 @@ class OmniTokenizer:
         codes = self.image_codec.encode(torch.from_numpy(pixels).permute(0, 3, 1, 2))
         return list(codes.flatten(1).numpy())
 
-    def to_pcm(self, codes: Codes) -> NDArray[np.float32]:
-        """(F,) codes -> (N,) pcm at the codec's rate."""
-        if not len(codes):
-            return np.zeros(0, np.float32)
-        return self.audio_codec.decode(torch.as_tensor(np.asarray(codes), dtype=torch.int64)[None])[0].numpy()
-
     def to_picture(self, codes: Codes) -> Pictures.Image:
         """Codes of one picture -> the picture; a picture in the making is filled up with its last code's colour."""
         side = self.image_codec.grid_size

@@ -34,6 +34,10 @@ class AudioCodecConfig:
     decoder_dilations: tuple[int, ...] = (1, 2, 4, 8, 1, 2, 4)
     lookahead: int = 2                          # frames the encoder waits: 40 ms
 
+    def __post_init__(self) -> None:
+        if self.sample_rate < 1 or self.frame_size < 2 or self.frame_size % 2:
+            raise ValueError(f"expected a sample rate and an even frame_size above 0, got {self.sample_rate} and {self.frame_size}")
+
 
 def mel_filters(num_mels: int, num_bins: int, sample_rate: int) -> Tensor:
     """(num_bins, num_mels) triangles, equally wide on the mel scale of O'Shaughnessy 1987, as in HTK (area not normalised)."""

@@ -28,6 +28,10 @@ class ImageCodecConfig:
     coarse_channels: int = 192                     # on the grid of S / 8
     num_coarse_blocks: int = 3
 
+    def __post_init__(self) -> None:
+        if self.image_size < PATCH or self.image_size % PATCH:
+            raise ValueError(f"image_size must be a multiple of {PATCH}, got {self.image_size}")
+
 
 class Residual(nn.Module):
     """Two 3 x 3 filters around a shortcut."""

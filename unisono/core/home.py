@@ -20,11 +20,11 @@ def shipped() -> Path:
 
 
 def default_weights() -> Path:
-    """The folder of the network that ships in the package."""
-    folders = sorted(path.parent for path in shipped().glob("*/config.json"))
+    """The folder of the network that ships in the package, of the largest where there are several."""
+    folders = [path.parent for path in shipped().glob("*/config.json")]
     if not folders:
         raise UserError(f"no weights in {shipped()}; train some with runs/cpu.sh or name a folder with --model")
-    return folders[-1]      # nano before small: the larger one is the default where both ship
+    return max(folders, key=lambda folder: sum(path.stat().st_size for path in folder.glob("model*.safetensors")))
 
 
 def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:

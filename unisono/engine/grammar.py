@@ -110,6 +110,12 @@ class Grammar:
         """Whose sampling settings govern the next id: text, audio, image or thought."""
         return "text" if self.mode == "call" else self.mode
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether the text ended because no more of it was allowed. What is said before a picture that must come, or by a script, is whole."""
+        most = self.rules.max_text_ids
+        return most is not None and self.num_text_ids >= most and not self.rules.force_image and not self.script
+
     def mask(self) -> NDArray[np.bool_]:
         """(vocab size,) True for every id that may follow; read-only. All False once the reply has ended."""
         return piece_mask(self.vocab, self.allowed())

@@ -1,15 +1,17 @@
-"""Which engine serves a folder: the fast one where it is installed, the reference elsewhere."""
+"""A folder -> what computes it: the fast engine where it is installed, the reference elsewhere; and the tokenizer with its codecs."""
 import importlib.util
 import os
 from pathlib import Path
 
 import torch
 
+from unisono.codecs.packed import pack
 from unisono.core.device import pick_device
 from unisono.core.errors import UserError
 from unisono.engine.engine import Engine
 from unisono.engine.torch_engine import TorchEngine
 from unisono.model.hf import config_from_hf, load_pretrained, read_config
+from unisono.tokenizer import OmniTokenizer
 
 KINDS = ("auto", "onnx", "torch")     # or the address of a server, http://host:port/v1
 
@@ -33,3 +35,14 @@ def load_engine(folder: str | Path, *, kind: str = "auto", precision: str = "int
         return OnnxEngine.from_folder(folder, precision=precision, threads=threads, max_length=max_length)
     dtype = torch.float32 if place.type == "cpu" else torch.bfloat16
     return TorchEngine(load_pretrained(folder, dtype=dtype, device=place), max_length)
+
+
+def load_network(folder: str | Path, *, engine: str = "auto", precision: str = "int8") -> tuple[OmniTokenizer, Engine]:
+    """All that it takes to talk; the codec of sound is packed and can no longer be saved. UserError if the parts are not of one training."""
+    tokenizer = OmniTokenizer.load(folder)
+    pack(tokenizer.audio_codec)
+    loaded = load_engine(folder, kind=engine, precision=precision)
+    if loaded.vocab_size != tokenizer.vocab.size:
+        raise UserError(f"the network in {folder} has {loaded.vocab_size} ids, its vocabulary {tokenizer.vocab.size}; they are not of the "
+                        "same training")
+    return tokenizer, loaded

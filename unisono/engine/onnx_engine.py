@@ -16,7 +16,7 @@ from unisono.engine.cache import CachedEngine, Piece
 from unisono.engine.onnx_graph import build, cache_names
 from unisono.model.config import Qwen3Config
 from unisono.model.cost import matmul_parameters
-from unisono.model.hf import config_from_hf, read_config, read_tensors
+from unisono.model.hf import read_state
 
 PREFILL = 512           # ids of a long prompt fed at a time
 SMALL = 20_000_000      # weights; below, a second thread costs more in hand-over than it computes
@@ -61,11 +61,8 @@ class OnnxEngine(CachedEngine):
     @classmethod
     def from_folder(cls, folder: str | Path, **options: object) -> "OnnxEngine":
         """The engine for a Hugging Face folder; options as for the constructor."""
-        state = {name.removeprefix("model."): value.float().numpy() for name, value in read_tensors(folder).items()}
-        config = config_from_hf(read_config(folder))
-        if config.tie_word_embeddings:
-            state.pop("lm_head.weight", None)
-        return cls(config, state, **options)    # type: ignore[arg-type]
+        config, state = read_state(folder)
+        return cls(config, {name: value.numpy() for name, value in state.items()}, **options)    # type: ignore[arg-type]
 
     def _empty(self, num_rows: int, capacity: int) -> NDArray[np.float32]:
         return np.zeros((num_rows, self.config.num_key_value_heads, capacity, self.config.head_dim), np.float32)

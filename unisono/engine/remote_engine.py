@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unisono.core.errors import UserError
 from unisono.engine.cache import too_long
 from unisono.engine.engine import Engine, EngineAway, Feed, Handle
 
@@ -26,6 +27,12 @@ class RemoteEngine(Engine):
 
     def __init__(self, url: str, vocab_size: int, max_length: int, *, model: str = "unisono", key: str = "none", most_at_once: int = 32) -> None:
         import httpx
+        if not (key.isascii() and key.isprintable()):       # and not shown: it is a secret
+            raise UserError("the key of the remote engine, UNISONO_ENGINE_KEY, may hold only printable ASCII characters")
+        try:
+            httpx.URL(url)
+        except httpx.InvalidURL as error:
+            raise UserError(f"{url!r} is no address of a server ({error}); expected one such as http://gpu:8000/v1") from None
         self.vocab_size, self.max_length, self.model = vocab_size, max_length, model
         self.url = url.rstrip("/") + "/completions"
         self.client = httpx.Client(timeout=WAIT_S, headers={"authorization": f"Bearer {key}"})

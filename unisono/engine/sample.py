@@ -1,8 +1,7 @@
-"""Which id is chosen: temperature, top-k, top-p and no-repeat, set apart for each modality. numpy only.
+"""Which id is chosen: temperature, top-k and top-p, set apart for each modality. numpy only.
 
 Shapes: V vocab_size, A allowed ids.
 """
-from collections import defaultdict
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,15 +17,14 @@ class Sampling:
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
-    no_repeat: int = 0      # n: no n ids in a row occur twice in a reply; 0 = may repeat
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature <= 10:
             raise UserError(f"temperature must lie between 0 and 10, got {self.temperature}")
         if not 0 < self.top_p <= 1:
             raise UserError(f"top_p must be above 0 and at most 1, got {self.top_p}")
-        if self.top_k < 0 or self.no_repeat < 0:
-            raise UserError(f"top_k and no_repeat must be 0 or more, got {self.top_k} and {self.no_repeat}")
+        if self.top_k < 0:
+            raise UserError(f"top_k must be 0 or more, got {self.top_k}")
 
 
 GREEDY = Sampling(temperature=0)
@@ -93,28 +91,11 @@ class Sampler:
             raise UserError(f"sampling can be set for {', '.join(DEFAULTS)}, not for {', '.join(sorted(unknown))}")
         self.settings = {**DEFAULTS, **self.settings}
         self.random = np.random.default_rng(self.seed)
-        self.ids: list[int] = []
-        self.followers: dict[tuple[int, ...], set[int]] = defaultdict(set)
 
     def choose(self, logits: NDArray[np.float32], mask: NDArray[np.bool_], modality: str) -> int:
         """(V,) logits, (V,) True where an id may follow -> the id."""
         sampling = self.settings[modality]
-        if sampling.temperature == 0 and not sampling.no_repeat and mask[likeliest := int(logits.argmax())]:
-            self.ids.append(likeliest)      # the usual case of text, in a quarter of the time
-            return likeliest
+        if sampling.temperature == 0 and mask[likeliest := int(logits.argmax())]:
+            return likeliest        # the usual case of text, in a quarter of the time
         allowed = np.flatnonzero(mask)
-        if sampling.no_repeat:
-            allowed = self._without_repeats(allowed, sampling.no_repeat)
-        found = int(allowed[choose(logits[allowed], sampling, self.random.random())])
-        self.ids.append(found)
-        if sampling.no_repeat and len(self.ids) >= sampling.no_repeat:
-            *before, last = self.ids[-sampling.no_repeat:]
-            self.followers[tuple(before)].add(last)
-        return found
-
-    def _without_repeats(self, allowed: NDArray[np.int64], num_ids: int) -> NDArray[np.int64]:
-        """Allowed ids without those that would complete a run already used; all of them if none is left."""
-        before = tuple(self.ids[len(self.ids) - num_ids + 1:]) if num_ids > 1 else ()
-        used = self.followers.get(before)
-        left = allowed[~np.isin(allowed, list(used))] if used else allowed
-        return left if len(left) else allowed
+        return int(allowed[choose(logits[allowed], sampling, self.random.random())])

@@ -1,7 +1,7 @@
 """The live state of one conversation over an engine: append, generate, interrupt, rewind to what was heard, fork.
 
-Ids are fed as late as possible and all at once. A Reply is iterated for one conversation; `step_all` takes one
-batched step for many replies, which is what a server's scheduler calls.
+Ids are fed as late as possible and all at once. A Reply is iterated for one conversation; a server's scheduler feeds
+the pending ids of many in one batch, hands each its logits with `accept`, and calls `step`.
 
 Shapes: V vocab_size.
 """
@@ -25,6 +25,7 @@ class Session:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.handle = engine.open()
+        self.is_open = True
         self.ids: list[int] = []
         self.num_fed = 0
         self._logits: NDArray[np.float32] | None = None     # of the id after ids[:num_fed]
@@ -80,8 +81,7 @@ class Session:
         """
         if len(ids) > self.engine.max_length:
             raise too_long(len(ids), self.engine.max_length, self.engine.max_length)
-        num_common = next((n for n, (old, new) in enumerate(zip(self.ids, ids)) if old != new),
-                          min(len(self.ids), len(ids)))
+        num_common = common(self.ids, ids)
         self.rewind(num_common)
         self.append(ids[num_common:])
         return num_common
@@ -89,7 +89,7 @@ class Session:
     def fork(self) -> "Session":
         """An independent conversation with the same past."""
         other = object.__new__(Session)
-        other.engine, other.handle = self.engine, self.engine.fork(self.handle)
+        other.engine, other.handle, other.is_open = self.engine, self.engine.fork(self.handle), True
         other.ids, other.num_fed, other._logits = list(self.ids), self.num_fed, self._logits
         return other
 
@@ -102,8 +102,10 @@ class Session:
         yield from self.begin(grammar, sampler, max_ids)
 
     def close(self) -> None:
-        """Frees the engine's memory."""
-        self.engine.drop(self.handle)
+        """Frees the engine's memory; nothing happens where it is free already."""
+        if self.is_open:
+            self.is_open = False
+            self.engine.drop(self.handle)
 
     def __enter__(self) -> "Session":
         return self
@@ -114,9 +116,9 @@ class Session:
 
 @dataclass
 class Reply:
-    """A reply in the making: iterate it, or call `step`, or let `step_all` do so.
+    """A reply in the making: iterate it, or call `step`.
 
-    finish_reason: stop (it ended itself), length (max_ids, or the context is full), interrupted; None while it runs.
+    finish_reason: stop (it ended itself), length (max_ids or max_text_ids, or the context is full), interrupted; None while it runs.
     A reply that did not end itself is open until `close` or `interrupt`.
     """
 
@@ -156,7 +158,7 @@ class Reply:
 
     def _check(self) -> None:
         if self.grammar.done:
-            self.finish_reason = "stop"
+            self.finish_reason = "length" if self.grammar.is_cut else "stop"
         elif self.session.room <= NUM_CLOSING or (self.max_ids is not None and self.num_ids >= self.max_ids):
             self.finish_reason = "length"
 
@@ -177,11 +179,6 @@ class Reply:
         session.append(grammar.closing())
 
 
-def step_all(replies: Sequence[Reply]) -> list[int]:
-    """One id for each unfinished reply, from one batched step of their common engine."""
-    waiting = [reply.session for reply in replies if reply.session.pending]
-    if waiting:
-        logits = waiting[0].engine.feed([(session.handle, session.pending) for session in waiting])
-        for session, row in zip(waiting, logits):
-            session.accept(row)
-    return [reply.step() for reply in replies]
+def common(old: Sequence[int], new: Sequence[int]) -> int:
+    """How many ids two conversations share from their beginning on."""
+    return next((n for n, (a, b) in enumerate(zip(old, new)) if a != b), min(len(old), len(new)))

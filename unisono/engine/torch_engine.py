@@ -34,7 +34,8 @@ class TorchEngine(CachedEngine):
     """Computes with the weights and in the number format of `model`, where the model lies."""
 
     def __init__(self, model: Qwen3, max_length: int | None = None) -> None:
-        super().__init__(model.config.vocab_size, max_length or model.config.max_position_embeddings)
+        longest = model.config.max_position_embeddings
+        super().__init__(model.config.vocab_size, min(max_length or longest, longest))
         self.model = model.eval()
         self.device = model.embed_tokens.weight.device
         self.dtype = model.embed_tokens.weight.dtype

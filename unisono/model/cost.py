@@ -48,11 +48,6 @@ def kv_bytes_per_id(config: Qwen3Config, bytes_per_number: float = 4) -> int:
     return int(2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * bytes_per_number)
 
 
-def mfu(config: Qwen3Config, sequence_length: int, ids_per_s: float, peak_flops: float) -> float:
-    """Share of the device's peak (operations per second) that training uses."""
-    return train_flops_per_id(config, sequence_length) * ids_per_s / peak_flops
-
-
 @dataclass(frozen=True)
 class DecodeRoofline:
     """The most ids/s that one decode step after another can reach, and which limit binds."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
-from unisono.model.config import MODEL_TYPES, Qwen3Config
+from unisono.model.config import MODEL_TYPES, Qwen3Config, weight_shapes
 from unisono.model.transformer import Qwen3, inverse_frequencies
 
 PREFIX = "model."
@@ -60,7 +60,9 @@ def config_from_hf(stored: dict[str, Any]) -> Qwen3Config:
     if missing:
         raise UserError(f"config.json lacks the whole number {missing[0]}; expected a {model_type} config with "
                         f"{', '.join(SIZE_FIELDS)}")
-    rope = stored.get("rope_parameters") or {**(stored.get("rope_scaling") or {})}
+    rope = stored.get("rope_parameters") or stored.get("rope_scaling") or {}
+    if not isinstance(rope, dict):
+        raise UserError(f"rope_parameters in config.json must be a JSON object, got {rope!r}")
     kind = rope.get("rope_type", rope.get("type", "default"))
     _expect("rope type", kind, "default")
     _expect("hidden_act", stored.get("hidden_act", "silu"), "silu")
@@ -72,8 +74,8 @@ def config_from_hf(stored: dict[str, Any]) -> Qwen3Config:
         **{name: stored[name] for name in PLAIN_FIELDS if name in stored},
         num_key_value_heads=stored.get("num_key_value_heads") or heads,
         # What transformers assumes when the field is absent: 128 for Qwen3, hidden / heads for Llama.
-        head_dim=stored.get("head_dim") or (128 if model_type == "qwen3" else stored["hidden_size"] // heads),
-        rope_theta=float(rope.get("rope_theta") or stored.get("rope_theta") or 10000.0),
+        head_dim=stored.get("head_dim") or (128 if model_type == "qwen3" else stored["hidden_size"] // max(heads, 1)),
+        rope_theta=rope.get("rope_theta") or stored.get("rope_theta") or 10000.0,
         tie_word_embeddings=bool(stored.get("tie_word_embeddings", False)),
     )
 
@@ -127,36 +129,51 @@ def read_tensors(folder: str | Path) -> dict[str, Tensor]:
     try:
         if whole.exists() or not index.exists():
             return load_file(whole)
-        shards = sorted(set(json.loads(index.read_text())["weight_map"].values()))
-        return {name: value for shard in shards for name, value in load_file(folder / shard).items()}
+        return {name: value for shard in _shards(index) for name, value in load_file(folder / shard).items()}
     except FileNotFoundError as error:
         raise UserError(f"weights are missing in {folder} ({error}); expected model.safetensors or all shards that "
                         "model.safetensors.index.json names") from None
-    except (SafetensorError, json.JSONDecodeError, KeyError) as error:
+    except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"the weights in {folder} are damaged ({error}); export or fetch the model again") from None
+
+
+def _shards(index: Path) -> list[str]:
+    """The names of the files of tensors."""
+    stored = json.loads(index.read_text())
+    places = stored.get("weight_map") if isinstance(stored, dict) else None
+    if not isinstance(places, dict) or not places or not all(isinstance(place, str) for place in places.values()):
+        raise UserError(f"{index} is damaged: expected a weight_map that names the file of each tensor; export or fetch the model again")
+    return sorted(set(places.values()))
+
+
+def read_state(folder: str | Path, *, dtype: torch.dtype = torch.float32,
+               device: str | torch.device = "cpu") -> tuple[Qwen3Config, dict[str, Tensor]]:
+    """The config, and exactly the tensors that it wants, under our names. UserError where the two do not fit."""
+    config = config_from_hf(read_config(folder))
+    state = {name.removeprefix(PREFIX): value.to(device, dtype) for name, value in read_tensors(folder).items()
+             if not name.endswith("rotary_emb.inv_freq")}
+    if config.tie_word_embeddings:
+        state.pop(HEAD, None)
+    _check_state(config, state, folder)
+    return config, state
 
 
 def load_pretrained(folder: str | Path, *, vocab_size: int | None = None, dtype: torch.dtype = torch.float32,
                     device: str | torch.device = "cpu") -> Qwen3:
     """The model in evaluation mode. `vocab_size`: what the tokenizer needs; UserError if the model has another."""
-    config = config_from_hf(read_config(folder))
+    config, state = read_state(folder, dtype=dtype, device=device)
     if vocab_size is not None and vocab_size != config.vocab_size:
         raise UserError(f"the model in {folder} has {config.vocab_size} ids but the vocabulary has {vocab_size}; "
                         "use the tokenizer saved beside the model, or grow the model's vocabulary first")
-    state = {name.removeprefix(PREFIX): value.to(device, dtype) for name, value in read_tensors(folder).items()
-             if not name.endswith("rotary_emb.inv_freq")}
-    if config.tie_word_embeddings:
-        state.pop(HEAD, None)
     with torch.device("meta"):   # no memory and no random numbers for weights that are about to be replaced
         model = Qwen3(config)
-    _check_state(model, state, folder)
     model.load_state_dict(state, assign=True)
     model.inv_freq = inverse_frequencies(config).to(device)
     return model.eval()
 
 
-def _check_state(model: Qwen3, state: dict[str, Tensor], folder: str | Path) -> None:
-    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+def _check_state(config: Qwen3Config, state: dict[str, Tensor], folder: str | Path) -> None:
+    expected = weight_shapes(config)
     found = {name: tuple(value.shape) for name, value in state.items()}
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):

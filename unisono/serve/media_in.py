@@ -51,7 +51,7 @@ async def content_of(url: object, param: str) -> bytes:
         raise ApiError(f"{param} must be a data: or http(s): address, got {url[:40]!r}.", 400, param)
     try:
         return await asyncio.wait_for(_fetch(url, param), MOST_SECONDS)
-    except TimeoutError:
+    except asyncio.TimeoutError:        # not yet the same as TimeoutError in Python 3.10
         raise ApiError(f"{param} could not be fetched within {MOST_SECONDS:.0f} s; send it as a data: address.", 400, param) from None
 
 

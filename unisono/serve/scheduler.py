@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unisono.core.errors import UserError
+from unisono.engine.cache import too_long
 from unisono.engine.engine import Engine
 from unisono.engine.grammar import Grammar
 from unisono.engine.sample import Sampler
-from unisono.engine.session import Reply, Session
+from unisono.engine.session import Reply, Session, common
 
 Result = TypeVar("Result")
 PREFILL_IDS = 256       # of waiting prompts fed in one step: about as long as 16 streams take for one id each
@@ -157,8 +158,8 @@ class Scheduler:
 
     def _open(self, ids: list[int]) -> tuple[Session, int]:
         if len(ids) > self.engine.max_length:
-            raise UserError(f"the conversation is too long: {len(ids)} ids, the network holds {self.engine.max_length}; shorten it")
-        shared = [_common(session.ids, ids) for session in self.idle]
+            raise too_long(len(ids), self.engine.max_length, self.engine.max_length)
+        shared = [common(session.ids, ids) for session in self.idle]
         best = max(range(len(shared)), key=shared.__getitem__, default=None)
         if best is None or shared[best] < LEAST_SHARED:
             session, num_shared = Session(self.engine), 0
@@ -246,10 +247,6 @@ class Scheduler:
             self.running.remove(generation)
             news.append(END)
         return news
-
-
-def _common(a: Sequence[int], b: Sequence[int]) -> int:
-    return next((n for n, (old, new) in enumerate(zip(a, b)) if old != new), min(len(a), len(b)))
 
 
 def _settle(function: Callable[[], Any], future: Future) -> None:

@@ -16,17 +16,16 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image as Pictures
 
-from unisono.codecs.packed import pack
 from unisono.core.errors import UserError
 from unisono.engine.grammar import Grammar, Rules
-from unisono.engine.load import load_engine
+from unisono.engine.load import load_network
 from unisono.engine.sample import SAMPLING, Sampler, probabilities
 from unisono.engine.session import Session
 from unisono.media import Footage, Sound
 from unisono.model.hf import read_config
 from unisono.serve.errors import ApiError
 from unisono.serve.scheduler import Generation, Scheduler
-from unisono.tokenizer import AudioDelta, CallDelta, ImageDelta, OmniTokenizer, TextDelta
+from unisono.tokenizer import AudioDelta, CallDelta, ImageDelta, TextDelta
 from unisono.tokens.message import Call, Message, Part, Text
 
 Result = TypeVar("Result")
@@ -218,11 +217,8 @@ class Service:
 
     def __init__(self, folder: str | Path, *, engine: str = "auto", precision: str = "int8") -> None:
         self.folder = Path(folder)
-        self.tokenizer = OmniTokenizer.load(self.folder)
-        pack(self.tokenizer.audio_codec)
-        self.scheduler = Scheduler(load_engine(self.folder, kind=engine, precision=precision))
-        if self.scheduler.engine.vocab_size != self.tokenizer.vocab.size:
-            raise UserError(f"the network in {self.folder} and its vocabulary are not of the same training")
+        self.tokenizer, loaded = load_network(self.folder, engine=engine, precision=precision)
+        self.scheduler = Scheduler(loaded)
         self.trained_length = int(read_config(self.folder).get("trained_length") or self.scheduler.engine.max_length)
         # Longer texts cannot fit, whatever they say, and even counting their ids takes time.
         self.most_letters = self.scheduler.engine.max_length * max(len(self.tokenizer.text.piece(id)) for id in range(self.tokenizer.text.size))
