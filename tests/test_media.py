@@ -210,6 +210,20 @@ def test_a_long_clip_is_refused(tmp_path: Path) -> None:
     refused(read_footage, tmp_path / "long.gif", "lasts more than 60 s")
 
 
+def test_sound_is_measured_whatever_time_the_file_tells(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "timeless.mkv"), "w") as target:
+        video, audio = target.add_stream("mpeg4", rate=8), target.add_stream("flac", rate=8000, layout="mono")
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        target.mux([*video.encode(av.VideoFrame.from_image(Image.new("RGB", (64, 48)))), *video.encode(None)])
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 70 * 8000), np.int16), format="s16", layout="mono")
+        silence.sample_rate = 8000
+        for packet in [*audio.encode(silence), *audio.encode(None)]:
+            packet.pts = packet.dts = 0
+            target.mux(packet)
+    refused(read_footage, tmp_path / "timeless.mkv", "lasts more than 60 s")
+    refused(read_sound, tmp_path / "timeless.mkv", "lasts more than 60 s")
+
+
 def test_large_pictures(tmp_path: Path) -> None:
     Image.new("L", (8000, 8000), 200).save(tmp_path / "large.png")
     assert read_picture(tmp_path / "large.png").size == (8000, 8000)

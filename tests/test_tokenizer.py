@@ -127,6 +127,15 @@ def test_parts_of_sound_pictures_and_clips(tokenizer: OmniTokenizer) -> None:
     assert tokenizer.vocab.name(int(ids[-1])) == "<|end|>"
 
 
+@pytest.mark.parametrize("rate", [8000, 16000, 44100])
+def test_of_a_clip_no_more_sound_is_coded_than_is_kept(tokenizer: OmniTokenizer, rate: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    pcm = (np.random.default_rng(0).standard_normal(9 * rate) / 4).astype(np.float32)
+    whole, encode, lengths = tokenizer.audio_part(pcm, rate).codes, tokenizer.audio_codec.encode, []
+    monkeypatch.setattr(tokenizer.audio_codec, "encode", lambda given: lengths.append(given.shape[1]) or encode(given))
+    assert np.array_equal(np.concatenate(tokenizer.video_part([drawing()] * 2, pcm, rate).audio), whole[:50])
+    assert len(lengths) == 1 and lengths[0] < 1.2 * 16000
+
+
 def test_on_disk(tokenizer: OmniTokenizer, tmp_path: Path) -> None:
     tokenizer.save(tmp_path / "new")
     again = OmniTokenizer.load(tmp_path / "new")

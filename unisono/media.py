@@ -152,7 +152,7 @@ def _decode(content: bytes, name: str, what: str, most_seconds: float = MOST_SEC
             start = (container.start_time or 0) / av.time_base
             for frame in container.decode(*streams):
                 seconds = max(0.0, float(start if frame.time is None else frame.time) - start)
-                if seconds >= most_seconds or num_samples > MOST_SAMPLES:
+                if seconds >= most_seconds or num_samples > min((most_seconds + 1) * rate, MOST_SAMPLES):     # whatever time the file tells
                     raise _too_long(name, most_seconds)
                 if isinstance(frame, av.VideoFrame):
                     _take(frames, frame, seconds)

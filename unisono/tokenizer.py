@@ -27,6 +27,7 @@ from unisono.tokens.vocab import NUM_TIMES, TIME_STEP_S, Vocabulary
 LOOKED_AT = 512         # rows of a picture, for its margins
 EVEN = 10               # of 255: what compression leaves of one colour
 MOST_CHANNELS = 64      # more are samples: the array lies on its side
+BEYOND_S = 0.1          # of a clip's sound past what is kept of it: the codec looks 40 ms ahead, resampling a little
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,8 @@ class OmniTokenizer:
 
     def video_part(self, frames: Sequence[Pictures.Image], pcm: NDArray[np.float32] | None = None,
                    sample_rate: int = 16000) -> Video:
-        """Pictures at two a second, and the sound of the clip -> codes of both, half second by half second."""
+        """Pictures at two a second, and the sound of the clip -> codes of both, half second by half second; sound past the half second
+        of the last picture is left out."""
         frames = list(frames)
         if not frames:
             raise ValueError("expected a clip of at least one picture")
@@ -141,7 +143,8 @@ class OmniTokenizer:
         codes = self.picture_codes(trimmed(frames))
         if pcm is None or not len(pcm):
             return Video(codes)
-        sound = self.audio_part(pcm, sample_rate).codes
+        check_rate(sample_rate)
+        sound = self.audio_part(pcm[:round((len(frames) * TIME_STEP_S + BEYOND_S) * sample_rate)], sample_rate).codes
         width = int(TIME_STEP_S * self.audio_codec.frame_rate)
         return Video(codes, [piece for piece in (sound[n * width:(n + 1) * width] for n in range(len(frames))) if len(piece)])
 
@@ -269,13 +272,18 @@ def _collect(parts: list[Part], event: Event) -> None:
             parts.append(Image(event.codes, finished=event.last))
 
 
+def check_rate(sample_rate: float) -> None:
+    """UserError unless it is a rate: soxr never returns from one that is no number."""
+    if not 0 < sample_rate < float("inf"):
+        raise UserError(f"expected sound with a sample rate above 0, got {sample_rate}")
+
+
 def to_mono(pcm: NDArray[np.float32], sample_rate: int, wanted_rate: int) -> NDArray[np.float32]:
     """(N,) or (N, channels) at `sample_rate` -> (N',) at `wanted_rate`, clipped to [-1, 1]; not-a-number becomes silence.
 
     Signed integers are taken at the full scale of their width.
     """
-    if not 0 < sample_rate < float("inf"):      # soxr never returns from a rate that is no number
-        raise ValueError(f"expected a sample rate above 0, got {sample_rate}")
+    check_rate(sample_rate)
     if np.asarray(pcm).dtype.kind == "i":
         pcm = np.asarray(pcm, np.float32) / -float(np.iinfo(np.asarray(pcm).dtype).min)
     pcm = np.clip(np.nan_to_num(np.asarray(pcm, np.float32)), -1, 1)     # before filters turn the infinite into no number
