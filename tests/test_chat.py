@@ -15,6 +15,7 @@ from unisono.chat import Talker, _path_first, blocks, parse_line, parse_outputs
 from unisono.core.errors import UserError
 from unisono.media import Footage, Sound
 from unisono.omni import Omni
+from unisono.tokenizer import TextDelta
 
 Media = Callable[[str], Path]
 
@@ -106,6 +107,21 @@ def test_faults_leave_the_conversation_as_it_was(talker: Talker, tmp_path: Path)
     assert talker.conversation.session.ids == before
     typed(talker, "And now?")
     assert talker.conversation.session.length > len(before)
+
+
+def test_square_brackets_are_only_brackets(talker: Talker, tmp_path: Path) -> None:
+    talker.folder = tmp_path / "of [bold]cat[/x]"
+    found = typed(talker, "/out [/b]", "/image cat[/x].png", "/image photo[final].png", "/out image", "Draw a red circle.")
+    assert "got '[/b]'" in found and "no file cat[/x].png" in found and "no file photo[final].png" in found
+    assert f"drawn: {talker.folder / 'reply1.png'}" in found
+
+
+def test_the_terminal_obeys_nobody(talker: Talker, monkeypatch: pytest.MonkeyPatch) -> None:
+    talker.restart()
+    assert talker.conversation
+    monkeypatch.setattr(talker.conversation, "stream", lambda *parts: iter([TextDelta("red\x1b[31m \x9b2J\nend")]))
+    talker.say(["Hello"])
+    assert shown(talker) == "red\u241b[31m \ufffd2J\nend\n" and "\x1b" not in typed(talker, "/image \x1b[31m.png")
 
 
 def test_an_interrupted_turn_does_not_end_the_chat(talker: Talker, monkeypatch: pytest.MonkeyPatch) -> None:

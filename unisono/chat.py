@@ -20,6 +20,7 @@ from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
 from unisono.media import kind_of, read_footage, read_picture, read_sound, write_sound
 from unisono.omni import OUTPUTS, Conversation, Input, Omni, PictureDelta, SoundDelta
+from unisono.tokens.show import UNSEEN
 
 HELP = """Type and press enter. A path in the line is attached: what is this? ~/cat.png
   /image PATH  /audio PATH  /video PATH   attach a file whatever its name
@@ -80,7 +81,7 @@ class Talker:
             elif isinstance(event, PictureDelta):
                 drawings += [event.picture] if event.last else []
             else:
-                self.console.out(event.text, end="", highlight=False)
+                self.console.out(event.text.translate(UNSEEN), end="", highlight=False)
                 self.console.file.flush()
         self.console.out("")
         for picture in drawings:
@@ -101,7 +102,7 @@ class Talker:
     def _spoken(self, pcm: np.ndarray) -> None:
         path = self._place("wav")
         write_sound(path, pcm, self.omni.sample_rate)
-        self.console.print(f"[dim]spoken, {len(pcm) / self.omni.sample_rate:.1f} s: {path}[/dim]", soft_wrap=True)
+        self._note(f"spoken, {len(pcm) / self.omni.sample_rate:.1f} s: {path}")
         player = next((player for player in PLAYERS if shutil.which(player[0])), None)
         if player and self.console.is_terminal and not self.arguments.quiet:
             subprocess.run([*player, str(path)], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -112,7 +113,11 @@ class Talker:
         atomic_write(path, lambda part: large.save(part, "PNG"))
         if self.console.is_terminal:
             self.console.print(blocks(picture))
-        self.console.print(f"[dim]drawn: {path}[/dim]", soft_wrap=True)
+        self._note(f"drawn: {path}")
+
+    def _note(self, text: str) -> None:
+        """Says where something lies; square brackets in a path are no markup."""
+        self.console.print(text.translate(UNSEEN), style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
 def blocks(picture: Pictures.Image, width: int = 32) -> Coloured:
@@ -238,6 +243,6 @@ def _loop(talker: Talker, lines: Iterable[str]) -> None:
             elif line.strip():
                 talker.say(parse_line(line))
         except UserError as error:
-            talker.console.print(str(error), style="yellow", highlight=False)
+            talker.console.print(str(error).translate(UNSEEN), style="yellow", markup=False, highlight=False)
         except KeyboardInterrupt:
             talker.console.out(" (interrupted)")
