@@ -143,6 +143,15 @@ def test_a_folder_that_cannot_be_made_is_explained(talker: Talker, tmp_path: Pat
         assert "cannot make the folder" in typed(talker, f"/out {output}", "Draw a red circle.")
 
 
+def test_replies_of_an_earlier_run_stay(talker: Talker) -> None:
+    talker.folder.mkdir()
+    for number in (1, 2):
+        (talker.folder / f"reply{number}.png").write_text("old")
+    typed(talker, "/out image", "Draw a red circle.", "And another.")
+    assert sorted(path.name for path in talker.folder.iterdir()) == ["reply1.png", "reply2.png", "reply3.png", "reply4.png"]
+    assert (talker.folder / "reply2.png").read_text() == "old"
+
+
 def test_a_written_reply_leaves_nothing_behind(omni: Omni, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     arguments = argparse.Namespace(out="text", voice="heart", save=None, seed=1, quiet=True, timing=False)

@@ -97,7 +97,9 @@ class Talker:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"cannot make the folder {self.folder}: {error.strerror}; choose another with --save") from None
-        return self.folder / f"reply{self.number}.{ending}"
+        while os.path.exists(path := self.folder / f"reply{self.number}.{ending}"):     # of an earlier run, or another picture of this turn
+            self.number += 1
+        return path
 
     def _spoken(self, pcm: np.ndarray) -> None:
         path = self._place("wav")
