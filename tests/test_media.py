@@ -1,5 +1,6 @@
 """Files: each readable one gives what it holds, each broken one a single clear UserError and never anything else."""
 import random
+import struct
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -100,6 +101,30 @@ def test_a_clip_cut_out_of_a_longer_one_starts_at_its_own_beginning(tmp_path: Pa
                 target.mux(packet)
     footage = read_footage(path)
     assert len(footage.frames) == 2 and footage.sound and abs(footage.sound.seconds - 1) < 0.1
+
+
+ONE = 1 << 16
+
+
+@pytest.mark.parametrize("matrix, size, corner", [
+    ((ONE, 0, 0, ONE), (64, 48), (0, 0)), ((0, ONE, -ONE, 0), (48, 64), (1, 0)), ((-ONE, 0, 0, -ONE), (64, 48), (1, 1)),
+    ((0, -ONE, ONE, 0), (48, 64), (0, 1)), ((-ONE, 0, 0, ONE), (64, 48), (1, 0)), ((0, ONE, ONE, 0), (48, 64), (0, 0))])
+def test_a_clip_is_turned_as_its_camera_says(tmp_path: Path, matrix: tuple[int, ...], size: tuple[int, int], corner: tuple[int, int]) -> None:
+    page = Image.new("RGB", (64, 48), "white")
+    page.paste("black", (0, 0, 24, 16))     # upper left
+    page.paste("red", (0, 32, 24, 48))      # lower left
+    with av.open(str(tmp_path / "a.mp4"), "w") as target:
+        video = target.add_stream("mpeg4", rate=8)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        target.mux([*video.encode(av.VideoFrame.from_image(page)), *video.encode(None)])
+    content, (a, b, c, d) = bytearray((tmp_path / "a.mp4").read_bytes()), matrix
+    place = content.index(b"tkhd") + 44
+    content[place:place + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    shown = np.asarray(read_footage(bytes(content)).frames[0], int)
+    assert shown.shape[1::-1] == size
+    assert shown[-8 if corner[1] else 8, -8 if corner[0] else 8].max() < 60
+    red, green, blue = shown[-8 if corner[1] + d // ONE else 8, -8 if corner[0] + c // ONE else 8]
+    assert red > 200 and max(green, blue) < 60
 
 
 def test_pictures_of_a_clip_are_kept_small(tmp_path: Path) -> None:

@@ -177,7 +177,20 @@ def _take(frames: list[Pictures.Image], frame: av.VideoFrame, seconds: float) ->
     if due >= len(frames):
         picture = frame.to_image()
         picture.thumbnail(CLIP_SIZE)
-        frames.append(picture)
+        frames.append(_upright(picture, frame))
+
+
+def _upright(picture: Pictures.Image, frame: av.VideoFrame) -> Pictures.Image:
+    """Turned and mirrored as the camera says, to the nearest quarter: phones film lying on their side. It says x' = ax + cy, y' = bx + dy."""
+    said = frame.side_data.get("DISPLAYMATRIX")
+    if said is None or len(said := bytes(said)) != 36:
+        return picture
+    a, b, _, c, d = np.frombuffer(said, np.int32)[:5].tolist()
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        picture, a, d = picture.transpose(Pictures.Transpose.TRANSPOSE), c, b
+    if a < 0:
+        picture = picture.transpose(Pictures.Transpose.FLIP_LEFT_RIGHT)
+    return picture.transpose(Pictures.Transpose.FLIP_TOP_BOTTOM) if d < 0 else picture
 
 
 def _floats(frame: av.AudioFrame) -> NDArray[np.float32]:
