@@ -89,6 +89,13 @@ def test_a_slow_clip_shows_its_pictures_again(tmp_path: Path) -> None:
     assert [np.array_equal(a, b) for a, b in zip(frames, frames[1:])] == [True, True, False, True, True, False]
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_the_last_picture_stays_in_view_while_sound_goes_on(tmp_path: Path, name: str) -> None:
+    footage = read_footage(write_clip(tmp_path / name, 0.125, sound_s=3.0))
+    assert len(footage.frames) == 6 and footage.sound and abs(footage.sound.seconds - 3) < 0.15
+    assert all(np.array_equal(footage.frames[0], frame) for frame in footage.frames)
+
+
 def test_a_clip_cut_out_of_a_longer_one_starts_at_its_own_beginning(tmp_path: Path) -> None:
     path = tmp_path / "late.mkv"
     with av.open(str(write_clip(tmp_path / "a.mkv"))) as source, av.open(str(path), "w") as target:

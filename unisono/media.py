@@ -5,6 +5,7 @@ Shapes: N samples. pcm is float32 in [-1, 1].
 import contextlib
 import io
 import logging
+import math
 import os
 import warnings
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ BLOCK = 65536                   # samples read at once
 MOST_BYTES = 500_000_000        # of a file
 CLIP_SIZE = (512, 512)          # pictures of a clip are kept no larger
 PICTURES_PER_SECOND = 2
+SPARE_S = 0.15                  # of sound past the last picture's half second: coders fill up their last block, 128 ms at 16 kHz in AAC
 AUDIO_ENDINGS = {".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".webm"}
 VIDEO_ENDINGS = {".mp4", ".mkv", ".mov", ".avi", ".webm", ".gif", ".m4v"}
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")     # Pillow runs other programs for some of the rest
@@ -133,6 +135,9 @@ def read_footage(source: str | Path | bytes) -> Footage:
     footage = _decode(content, name, "clip", want_pictures=True)
     if not footage.frames:
         raise UserError(f"{name} holds no pictures; expected a clip such as MP4, MKV, MOV, WebM or GIF")
+    if footage.sound:       # goes on after the last picture: that stays in view, for sound is kept only beside a picture
+        missing = math.ceil((footage.sound.seconds - SPARE_S) * PICTURES_PER_SECOND) - len(footage.frames)
+        footage.frames.extend([footage.frames[-1]] * missing)
     return footage
 
 
