@@ -14,7 +14,7 @@ from PIL import Image
 
 from unisono import media as files
 from unisono.core.errors import UserError
-from unisono.media import Sound, kind_of, read_footage, read_picture, read_sound, write_sound
+from unisono.media import Footage, Sound, kind_of, read_clip, read_footage, read_picture, read_sound, write_sound
 
 Media = Callable[[str], Path]
 READERS = {"picture": read_picture, "sound": read_sound, "clip": read_footage}
@@ -299,6 +299,20 @@ def test_kinds() -> None:
     for name in ("a", "a.txt", ".png"):
         with pytest.raises(UserError, match="cannot tell from"):
             kind_of(name)
+
+
+def test_a_recording_of_a_browser_is_a_clip_or_only_sound(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "sound.webm"), "w") as target:
+        audio = target.add_stream("libopus", rate=48000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(tone(0.5, 48000)[None], format="fltp", layout="mono")
+        frame.sample_rate = 48000
+        target.mux([*audio.encode(frame), *audio.encode(None)])
+    assert kind_of("sound.webm") == "video"
+    sound = read_clip(tmp_path / "sound.webm")
+    assert isinstance(sound, Sound) and abs(sound.seconds - 0.5) < 0.1
+    refused(read_footage, tmp_path / "sound.webm", "holds no pictures")
+    clip = read_clip(write_clip(tmp_path / "clip.webm", sound=False, codec="libvpx"))
+    assert isinstance(clip, Footage) and len(clip.frames) == 2
 
 
 def test_seconds() -> None:

@@ -18,7 +18,7 @@ from rich.text import Text as Coloured
 
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
-from unisono.media import kind_of, read_footage, read_picture, read_sound, write_sound
+from unisono.media import kind_of, read_clip, read_picture, read_sound, write_sound
 from unisono.omni import OUTPUTS, Conversation, Input, Omni, PictureDelta, SoundDelta
 from unisono.tokens.show import UNSEEN
 
@@ -28,7 +28,7 @@ HELP = """Type and press enter. A path in the line is attached: what is this? ~/
   /out text,audio     what replies are made of: text, audio, image
   /voice NAME         the voice of spoken replies        /new   forget the conversation
   /help               this                               /quit  leave (or ctrl-d)"""
-READERS = {"image": read_picture, "audio": read_sound, "video": read_footage}
+READERS = {"image": read_picture, "audio": read_sound, "video": read_clip}
 PLAYERS = (["aplay", "-q"], ["afplay"], ["ffplay", "-nodisp", "-autoexit", "-loglevel", "quiet"])
 
 

@@ -29,7 +29,7 @@ MOST_BYTES = 500_000_000        # of a file
 CLIP_SIZE = (512, 512)          # pictures of a clip are kept no larger
 PICTURES_PER_SECOND = 2
 SPARE_S = 0.15                  # of sound past the last picture's half second: coders fill up their last block, 128 ms at 16 kHz in AAC
-AUDIO_ENDINGS = {".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".webm"}
+AUDIO_ENDINGS = {".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac"}
 VIDEO_ENDINGS = {".mp4", ".mkv", ".mov", ".avi", ".webm", ".gif", ".m4v"}
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")     # Pillow runs other programs for some of the rest
 PICTURE_ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
@@ -132,10 +132,21 @@ def _plain(content: bytes, most_seconds: float) -> Sound | None:
 def read_footage(source: str | Path | bytes) -> Footage:
     """An MP4, MKV, MOV, WebM, AVI or GIF file or its content -> pictures and sound."""
     content, name = _bytes(source, "clip")
-    footage = _decode(content, name, "clip", want_pictures=True)
+    return _in_view(_decode(content, name, "clip", want_pictures=True), name)
+
+
+def read_clip(source: str | Path | bytes) -> Footage | Sound:
+    """The same, or only the sound where there are no pictures: a WebM that a browser recorded may be either."""
+    content, name = _bytes(source, "clip")
+    found = _decode(content, name, "clip", want_pictures=True)
+    return found.sound if found.sound and not found.frames else _in_view(found, name)
+
+
+def _in_view(footage: Footage, name: str) -> Footage:
+    """Footage whose last picture stays while sound goes on, for sound is kept only beside a picture; UserError where there is none."""
     if not footage.frames:
         raise UserError(f"{name} holds no pictures; expected a clip such as MP4, MKV, MOV, WebM or GIF")
-    if footage.sound:       # goes on after the last picture: that stays in view, for sound is kept only beside a picture
+    if footage.sound:
         missing = math.ceil((footage.sound.seconds - SPARE_S) * PICTURES_PER_SECOND) - len(footage.frames)
         footage.frames.extend([footage.frames[-1]] * missing)
     return footage

@@ -5,7 +5,7 @@ from rich.console import Console
 
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
-from unisono.media import read_footage, read_picture, read_sound
+from unisono.media import read_clip, read_picture, read_sound
 from unisono.core.home import default_weights
 from unisono.omni import code
 from unisono.tokenizer import OmniTokenizer
@@ -17,7 +17,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Entry of `unisono show`."""
     console = Console(soft_wrap=True, highlight=False)
     tokenizer = OmniTokenizer.load(arguments.model or default_weights())
-    readers = (("image", read_picture), ("audio", read_sound), ("video", read_footage))
+    readers = (("image", read_picture), ("audio", read_sound), ("video", read_clip))
     parts = [code(tokenizer, read(path)) for kind, read in readers for path in getattr(arguments, kind)]
     parts += [Text(" ".join(arguments.text))] if arguments.text else []
     if not parts:
