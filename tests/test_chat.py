@@ -70,6 +70,18 @@ def test_paths_in_a_line_are_attached(media: Media, tmp_path: Path) -> None:
     assert kinds[:2] == [Sound, Footage] and kinds[3] is str
 
 
+@pytest.mark.parametrize(("line", "words"), [
+    ("what is in cat.png?", "what is in?"), ("look: cat.png, please", "look: please"), ("what's in \"my cat.png\"", "what's in"),
+    ("what's in \"my cat.png\"?", "what's in?"), ("what is in 'my cat.png'!", "what is in!"), ("a cat (cat.png).", "a cat"),
+    ("./cat.png?", None), ("don't look at ./cat.png...", "don't look at")])
+def test_a_path_among_marks_is_attached(tmp_path: Path, line: str, words: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("cat.png", "my cat.png"):
+        drawing().save(name)
+    picture, *rest = parse_line(line)
+    assert isinstance(picture, Image.Image) and rest == ([words] if words else [])
+
+
 def test_a_readable_path_with_bad_content_is_explained(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("only text")
     with pytest.raises(UserError, match="not a picture"):

@@ -160,14 +160,25 @@ def parse_line(line: str) -> list[Input]:
     try:
         tokens = shlex.split(line, posix=True)
     except ValueError:      # an apostrophe is no quotation
-        tokens = line.split()
+        tokens = re.findall(r'"[^"]+"[^\w\s"]*|\S+', line)
     for token in tokens:
-        path = os.path.expanduser(token)
-        if re.search(r"\.\w{2,4}$", token) and os.path.isfile(path):
+        path, mark = _attachment(token)
+        if path:
             parts.append(READERS[kind_of(path)](path))
+            words[-1:] = [word + mark for word in words[-1:]]
         else:
             words.append(token)
     return parts + ([line.strip()] if not parts and line.strip() else [" ".join(words)] if words else [])
+
+
+def _attachment(token: str) -> tuple[str, str]:
+    """A word -> the file that it names, alone or between other marks, and the mark of a question or call behind it."""
+    bare = token.lstrip("(\"'").rstrip("?!.,;:)\"'")
+    for name, mark in ((token, ""), (bare, token[-1:] if token.endswith(("?", "!")) else "")):
+        path = os.path.expanduser(name)
+        if re.search(r"\.\w{2,4}$", name) and os.path.isfile(path):
+            return path, mark
+    return "", ""
 
 
 def _path_first(line: str) -> tuple[str, str]:
