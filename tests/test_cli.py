@@ -11,6 +11,7 @@ import pytest
 import soundfile
 from PIL import Image
 
+from unisono.chat import Talker
 from unisono.cli import main
 from unisono.media import read_sound
 
@@ -53,6 +54,23 @@ def test_a_question_from_a_pipe_in_any_bytes(tiny_network: Path) -> None:
     env = {**os.environ, "PYTHONIOENCODING": "ascii:strict"}
     done = run("chat", "--model", tiny_network, input="caf\udce9 \udcff?", errors="surrogateescape", env=env)
     assert done.returncode == 0 and not done.stderr and done.stdout.strip() and done.stdout.isascii()
+
+
+def test_without_standard_input(tiny_network: Path) -> None:
+    program = f"import os, sys; os.close(0); os.execv(sys.executable, {[*COMMAND, 'chat', '--model', str(tiny_network)]} + sys.argv[1:])"
+    asked, silent = (subprocess.run([sys.executable, "-c", program, *more], capture_output=True, encoding="utf8", check=False, timeout=60,
+                                    cwd=Path(__file__).parent.parent) for more in (["Hi"], []))
+    assert asked.returncode == 0 and not asked.stderr and asked.stdout.strip()
+    assert silent.returncode == 2 and "nothing was asked" in silent.stderr
+
+
+@pytest.mark.parametrize("piped, said", [("What is this?\n", ["What is this?"]), ("\n", [])])
+def test_a_piped_question_beside_an_attachment(piped: str, said: list[str], tiny_network: Path, media: Media, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts: list[object] = []
+    monkeypatch.setattr(Talker, "say", lambda talker, given: parts.extend(given))
+    monkeypatch.setattr(sys, "stdin", io.StringIO(piped))
+    assert main(["chat", "--model", str(tiny_network), "--image", str(media("a.png"))]) == 0
+    assert isinstance(parts[0], Image.Image) and parts[1:] == said
 
 
 def test_a_bad_file_is_one_line_and_no_traceback(tmp_path: Path) -> None:

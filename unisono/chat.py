@@ -219,12 +219,11 @@ def run(arguments: argparse.Namespace) -> int:
     console = Console(soft_wrap=True)
     parse_outputs(arguments.out)
     parts = _attached(arguments)
-    question = " ".join(arguments.question)
-    interactive = sys.stdin.isatty() and not parts and not question
-    if not parts and not question and not interactive:
-        question = sys.stdin.read().strip()
-        if not question:
-            raise UserError("nothing was asked; give a question, or attach --image, --audio or --video")
+    has_terminal = sys.stdin is not None and sys.stdin.isatty()     # None: closed, as in `<&-`
+    question = " ".join(arguments.question) or ("" if has_terminal or sys.stdin is None else sys.stdin.read().strip())
+    interactive = has_terminal and not parts and not question
+    if not (parts or question or interactive):
+        raise UserError("nothing was asked; give a question, or attach --image, --audio or --video")
     began = time.monotonic()
     talker = Talker(Omni(arguments.model, engine=arguments.engine), arguments, console)
     if arguments.timing:
