@@ -73,6 +73,16 @@ def test_a_piped_question_beside_an_attachment(piped: str, said: list[str], tiny
     assert isinstance(parts[0], Image.Image) and parts[1:] == said
 
 
+def test_a_question_that_never_ends(tiny_network: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    class Endless(io.StringIO):
+        def read(self, size: int | None = -1) -> str:
+            assert size and size > 0
+            return "a" * size
+    monkeypatch.setattr(sys, "stdin", Endless())
+    assert "the conversation is too long" in complaint(capsys, "chat", "--model", tiny_network)
+    assert "the conversation is too long" in complaint(capsys, "show", "--model", tiny_network, "a" * 100_000)
+
+
 def test_a_bad_file_is_one_line_and_no_traceback(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("This is only text.\n" * 9)
     done = run("chat", "--image", tmp_path / "text.png", "What is this?")

@@ -189,6 +189,16 @@ def test_too_long_a_message_leaves_the_conversation_as_it_was(omni: Omni) -> Non
         omni.conversation(instructions="It says 42. " * 400)
 
 
+def test_text_that_could_never_fit_is_not_even_counted(omni: Omni, monkeypatch: pytest.MonkeyPatch) -> None:
+    encode = omni.tokenizer.text.encode
+    monkeypatch.setattr(omni.tokenizer.text, "encode", lambda text: encode(text) if len(text) < 100 else pytest.fail("counted"))
+    with omni.conversation() as conversation:
+        with pytest.raises(UserError, match="the conversation is too long: the network holds 1024 ids"):
+            conversation.reply("a" * 1_000_000)
+        with pytest.raises(UserError, match="too long"):
+            omni.say("a" * 1_000_000)
+
+
 def test_a_full_conversation_ends_in_good_order(omni: Omni) -> None:
     with omni.conversation(outputs=("text", "audio"), seed=1) as conversation:
         reasons = []

@@ -29,6 +29,7 @@ HELP = """Type and press enter. A path in the line is attached: what is this? ~/
   /voice NAME         the voice of spoken replies        /new   forget the conversation
   /help               this                               /quit  leave (or ctrl-d)"""
 READERS = {"image": read_picture, "audio": read_sound, "video": read_clip}
+MOST_LETTERS = 10_000_000       # read of a question from a pipe, which may never end; none so long fits a conversation
 PLAYERS = (["aplay", "-q"], ["afplay"], ["ffplay", "-nodisp", "-autoexit", "-loglevel", "quiet"])
 
 
@@ -220,7 +221,7 @@ def run(arguments: argparse.Namespace) -> int:
     parse_outputs(arguments.out)
     parts = _attached(arguments)
     has_terminal = sys.stdin is not None and sys.stdin.isatty()     # None: closed, as in `<&-`
-    question = " ".join(arguments.question) or ("" if has_terminal or sys.stdin is None else sys.stdin.read().strip())
+    question = " ".join(arguments.question) or ("" if has_terminal or sys.stdin is None else sys.stdin.read(MOST_LETTERS).strip())
     interactive = has_terminal and not parts and not question
     if not (parts or question or interactive):
         raise UserError("nothing was asked; give a question, or attach --image, --audio or --video")

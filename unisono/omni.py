@@ -123,6 +123,7 @@ class Conversation:
         self.session.close()
 
     def _append(self, messages: Sequence[Message], begin_reply: bool = False) -> None:
+        self.omni.tokenizer.check_letters(messages, self.omni.engine.max_length)
         ids, _ = self.omni.tokenizer.encode(messages, begin_reply=begin_reply)
         self.session.append(ids.tolist())
 

@@ -114,6 +114,16 @@ class OmniTokenizer:
         """Messages -> ids (L,), loss_mask (L,); see tokens/template.py."""
         return self.template.encode(messages, begin_reply=begin_reply, rng=rng)
 
+    def most_letters(self, num_ids: int) -> int:
+        """Longer texts do not fit into so many ids, whatever they say; even counting their ids takes time, and memory."""
+        return num_ids * self.text.longest
+
+    def check_letters(self, messages: Sequence[Message], num_ids: int) -> None:
+        """UserError where a conversation could never fit into the `num_ids` that a network holds."""
+        written = (part for message in messages for part in message.parts if isinstance(part, Text | Call | Thought))
+        if sum(len(part.text) for part in written) > self.most_letters(num_ids):
+            raise UserError(f"the conversation is too long: the network holds {num_ids} ids; shorten it")
+
     def words_of(self, thought: Sequence[int]) -> tuple[tuple[int, ...], ...]:
         """The ids of a thought -> those of each word that will be spoken after it."""
         return self.script(self.text.decode(list(thought)).rpartition(SAID)[2])
