@@ -15,6 +15,7 @@ from PIL import Image
 from unisono import media as files
 from unisono.core.errors import UserError
 from unisono.media import Footage, Sound, kind_of, read_clip, read_footage, read_picture, read_sound, write_sound
+from unisono.tokenizer import trimmed
 
 Media = Callable[[str], Path]
 READERS = {"picture": read_picture, "sound": read_sound, "clip": read_footage}
@@ -258,12 +259,20 @@ def test_sound_is_measured_whatever_time_the_file_tells(tmp_path: Path) -> None:
 
 def test_large_pictures(tmp_path: Path) -> None:
     Image.new("L", (8000, 8000), 200).save(tmp_path / "large.png")
-    assert read_picture(tmp_path / "large.png").size == (8000, 8000)
-    Image.new("L", (9700, 9700), 200).save(tmp_path / "larger.png")       # Pillow warns of this size
-    assert read_picture(tmp_path / "larger.png").size == (9700, 9700)
+    assert read_picture(tmp_path / "large.png").size == (2048, 2048)
+    Image.new("L", (9700, 9690), 200).save(tmp_path / "larger.png")       # Pillow warns of this size
+    assert trimmed([read_picture(tmp_path / "larger.png")])[0].getpixel((9, 9)) == (200, 200, 200)
     Image.new("1", (10100, 10100)).save(tmp_path / "huge.png")
     refused(read_picture, tmp_path / "huge.png", "10100 x 10100 pixels; expected at most 100 million")
     refused(read_footage, tmp_path / "huge.png", "not a clip that can be read")
+
+
+def test_a_large_picture_is_turned_too(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for name in ("a.png", "a.tif", "a.webp"):
+        Image.new("RGB", (4000, 1000)).save(tmp_path / name, exif=exif)
+        assert read_picture(tmp_path / name).size == (512, 2048)
 
 
 def test_a_decompression_bomb(tmp_path: Path) -> None:

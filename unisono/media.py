@@ -26,6 +26,7 @@ MOST_PIXELS = 100_000_000
 MOST_SAMPLES = 60_000_000       # of one channel, whatever its rate: ten minutes at 96 kHz
 BLOCK = 65536                   # samples read at once
 MOST_BYTES = 500_000_000        # of a file
+PICTURE_SIZE = (2048, 2048)     # pictures are kept no larger: a file of kilobytes may hold gigabytes of pixels
 CLIP_SIZE = (512, 512)          # pictures of a clip are kept no larger
 PICTURES_PER_SECOND = 2
 SPARE_S = 0.15                  # of sound past the last picture's half second: coders fill up their last block, 128 ms at 16 kHz in AAC
@@ -76,7 +77,7 @@ def _bytes(source: str | Path | bytes, what: str) -> tuple[bytes, str]:
 
 
 def read_picture(source: str | Path | bytes) -> Pictures.Image:
-    """A PNG, JPEG, WebP, GIF, BMP or TIFF file or its content -> the picture, turned as its camera says."""
+    """A PNG, JPEG, WebP, GIF, BMP or TIFF file or its content -> the picture, turned as its camera says, no larger than PICTURE_SIZE."""
     content, name = _bytes(source, "picture")
     try:
         with warnings.catch_warnings():
@@ -86,6 +87,7 @@ def read_picture(source: str | Path | bytes) -> Pictures.Image:
                 raise UserError(f"{name} has {picture.width} x {picture.height} pixels; expected at most {MOST_PIXELS // 10**6} million")
             picture.draft("RGB", (1024, 1024))      # JPEG: decode no more than is looked at
             picture.load()
+            picture.thumbnail(PICTURE_SIZE)
             with contextlib.suppress(Exception):    # damaged notes of the camera do not spoil the picture
                 ImageOps.exif_transpose(picture, in_place=True)
     except UserError:
