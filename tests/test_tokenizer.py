@@ -8,7 +8,7 @@ from conftest import drawing, tone
 from PIL import Image as Pictures
 
 from unisono.core.errors import UserError
-from unisono.tokenizer import AudioDelta, ImageDelta, OmniTokenizer, TextDelta, TurnEnd, fit, to_mono, trimmed
+from unisono.tokenizer import AudioDelta, ImageDelta, OmniTokenizer, TextDelta, TurnEnd, fit, plain, to_mono, trimmed
 from unisono.tokens.message import Audio, Image, Message, Part, Text, Thought, Video
 from unisono.tokens.vocab import NUM_TIMES
 
@@ -159,6 +159,13 @@ def test_any_sound_becomes_mono_at_the_rate(rate: int, channels: int) -> None:
     assert np.abs(found - tone(0.5))[200:-200].max() < 0.01
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint16, np.int32])
+def test_integers_are_taken_at_their_full_scale(kind: type) -> None:
+    bounds = np.iinfo(kind)
+    pcm = np.clip((tone() + (bounds.min == 0)) * 2.0 ** (bounds.bits - 1), bounds.min, bounds.max).astype(kind)
+    assert np.abs(to_mono(pcm, 16000, 16000) - tone()).max() < 0.01
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3e38, 1e4])
 @pytest.mark.parametrize("rate", [16000, 96000])
 def test_sound_that_is_no_number(tokenizer: OmniTokenizer, bad: float, rate: int) -> None:
@@ -210,6 +217,15 @@ def test_sixteen_bit_greys_do_not_turn_white() -> None:
     assert deep.mode == "I;16"
     found = np.asarray(fit(deep, 32), np.float32)
     assert found[0].mean() < 10 and 120 < found[16].mean() < 140 and found[-1].mean() > 245
+
+
+def test_sixteen_bit_greys_may_be_clear(tmp_path: Path) -> None:
+    greys = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
+    Pictures.fromarray(greys).save(tmp_path / "a.png", transparency=0)
+    deep = Pictures.open(tmp_path / "a.png")
+    assert deep.mode == "I;16" and deep.info["transparency"] == 0
+    found = np.asarray(plain(deep), int)[:, :, 0]
+    assert found[0, 0] == 255 and (found.reshape(-1)[1:] == greys.reshape(-1)[1:] >> 8).all()
 
 
 @pytest.mark.parametrize("least, most", [(0.0, 1.0), (0.0, 255.0), (-3e4, 1e9)])

@@ -291,11 +291,13 @@ def check_rate(sample_rate: float) -> None:
 def to_mono(pcm: NDArray[np.float32], sample_rate: int, wanted_rate: int) -> NDArray[np.float32]:
     """(N,) or (N, channels) at `sample_rate` -> (N',) at `wanted_rate`, clipped to [-1, 1]; not-a-number becomes silence.
 
-    Signed integers are taken at the full scale of their width.
+    Integers are taken at the full scale of their width, unsigned ones, as in a WAV of 8 bits, around its middle.
     """
     check_rate(sample_rate)
-    if np.asarray(pcm).dtype.kind == "i":
-        pcm = np.asarray(pcm, np.float32) / -float(np.iinfo(np.asarray(pcm).dtype).min)
+    dtype = np.asarray(pcm).dtype
+    if dtype.kind in "iu":
+        half = 2.0 ** (8 * dtype.itemsize - 1)
+        pcm = (np.asarray(pcm, np.float32) - (half if dtype.kind == "u" else 0)) / half
     pcm = np.clip(np.nan_to_num(np.asarray(pcm, np.float32)), -1, 1)     # before filters turn the infinite into no number
     if pcm.ndim == 2 and pcm.shape[1] <= MOST_CHANNELS:
         pcm = pcm.mean(axis=1)
@@ -320,15 +322,16 @@ def fit(picture: Pictures.Image, size: int) -> Pictures.Image:
 
 def plain(picture: Pictures.Image) -> Pictures.Image:
     """Any picture -> the same in RGB, transparency on white."""
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        picture = Pictures.alpha_composite(Pictures.new("RGBA", picture.size, "white"), picture)
-    if picture.mode.startswith("I;16"):     # Pillow would turn all but the darkest greys into white
-        picture = Pictures.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    if picture.mode.startswith("I;16"):     # Pillow would turn all but the darkest greys into white, and first of all where one is clear
+        deep, clear = np.asarray(picture), picture.info.get("transparency")
+        picture = Pictures.fromarray(np.where(deep == clear, 255, deep >> 8).astype(np.uint8))
     elif picture.mode in ("I", "F"):        # in whatever units: its least is black, its most is white
         step = max(1, max(picture.size) // 1024)        # of a hundred million numbers no copies are made
         values = np.nan_to_num(np.asarray(picture)[::step, ::step].astype(np.float64), posinf=0, neginf=0)
         picture = Pictures.fromarray((255 * (values - values.min()) / (np.ptp(values) or 1)).astype(np.uint8))
+    elif picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        picture = Pictures.alpha_composite(Pictures.new("RGBA", picture.size, "white"), picture)
     return picture.convert("RGB")
 
 
