@@ -182,6 +182,11 @@ def test_without_a_recorder_the_microphone_is_explained(monkeypatch: pytest.Monk
         chat.record(1.0)
 
 
+def test_nobody_speaks_for_longer_than_is_heard(talker: Talker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat, "_recorded", lambda *_: pytest.fail("recorded"))
+    assert "at most 60 s at a time, got 120" in typed(talker, "/mic 120")
+
+
 @pytest.mark.parametrize(("line", "found"), [
     ("a.png", ("a.png", "")), ("a.png what's this?", ("a.png", "what's this?")), ("'my cat.png' who?", ("my cat.png", "who?")),
     ('"my cat.png"', ("my cat.png", "")), (r"my\ cat.png who?", ("my cat.png", "who?")), ("", ("", ""))])

@@ -1,4 +1,5 @@
 """The command line as people meet it: help, one question, bad files, odd pipes; one line on standard error, never a traceback."""
+import errno
 import io
 import os
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 import soundfile
 from PIL import Image
 
+from unisono import cli
 from unisono.chat import Talker
 from unisono.cli import main
 from unisono.media import read_sound
@@ -96,6 +98,17 @@ def test_a_full_standard_output(tiny_network: Path) -> None:
     with open("/dev/full", "w") as full:
         done = run("show", "--model", tiny_network, "Hello", stdout=full)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "No space left on device" in done.stderr
+
+
+@pytest.mark.parametrize("error, told", [
+    (PermissionError(errno.EACCES, "Permission denied", "net/config.json"), "Permission denied (net/config.json); check this path and its permissions"),
+    (OSError(errno.ENOSPC, "No space left on device", "run"), "No space left on device (run); choose another place or free some space"),
+    (OSError(errno.EROFS, "Read-only file system", "run"), "Read-only file system (run); choose another place or free some space")])
+def test_what_the_system_refuses_is_explained(error: OSError, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse(_: object) -> int:
+        raise error
+    monkeypatch.setattr(cli, "_dispatch", refuse)
+    assert complaint(capsys, "chat", "Hi") == f"unisono: {told}\n"
 
 
 # ---- the same in this process, which does not load torch again each time ----

@@ -18,7 +18,7 @@ from rich.text import Text as Coloured
 
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
-from unisono.media import kind_of, read_clip, read_picture, read_sound, write_sound
+from unisono.media import MOST_SECONDS, kind_of, read_clip, read_picture, read_sound, write_sound
 from unisono.omni import OUTPUTS, Conversation, Input, Omni, PictureDelta, SoundDelta
 from unisono.tokens.show import UNSEEN
 
@@ -136,6 +136,8 @@ def blocks(picture: Pictures.Image, width: int = 32) -> Coloured:
 
 def record(seconds: float) -> Input:
     """Sound from the microphone, through arecord or ffmpeg."""
+    if seconds > MOST_SECONDS:
+        raise UserError(f"the microphone is listened to for at most {MOST_SECONDS:.0f} s at a time, got {seconds:.0f}; say it in pieces")
     with tempfile.TemporaryDirectory(prefix="unisono-") as folder:      # nobody's voice is left behind
         return _recorded(seconds, Path(folder) / "microphone.wav")
 

@@ -99,7 +99,7 @@ def read_picture(source: str | Path | bytes) -> Pictures.Image:
 
 
 def read_sound(source: str | Path | bytes, most_seconds: float = MOST_SECONDS) -> Sound:
-    """A WAV, FLAC, MP3, Ogg, Opus, M4A or WebM file or its content -> its first channel mix, at its own rate."""
+    """A WAV, FLAC, MP3, Ogg, Opus, M4A or WebM file or its content -> the mean of its channels, at its own rate."""
     content, name = _bytes(source, "sound")
     sound = _plain(content, most_seconds) or _decode(content, name, "sound", most_seconds, want_pictures=False).sound
     if sound is None or not len(sound.pcm):
