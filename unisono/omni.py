@@ -100,8 +100,8 @@ class Conversation:
         self.outputs = frozenset(outputs)
         if not self.outputs or self.outputs - set(OUTPUTS):
             raise UserError(f"outputs are made of {', '.join(OUTPUTS)}; got {', '.join(sorted(self.outputs)) or 'none'}")
-        if seed is not None and seed < 0:
-            raise UserError(f"a seed is a whole number from 0 on, got {seed}")
+        if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):
+            raise UserError(f"a seed is a whole number from 0 on, got {seed!r}")
         known = omni.tokenizer.voices
         if "audio" in self.outputs and known and voice not in known:
             raise UserError(f"no voice {voice!r}; this network speaks as {', '.join(known)}")

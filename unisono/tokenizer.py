@@ -147,7 +147,7 @@ class OmniTokenizer:
         of the last picture is left out."""
         frames = list(frames)
         if not frames:
-            raise ValueError("expected a clip of at least one picture")
+            raise UserError("expected a clip of at least one picture")
         if len(frames) > NUM_TIMES:
             raise UserError(f"a clip may last {NUM_TIMES * TIME_STEP_S:.0f} s at two pictures a second, got {len(frames)} pictures; cut it")
         codes = self.picture_codes(trimmed(frames))
@@ -302,7 +302,7 @@ def to_mono(pcm: NDArray[np.float32], sample_rate: int, wanted_rate: int) -> NDA
     if pcm.ndim == 2 and pcm.shape[1] <= MOST_CHANNELS:
         pcm = pcm.mean(axis=1)
     if pcm.ndim != 1 or not len(pcm):
-        raise ValueError(f"expected sound of shape (samples,) or (samples, channels) with at least one sample, got {pcm.shape}")
+        raise UserError(f"expected sound of shape (samples,) or (samples, channels) with at least one sample, got {pcm.shape}")
     if sample_rate != wanted_rate:
         pcm = soxr.resample(pcm, sample_rate, wanted_rate)
     if not len(pcm):
