@@ -73,8 +73,8 @@ def drawing(size: tuple[int, int] = (48, 32), mode: str = "RGB") -> Image.Image:
     return picture.convert(mode)
 
 
-def write_clip(path: Path, seconds: float = 1.0, *, sound: bool = True, codec: str = "mpeg4") -> Path:
-    """A clip of a moving square at 8 pictures a second, with a tone."""
+def write_clip(path: Path, seconds: float = 1.0, *, sound: bool = True, sound_s: float | None = None, codec: str = "mpeg4") -> Path:
+    """A clip of a moving square at 8 pictures a second, with a tone as long as the clip, or of `sound_s`."""
     with av.open(str(path), "w") as container:
         video = container.add_stream(codec, rate=CLIP_FPS)
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
@@ -85,7 +85,7 @@ def write_clip(path: Path, seconds: float = 1.0, *, sound: bool = True, codec: s
             container.mux(video.encode(av.VideoFrame.from_image(picture)))
         container.mux(video.encode(None))
         if audio:
-            pcm = tone(seconds)
+            pcm = tone(sound_s or seconds)
             for done in range(0, len(pcm), 1024):
                 frame = av.AudioFrame.from_ndarray(pcm[None, done:done + 1024], format="fltp", layout="mono")
                 frame.sample_rate, frame.pts, frame.time_base = 16000, done, Fraction(1, 16000)

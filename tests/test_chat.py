@@ -15,6 +15,7 @@ from unisono.chat import Talker, _path_first, blocks, parse_line, parse_outputs
 from unisono.core.errors import UserError
 from unisono.media import Footage, Sound
 from unisono.omni import Omni
+from unisono.tokenizer import TextDelta
 
 Media = Callable[[str], Path]
 
@@ -69,6 +70,18 @@ def test_paths_in_a_line_are_attached(media: Media, tmp_path: Path) -> None:
     assert kinds[:2] == [Sound, Footage] and kinds[3] is str
 
 
+@pytest.mark.parametrize(("line", "words"), [
+    ("what is in cat.png?", "what is in?"), ("look: cat.png, please", "look: please"), ("what's in \"my cat.png\"", "what's in"),
+    ("what's in \"my cat.png\"?", "what's in?"), ("what is in 'my cat.png'!", "what is in!"), ("a cat (cat.png).", "a cat"),
+    ("./cat.png?", None), ("don't look at ./cat.png...", "don't look at")])
+def test_a_path_among_marks_is_attached(tmp_path: Path, line: str, words: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("cat.png", "my cat.png"):
+        drawing().save(name)
+    picture, *rest = parse_line(line)
+    assert isinstance(picture, Image.Image) and rest == ([words] if words else [])
+
+
 def test_a_readable_path_with_bad_content_is_explained(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("only text")
     with pytest.raises(UserError, match="not a picture"):
@@ -108,6 +121,21 @@ def test_faults_leave_the_conversation_as_it_was(talker: Talker, tmp_path: Path)
     assert talker.conversation.session.length > len(before)
 
 
+def test_square_brackets_are_only_brackets(talker: Talker, tmp_path: Path) -> None:
+    talker.folder = tmp_path / "of [bold]cat[/x]"
+    found = typed(talker, "/out [/b]", "/image cat[/x].png", "/image photo[final].png", "/out image", "Draw a red circle.")
+    assert "got '[/b]'" in found and "no file cat[/x].png" in found and "no file photo[final].png" in found
+    assert f"drawn: {talker.folder / 'reply1.png'}" in found
+
+
+def test_the_terminal_obeys_nobody(talker: Talker, monkeypatch: pytest.MonkeyPatch) -> None:
+    talker.restart()
+    assert talker.conversation
+    monkeypatch.setattr(talker.conversation, "stream", lambda *parts: iter([TextDelta("red\x1b[31m \x9b2J\nend")]))
+    talker.say(["Hello"])
+    assert shown(talker) == "red\u241b[31m \ufffd2J\nend\n" and "\x1b" not in typed(talker, "/image \x1b[31m.png")
+
+
 def test_an_interrupted_turn_does_not_end_the_chat(talker: Talker, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop() -> None:
         raise KeyboardInterrupt
@@ -127,6 +155,15 @@ def test_a_folder_that_cannot_be_made_is_explained(talker: Talker, tmp_path: Pat
         assert "cannot make the folder" in typed(talker, f"/out {output}", "Draw a red circle.")
 
 
+def test_replies_of_an_earlier_run_stay(talker: Talker) -> None:
+    talker.folder.mkdir()
+    for number in (1, 2):
+        (talker.folder / f"reply{number}.png").write_text("old")
+    typed(talker, "/out image", "Draw a red circle.", "And another.")
+    assert sorted(path.name for path in talker.folder.iterdir()) == ["reply1.png", "reply2.png", "reply3.png", "reply4.png"]
+    assert (talker.folder / "reply2.png").read_text() == "old"
+
+
 def test_a_written_reply_leaves_nothing_behind(omni: Omni, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     arguments = argparse.Namespace(out="text", voice="heart", save=None, seed=1, quiet=True, timing=False)
@@ -143,6 +180,11 @@ def test_without_a_recorder_the_microphone_is_explained(monkeypatch: pytest.Monk
     monkeypatch.setattr(chat.shutil, "which", lambda name: None)
     with pytest.raises(UserError, match="no recorder found; install alsa-utils"):
         chat.record(1.0)
+
+
+def test_nobody_speaks_for_longer_than_is_heard(talker: Talker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat, "_recorded", lambda *_: pytest.fail("recorded"))
+    assert "at most 60 s at a time, got 120" in typed(talker, "/mic 120")
 
 
 @pytest.mark.parametrize(("line", "found"), [

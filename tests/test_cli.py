@@ -1,4 +1,5 @@
 """The command line as people meet it: help, one question, bad files, odd pipes; one line on standard error, never a traceback."""
+import errno
 import io
 import os
 import subprocess
@@ -11,6 +12,8 @@ import pytest
 import soundfile
 from PIL import Image
 
+from unisono import cli
+from unisono.chat import Talker
 from unisono.cli import main
 from unisono.media import read_sound
 
@@ -55,6 +58,33 @@ def test_a_question_from_a_pipe_in_any_bytes(tiny_network: Path) -> None:
     assert done.returncode == 0 and not done.stderr and done.stdout.strip() and done.stdout.isascii()
 
 
+def test_without_standard_input(tiny_network: Path) -> None:
+    program = f"import os, sys; os.close(0); os.execv(sys.executable, {[*COMMAND, 'chat', '--model', str(tiny_network)]} + sys.argv[1:])"
+    asked, silent = (subprocess.run([sys.executable, "-c", program, *more], capture_output=True, encoding="utf8", check=False, timeout=60,
+                                    cwd=Path(__file__).parent.parent) for more in (["Hi"], []))
+    assert asked.returncode == 0 and not asked.stderr and asked.stdout.strip()
+    assert silent.returncode == 2 and "nothing was asked" in silent.stderr
+
+
+@pytest.mark.parametrize("piped, said", [("What is this?\n", ["What is this?"]), ("\n", [])])
+def test_a_piped_question_beside_an_attachment(piped: str, said: list[str], tiny_network: Path, media: Media, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts: list[object] = []
+    monkeypatch.setattr(Talker, "say", lambda talker, given: parts.extend(given))
+    monkeypatch.setattr(sys, "stdin", io.StringIO(piped))
+    assert main(["chat", "--model", str(tiny_network), "--image", str(media("a.png"))]) == 0
+    assert isinstance(parts[0], Image.Image) and parts[1:] == said
+
+
+def test_a_question_that_never_ends(tiny_network: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    class Endless(io.StringIO):
+        def read(self, size: int | None = -1) -> str:
+            assert size and size > 0
+            return "a" * size
+    monkeypatch.setattr(sys, "stdin", Endless())
+    assert "the conversation is too long" in complaint(capsys, "chat", "--model", tiny_network)
+    assert "the conversation is too long" in complaint(capsys, "show", "--model", tiny_network, "a" * 100_000)
+
+
 def test_a_bad_file_is_one_line_and_no_traceback(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("This is only text.\n" * 9)
     done = run("chat", "--image", tmp_path / "text.png", "What is this?")
@@ -68,6 +98,17 @@ def test_a_full_standard_output(tiny_network: Path) -> None:
     with open("/dev/full", "w") as full:
         done = run("show", "--model", tiny_network, "Hello", stdout=full)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "No space left on device" in done.stderr
+
+
+@pytest.mark.parametrize("error, told", [
+    (PermissionError(errno.EACCES, "Permission denied", "net/config.json"), "Permission denied (net/config.json); check this path and its permissions"),
+    (OSError(errno.ENOSPC, "No space left on device", "run"), "No space left on device (run); choose another place or free some space"),
+    (OSError(errno.EROFS, "Read-only file system", "run"), "Read-only file system (run); choose another place or free some space")])
+def test_what_the_system_refuses_is_explained(error: OSError, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse(_: object) -> int:
+        raise error
+    monkeypatch.setattr(cli, "_dispatch", refuse)
+    assert complaint(capsys, "chat", "Hi") == f"unisono: {told}\n"
 
 
 # ---- the same in this process, which does not load torch again each time ----

@@ -17,6 +17,12 @@ def test_what_is_not_here_is_a_clear_error(name: str):
         pick_device(name)
 
 
+def test_what_to_say_where_there_is_no_cuda(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match="--set loop.device=cpu"):
+        pick_device("cuda")
+
+
 def test_a_seed_repeats():
     seed_all(5)
     first = torch.rand(3)

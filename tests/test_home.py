@@ -63,6 +63,41 @@ def test_replaces_what_was_there(tmp_path: Path) -> None:
     assert path.read_bytes() == b"\0\1\2"
 
 
+def test_a_link_stays_and_its_file_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "file").write_text("old")
+    (tmp_path / "link").symlink_to(Path("below") / "file")
+    atomic_write(tmp_path / "link", lambda part: part.write_text("new"))
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "below" / "file").read_text() == "new"
+    assert {path.name for path in tmp_path.rglob("*")} == {"below", "file", "link"}
+
+
+def test_pipes_and_devices_are_written_and_stay(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    atomic_write(tmp_path / "pipe", lambda part: part.write_text("said"))
+    assert os.read(reader, 100) == b"said" and (tmp_path / "pipe").is_fifo() and len(list(tmp_path.iterdir())) == 1
+    os.close(reader)
+    (tmp_path / "nowhere").symlink_to("/dev/null")      # never the device itself: it would be gone where this fails
+    atomic_write(tmp_path / "nowhere", lambda part: part.write_text("said"))
+    assert (tmp_path / "nowhere").is_symlink() and Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize("umask, mode", [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+@pytest.mark.parametrize("own", [None, 0o600])
+def test_who_may_read_is_as_the_user_wants(tmp_path: Path, umask: int, mode: int, own: int | None) -> None:
+    def write(part: Path) -> None:
+        part.unlink(missing_ok=True)
+        part.write_text("x")
+        part.chmod(own or 0o644)
+    before = os.umask(umask)
+    try:
+        atomic_write(tmp_path / "file", write)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == mode
+
+
 def test_a_fault_of_the_writer_passes_and_leaves_nothing(tmp_path: Path) -> None:
     def writer(part: Path) -> None:
         part.write_text("half")

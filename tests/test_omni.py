@@ -220,6 +220,16 @@ def test_too_long_a_message_leaves_the_conversation_as_it_was(omni: Omni) -> Non
         omni.conversation(instructions="It says 42. " * 400)
 
 
+def test_text_that_could_never_fit_is_not_even_counted(omni: Omni, monkeypatch: pytest.MonkeyPatch) -> None:
+    encode = omni.tokenizer.text.encode
+    monkeypatch.setattr(omni.tokenizer.text, "encode", lambda text: encode(text) if len(text) < 100 else pytest.fail("counted"))
+    with omni.conversation() as conversation:
+        with pytest.raises(UserError, match="the conversation is too long: the network holds 1024 ids"):
+            conversation.reply("a" * 1_000_000)
+        with pytest.raises(UserError, match="too long"):
+            omni.say("a" * 1_000_000)
+
+
 def test_a_full_conversation_ends_in_good_order(omni: Omni) -> None:
     with omni.conversation(outputs=("text", "audio"), seed=1) as conversation:
         reasons = []
@@ -247,14 +257,23 @@ def test_what_cannot_be_said_is_explained(omni: Omni) -> None:
     for outputs in ((), ("smell",), ("text", "video")):
         with pytest.raises(UserError, match="outputs are made of text, audio, image"):
             omni.conversation(outputs=outputs)
-    with pytest.raises(UserError, match="a seed is"):
-        omni.conversation(seed=-1)
+    for seed in (-1, 1.5, "3"):
+        with pytest.raises(UserError, match=f"a seed is a whole number from 0 on, got {seed!r}"):
+            omni.conversation(seed=seed)    # type: ignore[arg-type]
     with omni.conversation() as conversation:
         with pytest.raises(UserError, match="nothing was said"):
             conversation.reply()
         with pytest.raises(UserError, match="expected text, a Sound, a picture or Footage, got int"):
             conversation.reply("Hello", 3)  # type: ignore[arg-type]
         assert conversation.session.length == 0
+    for pcm, rate, words in ((tone(), 0, "sample rate above 0, got 0"), (tone()[:0], 16000, "at least one sample"),
+                             (np.stack([tone()] * 2), 16000, r"\(samples, channels\) .* got \(2, 8000\)")):
+        for part in (Sound(pcm, rate), Footage([drawing()], Sound(pcm, rate))):
+            if len(pcm) or isinstance(part, Sound):     # a clip may be silent
+                with pytest.raises(UserError, match=words):
+                    omni.code(part)
+    with pytest.raises(UserError, match="at least one picture"):
+        omni.code(Footage([], None))
     with pytest.raises(UserError):
         code(omni.tokenizer, Path("cat.png"))   # type: ignore[arg-type]
 

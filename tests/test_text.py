@@ -90,6 +90,10 @@ def test_too_small_a_vocabulary_is_refused() -> None:
         TextTokenizer.train(["a"], 255)
 
 
+def test_words_before_any_number_of_blanks() -> None:
+    assert words("a b" + " \n" * 300_000) == ["a", " b"]       # looked at one by one from each of them, they took many minutes
+
+
 @pytest.mark.parametrize("text, found", [
     ("Yes, there is - a star!", ["Yes,", " there", " is -", " a", " star!"]), ("...", ["..."]), (" \n", []), ("\u00bfQu\u00e9?  No", ["\u00bfQu\u00e9?", "  No"])])
 def test_words_keep_their_blanks_and_marks(text: str, found: list[str]) -> None:

@@ -9,7 +9,7 @@ from conftest import drawing, tone
 from PIL import Image as Pictures
 
 from unisono.core.errors import UserError
-from unisono.tokenizer import AudioDelta, ImageDelta, OmniTokenizer, TextDelta, TurnEnd, fit, to_mono, trimmed
+from unisono.tokenizer import AudioDelta, ImageDelta, OmniTokenizer, TextDelta, TurnEnd, fit, plain, to_mono, trimmed
 from unisono.tokens.message import Audio, Image, Message, Part, Text, Thought, Video
 from unisono.tokens.vocab import NUM_TIMES
 
@@ -128,6 +128,15 @@ def test_parts_of_sound_pictures_and_clips(tokenizer: OmniTokenizer) -> None:
     assert tokenizer.vocab.name(int(ids[-1])) == "<|end|>"
 
 
+@pytest.mark.parametrize("rate", [8000, 16000, 44100])
+def test_of_a_clip_no_more_sound_is_coded_than_is_kept(tokenizer: OmniTokenizer, rate: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    pcm = (np.random.default_rng(0).standard_normal(9 * rate) / 4).astype(np.float32)
+    whole, encode, lengths = tokenizer.audio_part(pcm, rate).codes, tokenizer.audio_codec.encode, []
+    monkeypatch.setattr(tokenizer.audio_codec, "encode", lambda given: lengths.append(given.shape[1]) or encode(given))
+    assert np.array_equal(np.concatenate(tokenizer.video_part([drawing()] * 2, pcm, rate).audio), whole[:50])
+    assert len(lengths) == 1 and lengths[0] < 1.2 * 16000
+
+
 def test_on_disk(tokenizer: OmniTokenizer, tmp_path: Path) -> None:
     tokenizer.save(tmp_path / "new")
     again = OmniTokenizer.load(tmp_path / "new")
@@ -149,6 +158,13 @@ def test_any_sound_becomes_mono_at_the_rate(rate: int, channels: int) -> None:
     found = to_mono(tone(0.5, rate, channels), rate, 16000)
     assert found.shape == (8000,) and found.dtype == np.float32
     assert np.abs(found - tone(0.5))[200:-200].max() < 0.01
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint16, np.int32])
+def test_integers_are_taken_at_their_full_scale(kind: type) -> None:
+    bounds = np.iinfo(kind)
+    pcm = np.clip((tone() + (bounds.min == 0)) * 2.0 ** (bounds.bits - 1), bounds.min, bounds.max).astype(kind)
+    assert np.abs(to_mono(pcm, 16000, 16000) - tone()).max() < 0.01
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3e38, 1e4])
@@ -202,6 +218,15 @@ def test_sixteen_bit_greys_do_not_turn_white() -> None:
     assert deep.mode == "I;16"
     found = np.asarray(fit(deep, 32), np.float32)
     assert found[0].mean() < 10 and 120 < found[16].mean() < 140 and found[-1].mean() > 245
+
+
+def test_sixteen_bit_greys_may_be_clear(tmp_path: Path) -> None:
+    greys = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
+    Pictures.fromarray(greys).save(tmp_path / "a.png", transparency=0)
+    deep = Pictures.open(tmp_path / "a.png")
+    assert deep.mode == "I;16" and deep.info["transparency"] == 0
+    found = np.asarray(plain(deep), int)[:, :, 0]
+    assert found[0, 0] == 255 and (found.reshape(-1)[1:] == greys.reshape(-1)[1:] >> 8).all()
 
 
 @pytest.mark.parametrize("least, most", [(0.0, 1.0), (0.0, 255.0), (-3e4, 1e9)])

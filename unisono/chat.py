@@ -18,8 +18,9 @@ from rich.text import Text as Coloured
 
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
-from unisono.media import kind_of, read_footage, read_picture, read_sound, write_sound
+from unisono.media import MOST_SECONDS, kind_of, read_clip, read_picture, read_sound, write_sound
 from unisono.omni import OUTPUTS, Conversation, Input, Omni, PictureDelta, SoundDelta
+from unisono.tokens.show import UNSEEN
 
 HELP = """Type and press enter. A path in the line is attached: what is this? ~/cat.png
   /image PATH  /audio PATH  /video PATH   attach a file whatever its name
@@ -27,7 +28,8 @@ HELP = """Type and press enter. A path in the line is attached: what is this? ~/
   /out text,audio     what replies are made of: text, audio, image
   /voice NAME         the voice of spoken replies        /new   forget the conversation
   /help               this                               /quit  leave (or ctrl-d)"""
-READERS = {"image": read_picture, "audio": read_sound, "video": read_footage}
+READERS = {"image": read_picture, "audio": read_sound, "video": read_clip}
+MOST_LETTERS = 10_000_000       # read of a question from a pipe, which may never end; none so long fits a conversation
 PLAYERS = (["aplay", "-q"], ["afplay"], ["ffplay", "-nodisp", "-autoexit", "-loglevel", "quiet"])
 
 
@@ -54,7 +56,7 @@ class Talker:
         """Forgets the conversation; the old one goes on where a new one cannot begin."""
         fresh = self.omni.conversation(outputs=self.outputs, voice=self.voice, seed=self.arguments.seed)
         if self.conversation:
-            self.conversation.session.close()
+            self.conversation.close()
         self.conversation = fresh
 
     def change(self, outputs: tuple[str, ...], voice: str) -> None:
@@ -80,7 +82,7 @@ class Talker:
             elif isinstance(event, PictureDelta):
                 drawings += [event.picture] if event.last else []
             else:
-                self.console.out(event.text, end="", highlight=False)
+                self.console.out(event.text.translate(UNSEEN), end="", highlight=False)
                 self.console.file.flush()
         self.console.out("")
         for picture in drawings:
@@ -96,12 +98,14 @@ class Talker:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"cannot make the folder {self.folder}: {error.strerror}; choose another with --save") from None
-        return self.folder / f"reply{self.number}.{ending}"
+        while os.path.exists(path := self.folder / f"reply{self.number}.{ending}"):     # of an earlier run, or another picture of this turn
+            self.number += 1
+        return path
 
     def _spoken(self, pcm: np.ndarray) -> None:
         path = self._place("wav")
         write_sound(path, pcm, self.omni.sample_rate)
-        self.console.print(f"[dim]spoken, {len(pcm) / self.omni.sample_rate:.1f} s: {path}[/dim]", soft_wrap=True)
+        self._note(f"spoken, {len(pcm) / self.omni.sample_rate:.1f} s: {path}")
         player = next((player for player in PLAYERS if shutil.which(player[0])), None)
         if player and self.console.is_terminal and not self.arguments.quiet:
             subprocess.run([*player, str(path)], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -112,7 +116,11 @@ class Talker:
         atomic_write(path, lambda part: large.save(part, "PNG"))
         if self.console.is_terminal:
             self.console.print(blocks(picture))
-        self.console.print(f"[dim]drawn: {path}[/dim]", soft_wrap=True)
+        self._note(f"drawn: {path}")
+
+    def _note(self, text: str) -> None:
+        """Says where something lies; square brackets in a path are no markup."""
+        self.console.print(text.translate(UNSEEN), style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
 def blocks(picture: Pictures.Image, width: int = 32) -> Coloured:
@@ -128,6 +136,8 @@ def blocks(picture: Pictures.Image, width: int = 32) -> Coloured:
 
 def record(seconds: float) -> Input:
     """Sound from the microphone, through arecord or ffmpeg."""
+    if seconds > MOST_SECONDS:
+        raise UserError(f"the microphone is listened to for at most {MOST_SECONDS:.0f} s at a time, got {seconds:.0f}; say it in pieces")
     with tempfile.TemporaryDirectory(prefix="unisono-") as folder:      # nobody's voice is left behind
         return _recorded(seconds, Path(folder) / "microphone.wav")
 
@@ -153,14 +163,25 @@ def parse_line(line: str) -> list[Input]:
     try:
         tokens = shlex.split(line, posix=True)
     except ValueError:      # an apostrophe is no quotation
-        tokens = line.split()
+        tokens = re.findall(r'"[^"]+"[^\w\s"]*|\S+', line)
     for token in tokens:
-        path = os.path.expanduser(token)
-        if re.search(r"\.\w{2,4}$", token) and os.path.isfile(path):
+        path, mark = _attachment(token)
+        if path:
             parts.append(READERS[kind_of(path)](path))
+            words[-1:] = [word + mark for word in words[-1:]]
         else:
             words.append(token)
     return parts + ([line.strip()] if not parts and line.strip() else [" ".join(words)] if words else [])
+
+
+def _attachment(token: str) -> tuple[str, str]:
+    """A word -> the file that it names, alone or between other marks, and the mark of a question or call behind it."""
+    bare = token.lstrip("(\"'").rstrip("?!.,;:)\"'")
+    for name, mark in ((token, ""), (bare, token[-1:] if token.endswith(("?", "!")) else "")):
+        path = os.path.expanduser(name)
+        if re.search(r"\.\w{2,4}$", name) and os.path.isfile(path):
+            return path, mark
+    return "", ""
 
 
 def _path_first(line: str) -> tuple[str, str]:
@@ -201,12 +222,11 @@ def run(arguments: argparse.Namespace) -> int:
     console = Console(soft_wrap=True)
     parse_outputs(arguments.out)
     parts = _attached(arguments)
-    question = " ".join(arguments.question)
-    interactive = sys.stdin.isatty() and not parts and not question
-    if not parts and not question and not interactive:
-        question = sys.stdin.read().strip()
-        if not question:
-            raise UserError("nothing was asked; give a question, or attach --image, --audio or --video")
+    has_terminal = sys.stdin is not None and sys.stdin.isatty()     # None: closed, as in `<&-`
+    question = " ".join(arguments.question) or ("" if has_terminal or sys.stdin is None else sys.stdin.read(MOST_LETTERS).strip())
+    interactive = has_terminal and not parts and not question
+    if not (parts or question or interactive):
+        raise UserError("nothing was asked; give a question, or attach --image, --audio or --video")
     began = time.monotonic()
     talker = Talker(Omni(arguments.model, engine=arguments.engine), arguments, console)
     if arguments.timing:
@@ -238,6 +258,6 @@ def _loop(talker: Talker, lines: Iterable[str]) -> None:
             elif line.strip():
                 talker.say(parse_line(line))
         except UserError as error:
-            talker.console.print(str(error), style="yellow", highlight=False)
+            talker.console.print(str(error).translate(UNSEEN), style="yellow", markup=False, highlight=False)
         except KeyboardInterrupt:
             talker.console.out(" (interrupted)")

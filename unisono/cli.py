@@ -1,5 +1,6 @@
 """One command: `unisono chat | serve | export | show | data | train | bench`. Only reads arguments; the work is done elsewhere."""
 import argparse
+import errno
 import gc
 import os
 import sys
@@ -44,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 SIZES = ("tiny", "nano", "small", "base")
 
 
@@ -168,9 +170,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:         # the reader of our output has left, e.g. `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except OSError as error:        # a full disk, a folder that cannot be made
+    except OSError as error:        # a full disk, a folder that cannot be made, a file that may not be read
         where = f" ({error.filename})" if error.filename else ""
-        print(f"unisono: {error.strerror or error}{where}; choose another place or free some space", file=sys.stderr)
+        hint = "; choose another place or free some space" if error.errno in NO_ROOM else "; check this path and its permissions" if where else ""
+        print(f"unisono: {error.strerror or error}{where}{hint}", file=sys.stderr)
         if not error.filename:      # standard output itself: nothing more can be said there
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2

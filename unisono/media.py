@@ -5,6 +5,7 @@ Shapes: N samples. pcm is float32 in [-1, 1].
 import contextlib
 import io
 import logging
+import math
 import os
 import warnings
 from dataclasses import dataclass
@@ -25,9 +26,11 @@ MOST_PIXELS = 100_000_000
 MOST_SAMPLES = 60_000_000       # of one channel, whatever its rate: ten minutes at 96 kHz
 BLOCK = 65536                   # samples read at once
 MOST_BYTES = 500_000_000        # of a file
+PICTURE_SIZE = (2048, 2048)     # pictures are kept no larger: a file of kilobytes may hold gigabytes of pixels
 CLIP_SIZE = (512, 512)          # pictures of a clip are kept no larger
 PICTURES_PER_SECOND = 2
-AUDIO_ENDINGS = {".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".webm"}
+SPARE_S = 0.15                  # of sound past the last picture's half second: coders fill up their last block, 128 ms at 16 kHz in AAC
+AUDIO_ENDINGS = {".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac"}
 VIDEO_ENDINGS = {".mp4", ".mkv", ".mov", ".avi", ".webm", ".gif", ".m4v"}
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")     # Pillow runs other programs for some of the rest
 PICTURE_ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
@@ -74,7 +77,7 @@ def _bytes(source: str | Path | bytes, what: str) -> tuple[bytes, str]:
 
 
 def read_picture(source: str | Path | bytes) -> Pictures.Image:
-    """A PNG, JPEG, WebP, GIF, BMP or TIFF file or its content -> the picture, turned as its camera says."""
+    """A PNG, JPEG, WebP, GIF, BMP or TIFF file or its content -> the picture, turned as its camera says, no larger than PICTURE_SIZE."""
     content, name = _bytes(source, "picture")
     try:
         with warnings.catch_warnings():
@@ -84,6 +87,7 @@ def read_picture(source: str | Path | bytes) -> Pictures.Image:
                 raise UserError(f"{name} has {picture.width} x {picture.height} pixels; expected at most {MOST_PIXELS // 10**6} million")
             picture.draft("RGB", (1024, 1024))      # JPEG: decode no more than is looked at
             picture.load()
+            picture.thumbnail(PICTURE_SIZE)
             with contextlib.suppress(Exception):    # damaged notes of the camera do not spoil the picture
                 ImageOps.exif_transpose(picture, in_place=True)
     except UserError:
@@ -95,7 +99,7 @@ def read_picture(source: str | Path | bytes) -> Pictures.Image:
 
 
 def read_sound(source: str | Path | bytes, most_seconds: float = MOST_SECONDS) -> Sound:
-    """A WAV, FLAC, MP3, Ogg, Opus, M4A or WebM file or its content -> its first channel mix, at its own rate."""
+    """A WAV, FLAC, MP3, Ogg, Opus, M4A or WebM file or its content -> the mean of its channels, at its own rate."""
     content, name = _bytes(source, "sound")
     sound = _plain(content, most_seconds) or _decode(content, name, "sound", most_seconds, want_pictures=False).sound
     if sound is None or not len(sound.pcm):
@@ -130,9 +134,23 @@ def _plain(content: bytes, most_seconds: float) -> Sound | None:
 def read_footage(source: str | Path | bytes) -> Footage:
     """An MP4, MKV, MOV, WebM, AVI or GIF file or its content -> pictures and sound."""
     content, name = _bytes(source, "clip")
-    footage = _decode(content, name, "clip", want_pictures=True)
+    return _in_view(_decode(content, name, "clip", want_pictures=True), name)
+
+
+def read_clip(source: str | Path | bytes) -> Footage | Sound:
+    """The same, or only the sound where there are no pictures: a WebM that a browser recorded may be either."""
+    content, name = _bytes(source, "clip")
+    found = _decode(content, name, "clip", want_pictures=True)
+    return found.sound if found.sound and not found.frames else _in_view(found, name)
+
+
+def _in_view(footage: Footage, name: str) -> Footage:
+    """Footage whose last picture stays while sound goes on, for sound is kept only beside a picture; UserError where there is none."""
     if not footage.frames:
         raise UserError(f"{name} holds no pictures; expected a clip such as MP4, MKV, MOV, WebM or GIF")
+    if footage.sound:
+        missing = math.ceil((footage.sound.seconds - SPARE_S) * PICTURES_PER_SECOND) - len(footage.frames)
+        footage.frames.extend([footage.frames[-1]] * missing)
     return footage
 
 
@@ -152,7 +170,7 @@ def _decode(content: bytes, name: str, what: str, most_seconds: float = MOST_SEC
             start = (container.start_time or 0) / av.time_base
             for frame in container.decode(*streams):
                 seconds = max(0.0, float(start if frame.time is None else frame.time) - start)
-                if seconds >= most_seconds or num_samples > MOST_SAMPLES:
+                if seconds >= most_seconds or num_samples > min((most_seconds + 1) * rate, MOST_SAMPLES):     # whatever time the file tells
                     raise _too_long(name, most_seconds)
                 if isinstance(frame, av.VideoFrame):
                     _take(frames, frame, seconds)
@@ -177,7 +195,20 @@ def _take(frames: list[Pictures.Image], frame: av.VideoFrame, seconds: float) ->
     if due >= len(frames):
         picture = frame.to_image()
         picture.thumbnail(CLIP_SIZE)
-        frames.append(picture)
+        frames.append(_upright(picture, frame))
+
+
+def _upright(picture: Pictures.Image, frame: av.VideoFrame) -> Pictures.Image:
+    """Turned and mirrored as the camera says, to the nearest quarter: phones film lying on their side. It says x' = ax + cy, y' = bx + dy."""
+    said = frame.side_data.get("DISPLAYMATRIX")
+    if said is None or len(said := bytes(said)) != 36:
+        return picture
+    a, b, _, c, d = np.frombuffer(said, np.int32)[:5].tolist()
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        picture, a, d = picture.transpose(Pictures.Transpose.TRANSPOSE), c, b
+    if a < 0:
+        picture = picture.transpose(Pictures.Transpose.FLIP_LEFT_RIGHT)
+    return picture.transpose(Pictures.Transpose.FLIP_TOP_BOTTOM) if d < 0 else picture
 
 
 def _floats(frame: av.AudioFrame) -> NDArray[np.float32]:

@@ -105,8 +105,8 @@ class Conversation:
         self.outputs = frozenset(outputs)
         if not self.outputs or self.outputs - set(OUTPUTS):
             raise UserError(f"outputs are made of {', '.join(OUTPUTS)}; got {', '.join(sorted(self.outputs)) or 'none'}")
-        if seed is not None and seed < 0:
-            raise UserError(f"a seed is a whole number from 0 on, got {seed}")
+        if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):
+            raise UserError(f"a seed is a whole number from 0 on, got {seed!r}")
         known = omni.tokenizer.voices
         if "audio" in self.outputs and known and voice not in known:
             raise UserError(f"no voice {voice!r}; this network speaks as {', '.join(known)}")
@@ -146,6 +146,7 @@ class Conversation:
         self.finish_reason = making.finish_reason
 
     def _append(self, messages: Sequence[Message], begin_reply: bool = False) -> None:
+        self.omni.tokenizer.check_letters(messages, self.omni.engine.max_length)
         ids, _ = self.omni.tokenizer.encode(messages, begin_reply=begin_reply)
         self.session.append(ids.tolist())
 

@@ -4,9 +4,9 @@ import argparse
 from rich.console import Console
 
 from unisono.core.errors import UserError
-from unisono.core.home import atomic_write
-from unisono.media import read_footage, read_picture, read_sound
-from unisono.core.home import default_weights
+from unisono.core.home import atomic_write, default_weights
+from unisono.media import read_clip, read_picture, read_sound
+from unisono.model.hf import config_from_hf, read_config
 from unisono.omni import code
 from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.message import Message, Text
@@ -16,14 +16,16 @@ from unisono.tokens.show import COLOURS, coloured, counts, svg
 def run(arguments: argparse.Namespace) -> int:
     """Entry of `unisono show`."""
     console = Console(soft_wrap=True, highlight=False)
-    tokenizer = OmniTokenizer.load(arguments.model or default_weights())
-    readers = (("image", read_picture), ("audio", read_sound), ("video", read_footage))
+    folder = arguments.model or default_weights()
+    tokenizer = OmniTokenizer.load(folder)
+    readers = (("image", read_picture), ("audio", read_sound), ("video", read_clip))
     parts = [code(tokenizer, read(path)) for kind, read in readers for path in getattr(arguments, kind)]
     parts += [Text(" ".join(arguments.text))] if arguments.text else []
     if not parts:
         raise UserError("nothing to show; give words, or attach --image, --audio or --video")
     messages = [Message("user", parts)]
     messages += [Message("assistant", [Text(arguments.reply)])] if arguments.reply else []
+    tokenizer.check_letters(messages, config_from_hf(read_config(folder)).max_position_embeddings)
     ids, mask = tokenizer.encode(messages, begin_reply=not arguments.reply)
     console.print(coloured(ids, mask, tokenizer.vocab, tokenizer.text))
     found = counts(ids, tokenizer.vocab)

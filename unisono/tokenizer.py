@@ -27,6 +27,7 @@ from unisono.tokens.vocab import NUM_TIMES, TIME_STEP_S, Vocabulary
 LOOKED_AT = 512         # rows of a picture, for its margins
 EVEN = 10               # of 255: what compression leaves of one colour
 MOST_CHANNELS = 64      # more are samples: the array lies on its side
+BEYOND_S = 0.1          # of a clip's sound past what is kept of it: the codec looks 40 ms ahead, resampling a little
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,16 @@ class OmniTokenizer:
         """Messages -> ids (L,), loss_mask (L,); see tokens/template.py."""
         return self.template.encode(messages, begin_reply=begin_reply, rng=rng)
 
+    def most_letters(self, num_ids: int) -> int:
+        """Longer texts do not fit into so many ids, whatever they say; even counting their ids takes time, and memory."""
+        return num_ids * self.text.longest
+
+    def check_letters(self, messages: Sequence[Message], num_ids: int) -> None:
+        """UserError where a conversation could never fit into the `num_ids` that a network holds."""
+        written = (part for message in messages for part in message.parts if isinstance(part, Text | Call | Thought))
+        if sum(len(part.text) for part in written) > self.most_letters(num_ids):
+            raise UserError(f"the conversation is too long: the network holds {num_ids} ids; shorten it")
+
     def words_of(self, thought: Sequence[int]) -> tuple[tuple[int, ...], ...]:
         """The ids of a thought -> those of each word that will be spoken after it."""
         return self.script(self.text.decode(list(thought)).rpartition(SAID)[2])
@@ -132,16 +143,18 @@ class OmniTokenizer:
 
     def video_part(self, frames: Sequence[Pictures.Image], pcm: NDArray[np.float32] | None = None,
                    sample_rate: int = 16000) -> Video:
-        """Pictures at two a second, and the sound of the clip -> codes of both, half second by half second."""
+        """Pictures at two a second, and the sound of the clip -> codes of both, half second by half second; sound past the half second
+        of the last picture is left out."""
         frames = list(frames)
         if not frames:
-            raise ValueError("expected a clip of at least one picture")
+            raise UserError("expected a clip of at least one picture")
         if len(frames) > NUM_TIMES:
             raise UserError(f"a clip may last {NUM_TIMES * TIME_STEP_S:.0f} s at two pictures a second, got {len(frames)} pictures; cut it")
         codes = self.picture_codes(trimmed(frames))
         if pcm is None or not len(pcm):
             return Video(codes)
-        sound = self.audio_part(pcm, sample_rate).codes
+        check_rate(sample_rate)
+        sound = self.audio_part(pcm[:round((len(frames) * TIME_STEP_S + BEYOND_S) * sample_rate)], sample_rate).codes
         width = int(TIME_STEP_S * self.audio_codec.frame_rate)
         return Video(codes, [piece for piece in (sound[n * width:(n + 1) * width] for n in range(len(frames))) if len(piece)])
 
@@ -263,20 +276,27 @@ def _collect(parts: list[Part], event: Event) -> None:
             parts.append(Image(event.codes, finished=event.last))
 
 
+def check_rate(sample_rate: float) -> None:
+    """UserError unless it is a rate: soxr never returns from one that is no number."""
+    if not 0 < sample_rate < float("inf"):
+        raise UserError(f"expected sound with a sample rate above 0, got {sample_rate}")
+
+
 def to_mono(pcm: NDArray[np.float32], sample_rate: int, wanted_rate: int) -> NDArray[np.float32]:
     """(N,) or (N, channels) at `sample_rate` -> (N',) at `wanted_rate`, clipped to [-1, 1]; not-a-number becomes silence.
 
-    Signed integers are taken at the full scale of their width.
+    Integers are taken at the full scale of their width, unsigned ones, as in a WAV of 8 bits, around its middle.
     """
-    if not 0 < sample_rate < float("inf"):      # soxr never returns from a rate that is no number
-        raise ValueError(f"expected a sample rate above 0, got {sample_rate}")
-    if np.asarray(pcm).dtype.kind == "i":
-        pcm = np.asarray(pcm, np.float32) / -float(np.iinfo(np.asarray(pcm).dtype).min)
+    check_rate(sample_rate)
+    dtype = np.asarray(pcm).dtype
+    if dtype.kind in "iu":
+        half = 2.0 ** (8 * dtype.itemsize - 1)
+        pcm = (np.asarray(pcm, np.float32) - (half if dtype.kind == "u" else 0)) / half
     pcm = np.clip(np.nan_to_num(np.asarray(pcm, np.float32)), -1, 1)     # before filters turn the infinite into no number
     if pcm.ndim == 2 and pcm.shape[1] <= MOST_CHANNELS:
         pcm = pcm.mean(axis=1)
     if pcm.ndim != 1 or not len(pcm):
-        raise ValueError(f"expected sound of shape (samples,) or (samples, channels) with at least one sample, got {pcm.shape}")
+        raise UserError(f"expected sound of shape (samples,) or (samples, channels) with at least one sample, got {pcm.shape}")
     if sample_rate != wanted_rate:
         pcm = soxr.resample(pcm, sample_rate, wanted_rate)
     if not len(pcm):
@@ -296,15 +316,16 @@ def fit(picture: Pictures.Image, size: int) -> Pictures.Image:
 
 def plain(picture: Pictures.Image) -> Pictures.Image:
     """Any picture -> the same in RGB, transparency on white."""
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        picture = Pictures.alpha_composite(Pictures.new("RGBA", picture.size, "white"), picture)
-    if picture.mode.startswith("I;16"):     # Pillow would turn all but the darkest greys into white
-        picture = Pictures.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    if picture.mode.startswith("I;16"):     # Pillow would turn all but the darkest greys into white, and first of all where one is clear
+        deep, clear = np.asarray(picture), picture.info.get("transparency")
+        picture = Pictures.fromarray(np.where(deep == clear, 255, deep >> 8).astype(np.uint8))
     elif picture.mode in ("I", "F"):        # in whatever units: its least is black, its most is white
         step = max(1, max(picture.size) // 1024)        # of a hundred million numbers no copies are made
         values = np.nan_to_num(np.asarray(picture)[::step, ::step].astype(np.float64), posinf=0, neginf=0)
         picture = Pictures.fromarray((255 * (values - values.min()) / (np.ptp(values) or 1)).astype(np.uint8))
+    elif picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        picture = Pictures.alpha_composite(Pictures.new("RGBA", picture.size, "white"), picture)
     return picture.convert("RGB")
 
 

@@ -22,7 +22,7 @@ def pick_device(name: str | None = None) -> torch.device:
     if device is None or device.type not in ("cpu", "cuda"):
         raise UserError(f"unknown device {name!r}; expected cpu, cuda or cuda:N")
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise UserError("no CUDA device here; use --device cpu")
+        raise UserError("no CUDA device here; expected cpu, when training --set loop.device=cpu")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UserError(f"no device {device} here; expected cuda:0 to cuda:{torch.cuda.device_count() - 1}")
     return device

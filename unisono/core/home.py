@@ -28,18 +28,31 @@ def default_weights() -> Path:
 
 
 def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
-    """Lets `write` fill a temporary file beside `path`, syncs it and renames it. On a full disk nothing is left behind."""
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """Lets `write` fill a temporary file beside `path`, syncs it and renames it. On a full disk nothing is left behind.
+
+    A link stays, and what it leads to is replaced; pipes and devices are written directly, for they cannot be.
+    """
+    target = Path(os.path.realpath(path))
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
+        if _is_special(path):
+            write(Path(path))
+            return
+        part.touch()
+        mode = part.stat().st_mode      # what the user wants of new files
         write(part)
-        os.chmod(part, 0o644)       # some libraries create files that only their owner may read
+        os.chmod(part, mode)            # some libraries create files that only their owner may read
         with open(part, "rb+") as file:
             os.fsync(file.fileno())
-        os.replace(part, path)
+        os.replace(part, target)
     except (OSError, SafetensorError) as error:     # the second is how safetensors reports a full disk
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"could not write {path}: {reason}; free some space or choose another folder") from error
     finally:
         with contextlib.suppress(OSError):      # where there is no folder there is no part either
             part.unlink()
+
+
+def _is_special(path: str | Path) -> bool:
+    """Whether there is a pipe or a device: neither file nor folder."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)

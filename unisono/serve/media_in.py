@@ -23,7 +23,6 @@ Result = TypeVar("Result")
 MOST_BYTES = 20_000_000
 MOST_SECONDS = 10.0
 MOST_REDIRECTS = 3
-PICTURE_SIZE = (2048, 2048)     # pictures are kept no larger: a request of kilobytes may hold gigabytes of pixels
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -119,11 +118,12 @@ async def picture_of(url: object, param: str) -> Pictures.Image:
     return await picture_from(await content_of(url, param), param)
 
 
-async def picture_from(content: bytes, param: str, most: tuple[int, int] = PICTURE_SIZE) -> Pictures.Image:
-    """The picture in a file's content, made smaller where it is larger than `most`."""
+async def picture_from(content: bytes, param: str, most: tuple[int, int] | None = None) -> Pictures.Image:
+    """The picture in a file's content, made smaller where it is larger than `most`, as many in one request must be."""
     def read(content: bytes) -> Pictures.Image:
         picture = read_picture(content)
-        picture.thumbnail(most)
+        if most:
+            picture.thumbnail(most)
         return picture
 
     return await _read(read, content, param)

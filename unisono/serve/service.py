@@ -26,7 +26,7 @@ from unisono.model.hf import read_config
 from unisono.serve.errors import ApiError
 from unisono.serve.scheduler import Generation, Scheduler
 from unisono.tokenizer import AudioDelta, CallDelta, ImageDelta, TextDelta
-from unisono.tokens.message import Call, Message, Part, Text
+from unisono.tokens.message import Message, Part, Text
 
 Result = TypeVar("Result")
 Input = str | Sound | Footage | Pictures.Image
@@ -220,8 +220,7 @@ class Service:
         self.tokenizer, loaded = load_network(self.folder, engine=engine, precision=precision)
         self.scheduler = Scheduler(loaded)
         self.trained_length = int(read_config(self.folder).get("trained_length") or self.scheduler.engine.max_length)
-        # Longer texts cannot fit, whatever they say, and even counting their ids takes time.
-        self.most_letters = self.scheduler.engine.max_length * max(len(self.tokenizer.text.piece(id)) for id in range(self.tokenizer.text.size))
+        self.most_letters = self.tokenizer.most_letters(loaded.max_length)
         self.vocab, self.created = self.tokenizer.vocab, int(time.time())
         self.codecs = ThreadPoolExecutor(1, "codecs", initializer=torch.set_num_threads, initargs=(1,))
         self.sample_rate = self.tokenizer.audio_codec.sample_rate
@@ -293,8 +292,7 @@ class Service:
 
     def prompt(self, messages: Sequence[Message], wish: Wish) -> list[int]:
         """The ids of a conversation up to where the reply begins. UserError where it could never fit."""
-        if sum(len(part.text) for message in messages for part in message.parts if isinstance(part, Text | Call)) > self.most_letters:
-            raise UserError(f"the conversation is too long: the network holds {self.scheduler.engine.max_length} ids; shorten it")
+        self.tokenizer.check_letters(messages, self.scheduler.engine.max_length)
         if "audio" in wish.outputs:
             voice = f"voice: {self.voice(wish.voice)}"
             first = messages[0] if messages and messages[0].role == "system" else None

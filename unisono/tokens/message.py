@@ -36,7 +36,7 @@ class Image:
 
 @dataclass(frozen=True, eq=False)
 class Video:
-    """Pictures at 0.0, 0.5, 1.0 ... s, and for each the (25,) codes of its half second of sound, or none at all."""
+    """Pictures at 0.0, 0.5, 1.0 ... s, and for each the codes of its half second of sound: 25, fewer where the sound ends, then none."""
 
     frames: list[Codes]
     audio: list[Codes] = field(default_factory=list)

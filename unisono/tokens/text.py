@@ -7,6 +7,7 @@ import json
 import re
 from codecs import getincrementaldecoder
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -50,6 +51,11 @@ class TextTokenizer:
     def decode(self, ids: list[int]) -> str:
         """Ids -> text; bytes that are not UTF-8 become the replacement character."""
         return self.inner.decode(ids, skip_special_tokens=False)
+
+    @cached_property
+    def longest(self) -> int:
+        """Bytes of the longest piece."""
+        return max(len(self.piece(id)) for id in range(self.size))
 
     def piece(self, id: int) -> bytes:
         """What an id stands for; nothing for an id that has no piece. Whole characters it need not be."""
@@ -95,7 +101,7 @@ class TextStream:
 def words(text: str) -> list[str]:
     """Each with the blanks before it; marks that stand alone go with the word before, for they have no sound."""
     found: list[str] = []
-    for piece in re.findall(r"\s*\S+", text):
+    for piece in re.findall(r"\s*\S+", text.rstrip()):      # from each blank at the end it would look at all those behind it
         if found and not any(letter.isalnum() for letter in piece):
             found[-1] += piece
         else:
