@@ -4,7 +4,7 @@ import { complete } from "./chat.js";
 import { Camera, Trouble, address, read } from "./files.js";
 import { Conversation, keep, request, settings, snippet, textOf } from "./store.js";
 import { Strip } from "./strip.js";
-import { View, button } from "./view.js";
+import { View, button, isByKeys } from "./view.js";
 import { Voice, wavAddress } from "./voice.js";
 
 const $ = (id) => document.getElementById(id);
@@ -20,6 +20,7 @@ const view = new View($("log"), {
   edit: (node) => { edited = node; $("words").value = textOf(node); attached = node.parts.filter((part) => part.type !== "text"); showAttached(); grow(); $("words").focus(); },
   retry: (node) => { const parent = conversation.nodes.get(node.parent); if (parent) answer(parent); },
   save: (part) => { const link = document.createElement("a"); link.href = part.url; link.download = "drawing.png"; link.click(); },
+  write,
   use: (part) => { attached.push({ type: "image", url: part.url, name: "drawing" }); showAttached(); $("words").focus(); },
 });
 
@@ -28,8 +29,11 @@ function copy(text) {
   else navigator.clipboard.writeText(text).catch(() => trouble("The browser does not allow copying here."));
 }
 
+function write(byKeys) { if (byKeys || matchMedia("(hover: hover)").matches) $("words").focus(); }      // a finger that pressed a button wants no keyboard
+
 function show() {
-  const path = conversation.path();
+  const path = conversation.path(), focused = document.activeElement;
+  if (path.length && $("welcome").contains(focused)) write(isByKeys(focused));
   $("welcome").hidden = path.length > 0;
   view.show(path, (node) => conversation.siblings(node));
 }
@@ -117,12 +121,14 @@ async function attach(files) {
 }
 
 function showAttached() {
+  const buttons = () => [...$("attached").querySelectorAll("button")], focused = document.activeElement, place = buttons().indexOf(focused), byKeys = isByKeys(focused);
   $("attached").replaceChildren(...attached.map((part, at) => {
     const item = document.createElement("li");
     item.append(part.type === "image" || part.type === "frames" ? Object.assign(new Image(), { src: part.url ?? part.urls[0], alt: part.name ?? "a picture" }) : `${part.type}: ${part.name}`,
       button("×", () => { attached.splice(at, 1); showAttached(); }, `remove ${part.name ?? part.type}`));
     return item;
   }));
+  if (place >= 0) attached.length ? buttons()[Math.min(place, attached.length - 1)].focus() : write(byKeys);
 }
 
 async function look() {

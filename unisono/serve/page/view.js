@@ -11,18 +11,34 @@ export function button(name, act, title) {
   return made;
 }
 
+export function isByKeys(focused) { return Boolean(focused?.matches(":focus-visible")); }
+
+function nameOf(element) { return element.getAttribute("aria-label") ?? element.textContent; }
+
 export class View {
   constructor(log, acts) { this.log = log; this.acts = acts; this.items = new Map(); }
 
   clear() { this.log.querySelectorAll("article").forEach((item) => item.remove()); this.items.clear(); }
 
   show(path, siblings) {
-    const wanted = new Set(path.map((node) => node.id));
-    for (const [id, item] of this.items) if (!wanted.has(id)) { item.remove(); this.items.delete(id); }
-    for (const node of path) this.turn(node, siblings(node));
+    this.held(() => {
+      const wanted = new Set(path.map((node) => node.id));
+      for (const [id, item] of this.items) if (!wanted.has(id)) { item.remove(); this.items.delete(id); }
+      for (const node of path) this.draw(node, siblings(node));
+    });
   }
 
-  turn(node, siblings) {
+  turn(node, siblings) { this.held(() => this.draw(node, siblings)); }
+
+  held(draw) {                   // the focus passes on to the same button of the new turn, or else to the box: on nothing, the space bar would call
+    const had = document.activeElement, turn = had?.closest(".turn"), place = [...this.log.children].indexOf(turn), byKeys = isByKeys(had);
+    draw();
+    if (!turn || document.activeElement !== document.body) return;
+    const same = [...this.log.children[place]?.querySelectorAll(had.localName) ?? []].find((one) => nameOf(one) === nameOf(had));
+    same ? same.focus() : this.acts.write(byKeys);
+  }
+
+  draw(node, siblings) {
     const stuck = this.log.scrollTop + this.log.clientHeight > this.log.scrollHeight - 60;
     let item = this.items.get(node.id);
     if (!item) {
