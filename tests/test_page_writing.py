@@ -1,10 +1,14 @@
-"""Writing in the page with a keyboard: where the focus goes."""
+"""Writing in the page with a keyboard: where the focus goes, and files of conversations that are broken."""
+import json
+from pathlib import Path
 
+import pytest
 from page_client import Open, ask, browser_of, needs_chromium, page_of, playwright
 
 __all__ = ["browser_of", "page_of"]     # fixtures
 pytestmark = needs_chromium
 FOCUS = "document.activeElement.id || document.activeElement.ariaLabel || document.activeElement.textContent"
+DOT = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="
 
 
 def press(page: "playwright.Page", selector: str) -> None:
@@ -52,3 +56,29 @@ def test_the_focus_goes_on_among_what_is_attached(page_of: Open) -> None:
     assert page.evaluate(FOCUS) == "remove a.mp3"
     page.keyboard.press("Enter")
     assert page.evaluate(FOCUS) == "words" and space_is_silent(page)
+
+
+@pytest.mark.parametrize("part", [None, "words", {"type": "text"}, {"type": "frames"}, {"type": "frames", "urls": []}, {"type": "frames", "urls": [DOT, None]},
+                                  {"type": "image"}, {"type": "image", "url": "https://example.org/a.png"}, {"type": "film", "url": DOT}, {"type": "audio", "url": DOT}], ids=json.dumps)
+def test_a_broken_file_leaves_the_conversation_as_it_is(page_of: Open, part: object) -> None:
+    page = page_of()
+    page.evaluate("""async () => { const { Conversation } = await import('./store.js'); window.from = (stored) => Conversation.from(stored).nodes.size; }""")
+    stored = {"format": "unisono-conversation-1", "chosen": [[0, 1]], "nodes": [{"id": 1, "parent": 0, "role": "user", "parts": [{"type": "text", "text": "Hello."}, {"type": "image", "url": DOT}]}]}
+    assert page.evaluate("stored => window.from(stored)", stored) == 1
+    stored["nodes"][0]["parts"].append(part)
+    told = page.evaluate("stored => { try { window.from(stored); return ''; } catch (error) { return error.message; } }", stored)
+    assert "turn 1" in told and told.count(".") == 1
+
+
+def test_after_a_broken_file_one_can_go_on(page_of: Open, tmp_path: Path) -> None:
+    page = page_of()
+    ask(page, "What colour is the sky?")
+    for name, stored in (("null", {"chosen": [[0, 1]], "nodes": [{"id": 1, "parent": 0, "role": "user", "parts": [None]}]}), ("chosen", {"chosen": [None], "nodes": []})):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"format": "unisono-conversation-1", **stored}))
+        page.fill("#words", "")
+        page.set_input_files("#import-file", tmp_path / f"{name}.json")
+        page.wait_for_function("() => document.getElementById('trouble').textContent")
+        assert "null" not in page.inner_text("#trouble") and "sky" in page.inner_text(".user .said")
+        ask(page, "What is two plus two?")
+        assert not page.inner_text("#trouble")
+    assert page.locator(".turn.user").count() == 3
