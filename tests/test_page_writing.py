@@ -1,5 +1,6 @@
-"""Writing in the page with a keyboard: where the focus goes, and files of conversations that are broken."""
+"""Writing in the page with a keyboard: where the focus goes, what editing is and how it ends, files of conversations that are broken."""
 import json
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,19 @@ def test_after_a_broken_file_one_can_go_on(page_of: Open, tmp_path: Path) -> Non
         ask(page, "What is two plus two?")
         assert not page.inner_text("#trouble")
     assert page.locator(".turn.user").count() == 3
+
+
+@pytest.mark.parametrize("way", ["escape", "emptied"])
+def test_editing_can_be_left(page_of: Open, way: str) -> None:
+    page = page_of()
+    page.set_input_files("#files", [{"name": "a.png", "mimeType": "image/png", "buffer": b64decode(DOT.split(",")[1])}])
+    page.wait_for_selector("#attached img")
+    ask(page, "What colour is the sky?")
+    press(page, ".user button:text-is('Edit')")
+    assert page.locator("#editing").is_visible() and "earlier message" in page.inner_text("#editing")
+    assert page.evaluate("document.getElementById('words').getAttribute('aria-describedby')") == "editing" and page.get_attribute("#editing", "role") == "status"
+    assert page.locator("#attached img").count() == 1
+    page.keyboard.press("Escape") if way == "escape" else page.fill("#words", "")
+    assert not page.inner_text("#editing") and not page.input_value("#words") and page.locator("#attached li").count() == 0
+    ask(page, "What is two plus two?")
+    assert page.locator(".turn.user").count() == 2 and "1 / 2" not in page.inner_text("#log") and "2 / 2" not in page.inner_text("#log")

@@ -17,7 +17,7 @@ const trouble = (text = "") => { $("trouble").textContent = text; };
 const view = new View($("log"), {
   choose: (node) => { conversation.choose(node); show(); },
   copy: (node) => copy(textOf(node)),
-  edit: (node) => { edited = node; $("words").value = textOf(node); attached = node.parts.filter((part) => part.type !== "text"); showAttached(); grow(); $("words").focus(); },
+  edit,
   retry: (node) => { const parent = conversation.nodes.get(node.parent); if (parent) answer(parent); },
   save: (part) => { const link = document.createElement("a"); link.href = part.url; link.download = "drawing.png"; link.click(); },
   write,
@@ -40,6 +40,24 @@ function show() {
 
 // ---- writing ----
 
+function edit(node) {
+  leave();
+  edited = node;
+  $("editing").textContent = "You are changing an earlier message. Escape leaves it as it was.";
+  fill(textOf(node), node.parts.filter((part) => part.type !== "text"));
+  $("words").focus();
+}
+
+function leave() {               // what is written next is a new message
+  if (!edited) return;
+  const { parts } = edited;
+  edited = null;
+  $("editing").textContent = "";
+  fill("", attached.filter((part) => !parts.includes(part)));
+}
+
+function fill(text, parts) { $("words").value = text; attached = parts; grow(); showAttached(); }
+
 async function send() {
   const text = $("words").value.trim();
   if (running) { running.abort(); hush(); return; }
@@ -47,7 +65,8 @@ async function send() {
   if (!parts.length) { $("words").focus(); return; }
   trouble();
   const node = conversation.add(edited ? edited.parent : conversation.last, "user", parts);
-  edited = null; attached = []; $("words").value = ""; grow(); showAttached();
+  leave();
+  fill("", []);
   if (voice?.transport) { show(); voice.send({ type: "conversation.item.create", item: itemOf(node) }); voice.send({ type: "response.create" }); return; }
   await answer(node);
 }
@@ -237,8 +256,9 @@ function changed({ target }) {
 function begin(fresh) {          // whatever belonged to the conversation before goes
   running?.abort();
   hush();
-  conversation = fresh; edited = null; attached = [];
-  turns.clear(); view.clear(); showAttached(); trouble(); show();
+  conversation = fresh; attached = [];
+  leave(); showAttached();
+  turns.clear(); view.clear(); trouble(); show();
 }
 
 async function load(file) {
@@ -261,8 +281,11 @@ function save() {
 // ---- wiring ----
 
 $("composer").addEventListener("submit", (event) => { event.preventDefault(); send(); });
-$("words").addEventListener("keydown", (event) => { if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); send(); } });
-$("words").addEventListener("input", grow);
+$("words").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); send(); }
+  if (event.key === "Escape" && !event.isComposing) leave();
+});
+$("words").addEventListener("input", () => { grow(); if (!$("words").value) leave(); });
 $("attach").addEventListener("click", () => $("files").click());
 $("files").addEventListener("change", () => { attach($("files").files); $("files").value = ""; });
 $("look").addEventListener("click", look);
