@@ -1,11 +1,11 @@
 // The page: wires composer, conversation, voice, camera, settings and strip together.
 
 import { complete } from "./chat.js";
-import { Camera, Trouble, address, read } from "./files.js";
+import { Camera, Trouble, address, read, samples } from "./files.js";
 import { Conversation, keep, request, settings, snippet, textOf } from "./store.js";
 import { Strip } from "./strip.js";
 import { View, button, isByKeys } from "./view.js";
-import { Voice, wavAddress } from "./voice.js";
+import { Voice, bytesOf, toBase64, wavAddress } from "./voice.js";
 
 const $ = (id) => document.getElementById(id);
 const strip = new Strip($("strip"), $("counts"), $("under"));
@@ -63,12 +63,16 @@ async function send() {
   if (running) { running.abort(); hush(); return; }
   const parts = [...attached, ...(camera.isOn ? [camera.part(settings.camera === "video")] : []), ...(text ? [{ type: "text", text }] : [])];
   if (!parts.length) { $("words").focus(); return; }
+  if (voice?.transport) { await tell(voice, parts); return; }
   trouble();
+  await answer(asked(parts));
+}
+
+function asked(parts) {          // what was in the composer becomes a turn
   const node = conversation.add(edited ? edited.parent : conversation.last, "user", parts);
   leave();
   fill("", []);
-  if (voice?.transport) { show(); voice.send({ type: "conversation.item.create", item: itemOf(node) }); voice.send({ type: "response.create" }); return; }
-  await answer(node);
+  return node;
 }
 
 async function answer(question) {
@@ -165,11 +169,42 @@ function reason(error) {
 
 const turns = new Map();         // item or response id -> node
 
-function itemOf(node) {
-  const content = node.parts.map((part) => (part.type === "text" ? { type: node.role === "user" ? "input_text" : "output_text", text: part.text }
-    : part.type === "image" && !part.drawn ? { type: "input_image", image_url: part.url } : part.type === "frames" ? { type: "input_video", frames: part.urls } : null)).filter(Boolean);
-  return { type: "message", role: node.role, content: content.length ? content : [{ type: node.role === "user" ? "input_text" : "output_text", text: "…" }] };
+async function contentOf(part, role) {   // null: not in a call
+  if (part.type === "text") return { type: role === "user" ? "input_text" : "output_text", text: part.text };
+  if (part.type === "image" && !part.drawn) return { type: "input_image", image_url: part.url };
+  if (part.type === "frames") return { type: "input_video", frames: part.urls };
+  if (part.type !== "audio" || role !== "user") return null;
+  try { return { type: "input_audio", audio: toBase64(await samples(bytesOf(part.url.split(",")[1]).buffer)) }; } catch { return null; }
 }
+
+function created(role, contents) {
+  const content = contents.filter(Boolean);
+  return { type: "conversation.item.create", item: { type: "message", role, content: content.length ? content : [{ type: role === "user" ? "input_text" : "output_text", text: "…" }] } };
+}
+
+async function remind(line) {    // a session that begins is told what was said before
+  for (const { role, parts } of conversation.path()) {
+    const contents = await Promise.all(parts.map((part) => contentOf(part, role))), event = created(role, contents);
+    line.send(line.fits(event) ? event : created(role, contents.filter((one) => one?.type !== "input_audio")));
+  }
+}
+
+let isTelling = false;           // sound is decoded first; Enter pressed twice meanwhile is one turn
+
+async function tell(line, parts) {
+  if (isTelling) return;
+  isTelling = true;
+  trouble();
+  const contents = await Promise.all(parts.map((part) => contentOf(part, "user"))), lost = parts[contents.indexOf(null)];
+  isTelling = false;
+  if (lost) { trouble(`${lost.name} cannot be ${lost.type === "audio" ? "played" : "shown"} in a call; hang up first.`); return; }
+  if (line !== voice || !line.send(created("user", contents))) return;      // what could not be sent stays where it is
+  asked(parts);
+  show();
+  line.send({ type: "response.create" });
+}
+
+async function watch(line) { line?.send(created("user", [await contentOf(camera.part(settings.camera === "video"), "user")])); }
 
 async function talk() {
   trouble();
@@ -179,7 +214,7 @@ async function talk() {
     headers, key: () => settings.key,
     session: () => ({ type: "realtime", output_modalities: ["audio"], ...(settings.system ? { instructions: settings.system } : {}), unisono: { ids: true, images: settings.pictures },
       audio: { input: { turn_detection: { type: "semantic_vad" }, transcription: { model: "whisper-1" } }, output: { voice: settings.voice } } }),
-    opened: (line) => { for (const node of conversation.path()) line.send({ type: "conversation.item.create", item: itemOf(node) }); },
+    opened: remind,
   });
   voice.addEventListener("event", ({ detail }) => heard(detail));
   voice.addEventListener("level", ({ detail }) => $("talk").style.setProperty("--level", detail));
@@ -204,7 +239,7 @@ function node(id, role) {
 }
 
 function heard(event) {
-  if (event.type === "input_audio_buffer.speech_started" && camera.isOn) voice?.send({ type: "conversation.item.create", item: itemOf({ role: "user", parts: [camera.part(settings.camera === "video")] }) });
+  if (event.type === "input_audio_buffer.speech_started" && camera.isOn) watch(voice);
   if (event.type === "input_audio_buffer.committed") node(event.item_id, "user").parts = [{ type: "text", text: "…" }];
   if (event.type === "conversation.item.input_audio_transcription.completed") node(event.item_id, "user").parts = [{ type: "text", text: event.transcript.trim() || "(nothing understood)" }];
   if (event.type === "response.output_audio_transcript.delta" || event.type === "response.output_text.delta") take(node(event.response_id, "assistant"), { text: event.delta }, []);
