@@ -89,3 +89,69 @@ def test_sound_too_long_for_a_call_leaves_its_words_there(page_of: Open, tmp_pat
     call(page)
     assert page.evaluate("lines.find((one) => one.type === 'conversation.item.create').item.content") == [{"type": "input_text", "text": "What do you hear?"}]
     assert not page.inner_text("#trouble")
+
+
+REPLY = """() => {
+    const A = AudioContext, ask = fetch;
+    window.opened = [];
+    window.AudioContext = class extends A { constructor(...all) { super(...all); opened.push(this); } };
+    window.fetch = async (where, how) => where !== 'v1/chat/completions' ? ask(where, how) : new Response(new ReadableStream({ start(reply) {
+        window.feed = (delta) => reply.enqueue(new TextEncoder().encode(`data: ${JSON.stringify({ choices: [{ delta }] })}\\n\\n`));
+        how.signal.addEventListener('abort', () => { window.feed = () => {}; reply.error(how.signal.reason); });
+    } }));
+}"""
+
+
+def test_talking_ends_the_reply_that_is_being_written(page_of: Open, tmp_path: Path) -> None:
+    page = page_of(wav=microphone(tmp_path / "quiet.wav", 60.0), query="?transport=websocket")
+    page.evaluate(REPLY)
+    page.fill("#words", "What colour is the sky?")
+    page.press("#words", "Enter")
+    page.wait_for_function("() => window.feed")
+    delta = {"audio": {"transcript": "It is ", "data": base64.b64encode(bytes(48000)).decode()}}
+    page.evaluate("delta => feed(delta)", delta)
+    page.wait_for_selector(".turn.assistant .said p")
+    call(page)
+    page.evaluate("delta => feed(delta)", delta)
+    page.wait_for_function("() => document.querySelector('.turn.assistant audio')")         # what had come is kept
+    assert page.inner_text("#send") == "Send" and "listening" in page.inner_text("#state")
+    assert page.evaluate("opened.filter((one) => one.state !== 'closed').length") == 1       # the call's own
+    assert page.inner_text(".turn.assistant .said p").strip() == "It is"
+
+
+def test_a_conversation_loaded_in_a_call_is_what_the_call_is_about(page_of: Open, tmp_path: Path) -> None:
+    nodes = [{"id": 1, "parent": 0, "role": "user", "parts": [{"type": "text", "text": "My name is Ada."}]}]
+    (tmp_path / "ada.json").write_text(json.dumps({"format": "unisono-conversation-1", "nodes": nodes, "chosen": [[0, 1]]}))
+    page = page_of(wav=microphone(tmp_path / "quiet.wav", 60.0), query="?transport=websocket")
+    events = overhear(page)
+    call(page)
+    page.set_input_files("#import-file", tmp_path / "ada.json")
+    until(page, lambda: types(events).count("session.created") == 2 and sent(events))
+    page.wait_for_function(f"() => {STATE}.includes('listening')")
+    assert sent(events)[0]["content"] == [{"type": "input_text", "text": "My name is Ada."}] and page.get_attribute("#talk", "aria-pressed") == "true"
+
+
+def test_a_microphone_that_is_pulled_out_ends_the_call(page_of: Open, tmp_path: Path) -> None:
+    page = page_of(wav=microphone(tmp_path / "quiet.wav", 60.0), query="?transport=websocket")
+    page.evaluate("() => { const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices); navigator.mediaDevices.getUserMedia = async (what) => window.given = await ask(what); }")
+    call(page)
+    page.evaluate("given.getAudioTracks()[0].dispatchEvent(new Event('ended'))")
+    page.wait_for_function("() => document.getElementById('trouble').textContent.includes('microphone')")
+    assert page.get_attribute("#talk", "aria-pressed") == "false" and page.inner_text("#state") == "ready"
+    assert page.evaluate("given.getTracks().every((track) => track.readyState === 'ended')")
+    call(page)
+    assert not page.inner_text("#trouble")
+
+
+def test_a_turn_that_was_not_understood_goes_with_the_call(page_of: Open, tmp_path: Path) -> None:
+    page = page_of(wav=microphone(tmp_path / "quiet.wav", 60.0), query="?transport=websocket")
+    spied(page)
+    call(page)
+    tell(page, {"type": "input_audio_buffer.committed", "item_id": "one"}, {"type": "response.output_audio_transcript.delta", "response_id": "r", "delta": "Yes."},
+         {"type": "response.done", "response": {"id": "r", "status": "completed"}}, {"type": "input_audio_buffer.committed", "item_id": "two"})
+    assert page.locator(".turn").count() == 3
+    page.click("#talk")
+    assert [words.strip() for words in page.locator(".turn .said").all_inner_texts()] == ["(not written down)", "Yes."]
+    tell(page, {"type": "conversation.item.input_audio_transcription.completed", "item_id": "two", "transcript": "Too late."})
+    assert page.locator(".turn").count() == 2
+    assert re.search("[a-z]", ask(page, "What colour is the sky?"))

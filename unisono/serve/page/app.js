@@ -113,7 +113,7 @@ function take(reply, news, sounds) {
   if (news.ids) strip.push(news.ids);
   if (news.text) last?.type === "text" ? last.text += news.text : reply.parts.push({ type: "text", text: news.text });
   if (news.call) last?.type === "call" ? last.text += news.call : reply.parts.push({ type: "call", text: news.call });
-  if (news.sound) { sounds.push(news.sound); play(news.sound); }
+  if (news.sound) { sounds.push(news.sound); if (!voice) play(news.sound); }       // into an open microphone nothing is played
   if (news.picture) last?.type === "image" && !last.whole ? Object.assign(last, { url: news.picture, whole: news.last }) : reply.parts.push({ type: "image", drawn: true, url: news.picture, whole: news.last });
   if (news.finish === "length") reply.note += " · cut at the longest reply";
 }
@@ -132,7 +132,7 @@ function play(samples) {
 
 function hush() { speaker?.close(); speaker = null; due = 0; }
 
-function busy(isBusy) { $("send").textContent = isBusy ? "Stop" : "Send"; $("state").textContent = isBusy ? "answering" : "ready"; }
+function busy(isBusy) { $("send").textContent = isBusy ? "Stop" : "Send"; if (!voice) $("state").textContent = isBusy ? "answering" : "ready"; }
 function grow() { const box = $("words"); box.style.height = "auto"; box.style.height = `${box.scrollHeight + 2}px`; }
 
 // ---- things to look at and listen to ----
@@ -183,6 +183,7 @@ function created(role, contents) {
 }
 
 async function remind(line) {    // a session that begins is told what was said before
+  settle();
   for (const { role, parts } of conversation.path()) {
     const contents = await Promise.all(parts.map((part) => contentOf(part, role))), event = created(role, contents);
     line.send(line.fits(event) ? event : created(role, contents.filter((one) => one?.type !== "input_audio")));
@@ -209,17 +210,20 @@ async function watch(line) { line?.send(created("user", [await contentOf(camera.
 async function talk() {
   trouble();
   hush();
-  if (voice) { voice.stop(); voice = null; pressed(false); return; }
+  if (voice) { voice.stop(); voice = null; pressed(false); settle(); return; }
+  running?.abort();
   const mine = voice = new Voice({
     headers, key: () => settings.key,
     session: () => ({ type: "realtime", output_modalities: ["audio"], ...(settings.system ? { instructions: settings.system } : {}), unisono: { ids: true, images: settings.pictures },
       audio: { input: { turn_detection: { type: "semantic_vad" }, transcription: { model: "whisper-1" } }, output: { voice: settings.voice } } }),
     opened: remind,
   });
-  voice.addEventListener("event", ({ detail }) => heard(detail));
-  voice.addEventListener("level", ({ detail }) => $("talk").style.setProperty("--level", detail));
-  voice.addEventListener("state", ({ detail }) => { $("state").textContent = detail; });
-  voice.addEventListener("latency", ({ detail }) => { const node = conversation.nodes.get(conversation.last); if (node?.role === "assistant") { node.note = `answered after ${detail} ms`; view.turn(node, conversation.siblings(node)); } });
+  const on = (name, act) => mine.addEventListener(name, ({ detail }) => { if (voice === mine) act(detail); });        // a line that was left has no say
+  on("event", heard);
+  on("level", (level) => $("talk").style.setProperty("--level", level));
+  on("state", (state) => { $("state").textContent = state; });
+  on("latency", (ms) => { const node = conversation.nodes.get(conversation.last); if (node?.role === "assistant") { node.note = `answered after ${ms} ms`; view.turn(node, conversation.siblings(node)); } });
+  on("unplugged", () => { talk(); trouble("The microphone was pulled out or taken away, so the call has ended. Press Talk to go on with another one."); });
   pressed(true);
   try { await mine.start(); } catch (error) {
     mine.stop();
@@ -238,17 +242,28 @@ function node(id, role) {
   return turns.get(id);
 }
 
+function settle() {              // of a line that ended nothing more comes
+  for (const node of turns.values()) {
+    if (node.waiting && node.role === "user" && !conversation.remove(node)) node.parts = [{ type: "text", text: "(not written down)" }];
+    node.waiting = false;
+  }
+  turns.clear();
+  show();
+}
+
+function written(event, text) { Object.assign(node(event.item_id, "user"), { waiting: false, parts: [{ type: "text", text }] }); }
+
 function heard(event) {
   if (event.type === "input_audio_buffer.speech_started" && camera.isOn) watch(voice);
-  if (event.type === "input_audio_buffer.committed") node(event.item_id, "user").parts = [{ type: "text", text: "…" }];
-  if (event.type === "conversation.item.input_audio_transcription.completed") node(event.item_id, "user").parts = [{ type: "text", text: event.transcript.trim() || "(nothing understood)" }];
+  if (event.type === "input_audio_buffer.committed") Object.assign(node(event.item_id, "user"), { waiting: true, parts: [{ type: "text", text: "…" }] });
+  if (event.type === "conversation.item.input_audio_transcription.completed") written(event, event.transcript.trim() || "(nothing understood)");
   if (event.type === "response.output_audio_transcript.delta" || event.type === "response.output_text.delta") take(node(event.response_id, "assistant"), { text: event.delta }, []);
   if (event.type === "unisono.image") take(node(event.response_id, "assistant"), { picture: `data:image/png;base64,${event.b64_json}`, last: event.last }, []);
   if (event.type === "response.function_call_arguments.done") take(node(event.response_id, "assistant"), { call: `${event.name}${event.arguments}` }, []);
   if (event.type === "unisono.ids") { strip.push(event.ids); return; }
   if (event.type === "response.done" && event.response.status === "cancelled" && turns.has(event.response.id)) node(event.response.id, "assistant").note = "interrupted";
   if (event.type === "response.done" && event.response.status === "failed") trouble(event.response.status_details?.error?.message ?? "The reply failed.");
-  if (event.type === "conversation.item.input_audio_transcription.failed") node(event.item_id, "user").parts = [{ type: "text", text: "(not written down)" }];
+  if (event.type === "conversation.item.input_audio_transcription.failed") written(event, "(not written down)");
   if (event.type === "error") trouble(event.error.message);
   if (!event.type.endsWith("audio.delta")) show();
 }
@@ -294,6 +309,7 @@ function begin(fresh) {          // whatever belonged to the conversation before
   conversation = fresh; attached = [];
   leave(); showAttached();
   turns.clear(); view.clear(); trouble(); show();
+  if (voice) talk().then(talk);  // the session knows of the old one
 }
 
 async function load(file) {
@@ -325,7 +341,7 @@ $("attach").addEventListener("click", () => $("files").click());
 $("files").addEventListener("change", () => { attach($("files").files); $("files").value = ""; });
 $("look").addEventListener("click", look);
 $("talk").addEventListener("click", talk);
-$("new").addEventListener("click", () => { begin(new Conversation()); if (voice) { talk().then(talk); } });
+$("new").addEventListener("click", () => begin(new Conversation()));
 $("settings-open").addEventListener("click", openSettings);
 $("settings").addEventListener("input", changed);
 $("export").addEventListener("click", save);

@@ -24,6 +24,12 @@ export class Conversation {
     return node;
   }
 
+  remove(node) {                 // one that nothing follows -> whether it was
+    if ([...this.nodes.values()].some((other) => other.parent === node.id)) return false;
+    if (this.chosen.get(node.parent) === node.id) this.chosen.delete(node.parent);
+    return this.nodes.delete(node.id);
+  }
+
   path() {                       // the branch that is shown
     const found = [];
     for (let id = this.chosen.get(0); id !== undefined; id = this.chosen.get(id)) found.push(this.nodes.get(id));

@@ -17,6 +17,7 @@ export class Voice extends EventTarget {
     if (!navigator.mediaDevices) throw new Error(REFUSED);
     this.microphone = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 } });
     this.goOn();
+    for (const track of this.microphone.getTracks()) track.onended = () => this.emit("unplugged");
     this.audio = new AudioContext({ sampleRate: 24000 });
     await this.audio.audioWorklet.addModule("worklets.js");
     await Promise.race([this.audio.resume(), new Promise((done) => setTimeout(done, 1000))]);    // Firefox waits for ever where no loudspeaker is
