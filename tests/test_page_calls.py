@@ -155,3 +155,19 @@ def test_a_turn_that_was_not_understood_goes_with_the_call(page_of: Open, tmp_pa
     tell(page, {"type": "conversation.item.input_audio_transcription.completed", "item_id": "two", "transcript": "Too late."})
     assert page.locator(".turn").count() == 2
     assert re.search("[a-z]", ask(page, "What colour is the sky?"))
+
+
+def test_a_reply_that_grows_in_a_call_is_read_aloud_once(page_of: Open, tmp_path: Path) -> None:
+    page = page_of(wav=microphone(tmp_path / "quiet.wav", 60.0), query="?transport=websocket")
+    spied(page)
+    call(page)
+    busy = "document.querySelector('.turn.assistant')?.getAttribute('aria-busy')"
+    for word in ("The sky ", "is ", "blue."):
+        tell(page, {"type": "response.output_audio_transcript.delta", "response_id": "r", "delta": word})
+        assert page.evaluate(busy) == "true"
+    page.evaluate("() => { window.said = document.querySelector('.turn.assistant .said'); }")
+    tell(page, {"type": "response.done", "response": {"id": "r", "status": "completed"}})
+    assert page.evaluate(busy) == "false" and page.locator(".turn.assistant button:text-is('Retry')").count() == 1
+    page.evaluate("() => { window.said = document.querySelector('.turn.assistant .said'); }")
+    tell(page, {"type": "response.done", "response": {"id": "r", "status": "cancelled"}})
+    assert "interrupted" in page.inner_text(".turn.assistant .acts") and page.evaluate("said.isConnected")     # a note does not have it read again

@@ -251,16 +251,19 @@ function settle() {              // of a line that ended nothing more comes
   show();
 }
 
+function growing(event) { return Object.assign(node(event.response_id, "assistant"), { waiting: true }); }      // until response.done it is not read aloud
+
 function written(event, text) { Object.assign(node(event.item_id, "user"), { waiting: false, parts: [{ type: "text", text }] }); }
 
 function heard(event) {
   if (event.type === "input_audio_buffer.speech_started" && camera.isOn) watch(voice);
   if (event.type === "input_audio_buffer.committed") Object.assign(node(event.item_id, "user"), { waiting: true, parts: [{ type: "text", text: "…" }] });
   if (event.type === "conversation.item.input_audio_transcription.completed") written(event, event.transcript.trim() || "(nothing understood)");
-  if (event.type === "response.output_audio_transcript.delta" || event.type === "response.output_text.delta") take(node(event.response_id, "assistant"), { text: event.delta }, []);
-  if (event.type === "unisono.image") take(node(event.response_id, "assistant"), { picture: `data:image/png;base64,${event.b64_json}`, last: event.last }, []);
-  if (event.type === "response.function_call_arguments.done") take(node(event.response_id, "assistant"), { call: `${event.name}${event.arguments}` }, []);
+  if (event.type === "response.output_audio_transcript.delta" || event.type === "response.output_text.delta") take(growing(event), { text: event.delta }, []);
+  if (event.type === "unisono.image") take(growing(event), { picture: `data:image/png;base64,${event.b64_json}`, last: event.last }, []);
+  if (event.type === "response.function_call_arguments.done") take(growing(event), { call: `${event.name}${event.arguments}` }, []);
   if (event.type === "unisono.ids") { strip.push(event.ids); return; }
+  if (event.type === "response.done" && turns.has(event.response.id)) node(event.response.id, "assistant").waiting = false;
   if (event.type === "response.done" && event.response.status === "cancelled" && turns.has(event.response.id)) node(event.response.id, "assistant").note = "interrupted";
   if (event.type === "response.done" && event.response.status === "failed") trouble(event.response.status_details?.error?.message ?? "The reply failed.");
   if (event.type === "conversation.item.input_audio_transcription.failed") written(event, "(not written down)");

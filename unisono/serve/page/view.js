@@ -15,6 +15,8 @@ export function isByKeys(focused) { return Boolean(focused?.matches(":focus-visi
 
 function nameOf(element) { return element.getAttribute("aria-label") ?? element.textContent; }
 
+function isSame(one, other) { return one?.length === other.length && other.every((value, at) => value === one[at]); }
+
 export class View {
   constructor(log, acts) { this.log = log; this.acts = acts; this.items = new Map(); }
 
@@ -49,15 +51,22 @@ export class View {
       this.items.set(node.id, item);
       this.log.append(item);
     }
-    const key = [node.waiting, node.note, ...siblings.map((one) => one.id), ...node.parts.flatMap((part) => [part.type, part.text, part.url, part.whole])];
-    if (item.key?.length === key.length && key.every((value, at) => value === item.key[at])) return;     // drawn anew, it would be read aloud again
-    item.key = key;
-    item.setAttribute("aria-busy", String(Boolean(node.waiting)));
-    const said = document.createElement("div");
-    said.className = "said" + (node.waiting ? " waiting" : "");
-    for (const part of node.parts) said.append(this.part(part, node));
-    item.replaceChildren(said, this.under(node, siblings));
+    const words = [node.waiting, ...node.parts.flatMap((part) => [part.type, part.text, part.url, part.whole])], rest = [node.note, ...siblings.map((one) => one.id)];
+    if (isSame(item.words, words) && isSame(item.rest, rest)) return;
+    if (isSame(item.words, words)) item.lastChild.replaceWith(this.under(node, siblings));     // what was said, drawn anew, would be read aloud again
+    else {
+      item.setAttribute("aria-busy", String(Boolean(node.waiting)));
+      item.replaceChildren(this.said(node), this.under(node, siblings));
+    }
+    Object.assign(item, { words, rest });
     if (stuck) this.log.scrollTop = this.log.scrollHeight;
+  }
+
+  said(node) {
+    const made = document.createElement("div");
+    made.className = "said" + (node.waiting ? " waiting" : "");
+    made.append(...node.parts.map((part) => this.part(part, node)));
+    return made;
   }
 
   part(part, node) {
