@@ -1,11 +1,12 @@
 // The page: wires composer, conversation, voice, camera, settings and strip together.
 
 import { complete } from "./chat.js";
-import { Camera, Trouble, address, read, samples } from "./files.js";
+import { Camera, Trouble, address, read } from "./files.js";
+import { contentOf, created } from "./items.js";
 import { Conversation, keep, request, settings, snippet, textOf } from "./store.js";
 import { Strip } from "./strip.js";
 import { View, button, isByKeys } from "./view.js";
-import { Voice, bytesOf, toBase64, wavAddress } from "./voice.js";
+import { Voice, wavAddress } from "./voice.js";
 
 const $ = (id) => document.getElementById(id);
 const strip = new Strip($("strip"), $("counts"), $("under"));
@@ -168,19 +169,6 @@ function reason(error) {
 // ---- talking ----
 
 const turns = new Map();         // item or response id -> node
-
-async function contentOf(part, role) {   // null: not in a call
-  if (part.type === "text") return { type: role === "user" ? "input_text" : "output_text", text: part.text };
-  if (part.type === "image" && !part.drawn) return { type: "input_image", image_url: part.url };
-  if (part.type === "frames") return { type: "input_video", frames: part.urls };
-  if (part.type !== "audio" || role !== "user") return null;
-  try { return { type: "input_audio", audio: toBase64(await samples(bytesOf(part.url.split(",")[1]).buffer)) }; } catch { return null; }
-}
-
-function created(role, contents) {
-  const content = contents.filter(Boolean);
-  return { type: "conversation.item.create", item: { type: "message", role, content: content.length ? content : [{ type: role === "user" ? "input_text" : "output_text", text: "…" }] } };
-}
 
 async function remind(line) {    // a session that begins is told what was said before
   settle();
