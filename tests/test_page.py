@@ -1,100 +1,23 @@
-"""The page in a real Chromium, with a recorded question as its microphone: what people see and hear, not what is there.
-
-Set UNISONO_SHOTS to a folder to keep the screenshots that the README shows.
-"""
+"""The page in a real Chromium, with a recorded question as its microphone: what people see and hear, not what is there."""
 import base64
 import io
 import json
-import os
 import re
-import shutil
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 from conftest import Running, write_clip
+from page_client import Open, ask, browser_of, microphone, needs_chromium, overhear, page_of, playwright, shot, switch, types, until
 from PIL import Image
 
 from unisono.assess.judge import transcribe
 from unisono.data.pictures import Thing, draw_things
-from unisono.media import write_sound
 from unisono.tasks.vision import read_scene
 
-playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium; apt-get install chromium")
-WAIT = 30_000
-LAST = "[...document.querySelectorAll('.turn.assistant')].at(-1)?.dataset.id"
-Open = Callable[..., "playwright.Page"]
-
-
-@pytest.fixture(scope="module")
-def browser_of() -> Iterator[Callable[..., "playwright.Browser"]]:
-    """browser_of(wav): Chromium whose microphone plays the file once; without one it has no microphone that works."""
-    with playwright.sync_playwright() as running:
-        opened: dict[str, playwright.Browser] = {}
-
-        def browser(wav: Path | None = None, clip: Path | None = None) -> "playwright.Browser":
-            key = f"{wav} {clip}"
-            if key not in opened:
-                arguments = ["--no-sandbox", "--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required"]
-                arguments += [f"--use-file-for-fake-audio-capture={wav}%noloop"] if wav else []
-                arguments += [f"--use-file-for-fake-video-capture={clip}"] if clip else []
-                opened[key] = running.chromium.launch(executable_path=CHROMIUM, args=arguments)
-            return opened[key]
-
-        yield browser
-        for one in opened.values():
-            one.close()
-
-
-@pytest.fixture
-def page_of(browser_of, shipped_server: Running) -> Iterator[Open]:
-    """page_of(wav=..., allow=...): the page, open; a test fails if the browser reports an error."""
-    contexts, complaints = [], []
-
-    def opened(*, wav: Path | None = None, clip: Path | None = None, allow: bool = True, query: str = "", **options: object) -> "playwright.Page":
-        context = browser_of(wav, clip).new_context(permissions=["microphone", "camera"] if allow else [], **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(WAIT)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" and "status of 4" not in message.text
-                and "ERR_" not in message.text else None)
-        page.goto(shipped_server.url[:-2] + query)
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert not complaints
-
-
-def shot(page: "playwright.Page", name: str) -> None:
-    """Keeps a screenshot where the README's are made."""
-    if folder := os.environ.get("UNISONO_SHOTS"):
-        taken = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-        taken.quantize(128, dither=Image.Dither.NONE).save(Path(folder) / f"{name}.png", optimize=True)
-
-
-def ask(page: "playwright.Page", text: str) -> str:
-    """Writes and waits for the whole answer."""
-    before = page.evaluate(LAST)
-    page.fill("#words", text)
-    page.press("#words", "Enter")
-    page.wait_for_function(f"before => {LAST} !== before && document.getElementById('send').textContent === 'Send'", arg=before)
-    return page.locator(".turn.assistant .said").last.inner_text().strip()
-
-
-def switch(page: "playwright.Page", **fields: bool | str) -> None:
-    page.click("#settings-open")
-    for name, value in fields.items():
-        field = page.locator(f"#settings [name={name}]")
-        field.set_checked(value) if isinstance(value, bool) else field.select_option(value)
-    page.click("#settings button[value=close]")
+__all__ = ["browser_of", "page_of"]     # fixtures
+pytestmark = needs_chromium
 
 
 def test_a_written_turn_shows_words_ids_and_time(page_of: Open) -> None:
@@ -157,34 +80,6 @@ def test_edited_questions_are_branches_and_survive_saving(page_of: Open, tmp_pat
     assert "sky" in page.inner_text(".user .said") and "1 / 2" in page.inner_text(".user .acts")
 
 
-def microphone(path: Path, *parts: str | float) -> Path:
-    """A file that says the texts and is silent for the seconds between them."""
-    from unisono.data.voices import speak
-    sounds = [speak(part, "heart") if isinstance(part, str) else np.zeros(round(16000 * part), np.float32) for part in parts]
-    write_sound(path, np.concatenate(sounds), 16000)
-    return path
-
-
-def overhear(page: "playwright.Page") -> list[dict]:
-    """Every event that crosses the page's WebSockets, in order; those of the page have `sent`."""
-    events: list[dict] = []
-
-    def opened(socket: "playwright.WebSocket") -> None:
-        socket.on("framereceived", lambda text: events.append(json.loads(text)))
-        socket.on("framesent", lambda text: events.append({**json.loads(text), "sent": True}))
-
-    page.on("websocket", opened)
-    return events
-
-
-def until(page: "playwright.Page", holds: Callable[[], object], seconds: float = 30) -> None:
-    """Lets the page run until something holds."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not come"
-        page.wait_for_timeout(50)
-
-
 def sound_of(events: list[dict], response: str) -> np.ndarray:
     """(N,) at 24 kHz: what was sent of a response."""
     pieces = [base64.b64decode(event["delta"]) for event in events if event["type"] == "response.output_audio.delta" and event["response_id"] == response]
@@ -220,10 +115,6 @@ def test_speech_interrupts_the_reply(page_of: Open, tmp_path: Path) -> None:
     (told,) = [event for event in events if event["type"] == "conversation.item.truncate" and event.get("sent")]
     assert 0 < told["audio_end_ms"] < len(sound_of(events, first)) / 24 and "conversation.item.truncated" in types(events)
     assert page.locator(".turn.user").count() == 2 and page.locator(".turn.assistant").count() == 2
-
-
-def types(events: list[dict]) -> list[str]:
-    return [event["type"] for event in events]
 
 
 def test_a_call_that_breaks_is_taken_up_again(page_of: Open, tmp_path: Path) -> None:

@@ -2,9 +2,10 @@
 
 import { complete } from "./chat.js";
 import { Camera, Trouble, address, read } from "./files.js";
+import { contentOf, created } from "./items.js";
 import { Conversation, keep, request, settings, snippet, textOf } from "./store.js";
 import { Strip } from "./strip.js";
-import { View, button } from "./view.js";
+import { View, button, isByKeys } from "./view.js";
 import { Voice, wavAddress } from "./voice.js";
 
 const $ = (id) => document.getElementById(id);
@@ -17,9 +18,10 @@ const trouble = (text = "") => { $("trouble").textContent = text; };
 const view = new View($("log"), {
   choose: (node) => { conversation.choose(node); show(); },
   copy: (node) => copy(textOf(node)),
-  edit: (node) => { edited = node; $("words").value = textOf(node); attached = node.parts.filter((part) => part.type !== "text"); showAttached(); grow(); $("words").focus(); },
+  edit,
   retry: (node) => { const parent = conversation.nodes.get(node.parent); if (parent) answer(parent); },
   save: (part) => { const link = document.createElement("a"); link.href = part.url; link.download = "drawing.png"; link.click(); },
+  write,
   use: (part) => { attached.push({ type: "image", url: part.url, name: "drawing" }); showAttached(); $("words").focus(); },
 });
 
@@ -28,24 +30,50 @@ function copy(text) {
   else navigator.clipboard.writeText(text).catch(() => trouble("The browser does not allow copying here."));
 }
 
+function write(byKeys) { if (byKeys || matchMedia("(hover: hover)").matches) $("words").focus(); }      // a finger that pressed a button wants no keyboard
+
 function show() {
-  const path = conversation.path();
+  const path = conversation.path(), focused = document.activeElement;
+  if (path.length && $("welcome").contains(focused)) write(isByKeys(focused));
   $("welcome").hidden = path.length > 0;
   view.show(path, (node) => conversation.siblings(node));
 }
 
 // ---- writing ----
 
+function edit(node) {
+  leave();
+  edited = node;
+  $("editing").textContent = "You are changing an earlier message. Escape leaves it as it was.";
+  fill(textOf(node), node.parts.filter((part) => part.type !== "text"));
+  $("words").focus();
+}
+
+function leave() {               // what is written next is a new message
+  if (!edited) return;
+  const { parts } = edited;
+  edited = null;
+  $("editing").textContent = "";
+  fill("", attached.filter((part) => !parts.includes(part)));
+}
+
+function fill(text, parts) { $("words").value = text; attached = parts; grow(); showAttached(); }
+
 async function send() {
   const text = $("words").value.trim();
   if (running) { running.abort(); hush(); return; }
   const parts = [...attached, ...(camera.isOn ? [camera.part(settings.camera === "video")] : []), ...(text ? [{ type: "text", text }] : [])];
   if (!parts.length) { $("words").focus(); return; }
+  if (voice?.transport) { await tell(voice, parts); return; }
   trouble();
+  await answer(asked(parts));
+}
+
+function asked(parts) {          // what was in the composer becomes a turn
   const node = conversation.add(edited ? edited.parent : conversation.last, "user", parts);
-  edited = null; attached = []; $("words").value = ""; grow(); showAttached();
-  if (voice?.transport) { show(); voice.send({ type: "conversation.item.create", item: itemOf(node) }); voice.send({ type: "response.create" }); return; }
-  await answer(node);
+  leave();
+  fill("", []);
+  return node;
 }
 
 async function answer(question) {
@@ -86,7 +114,7 @@ function take(reply, news, sounds) {
   if (news.ids) strip.push(news.ids);
   if (news.text) last?.type === "text" ? last.text += news.text : reply.parts.push({ type: "text", text: news.text });
   if (news.call) last?.type === "call" ? last.text += news.call : reply.parts.push({ type: "call", text: news.call });
-  if (news.sound) { sounds.push(news.sound); play(news.sound); }
+  if (news.sound) { sounds.push(news.sound); if (!voice) play(news.sound); }       // into an open microphone nothing is played
   if (news.picture) last?.type === "image" && !last.whole ? Object.assign(last, { url: news.picture, whole: news.last }) : reply.parts.push({ type: "image", drawn: true, url: news.picture, whole: news.last });
   if (news.finish === "length") reply.note += " · cut at the longest reply";
 }
@@ -105,7 +133,7 @@ function play(samples) {
 
 function hush() { speaker?.close(); speaker = null; due = 0; }
 
-function busy(isBusy) { $("send").textContent = isBusy ? "Stop" : "Send"; $("state").textContent = isBusy ? "answering" : "ready"; }
+function busy(isBusy) { $("send").textContent = isBusy ? "Stop" : "Send"; if (!voice) $("state").textContent = isBusy ? "answering" : "ready"; }
 function grow() { const box = $("words"); box.style.height = "auto"; box.style.height = `${box.scrollHeight + 2}px`; }
 
 // ---- things to look at and listen to ----
@@ -117,12 +145,14 @@ async function attach(files) {
 }
 
 function showAttached() {
+  const buttons = () => [...$("attached").querySelectorAll("button")], focused = document.activeElement, place = buttons().indexOf(focused), byKeys = isByKeys(focused);
   $("attached").replaceChildren(...attached.map((part, at) => {
     const item = document.createElement("li");
     item.append(part.type === "image" || part.type === "frames" ? Object.assign(new Image(), { src: part.url ?? part.urls[0], alt: part.name ?? "a picture" }) : `${part.type}: ${part.name}`,
       button("×", () => { attached.splice(at, 1); showAttached(); }, `remove ${part.name ?? part.type}`));
     return item;
   }));
+  if (place >= 0) attached.length ? buttons()[Math.min(place, attached.length - 1)].focus() : write(byKeys);
 }
 
 async function look() {
@@ -140,26 +170,48 @@ function reason(error) {
 
 const turns = new Map();         // item or response id -> node
 
-function itemOf(node) {
-  const content = node.parts.map((part) => (part.type === "text" ? { type: node.role === "user" ? "input_text" : "output_text", text: part.text }
-    : part.type === "image" && !part.drawn ? { type: "input_image", image_url: part.url } : part.type === "frames" ? { type: "input_video", frames: part.urls } : null)).filter(Boolean);
-  return { type: "message", role: node.role, content: content.length ? content : [{ type: node.role === "user" ? "input_text" : "output_text", text: "…" }] };
+async function remind(line) {    // a session that begins is told what was said before
+  settle();
+  for (const { role, parts } of conversation.path()) {
+    const contents = await Promise.all(parts.map((part) => contentOf(part, role))), event = created(role, contents);
+    line.send(line.fits(event) ? event : created(role, contents.filter((one) => one?.type !== "input_audio")));
+  }
 }
+
+let isTelling = false;           // sound is decoded first; Enter pressed twice meanwhile is one turn
+
+async function tell(line, parts) {
+  if (isTelling) return;
+  isTelling = true;
+  trouble();
+  const contents = await Promise.all(parts.map((part) => contentOf(part, "user"))), lost = parts[contents.indexOf(null)];
+  isTelling = false;
+  if (lost) { trouble(`${lost.name} cannot be ${lost.type === "audio" ? "played" : "shown"} in a call; hang up first.`); return; }
+  if (line !== voice || !line.send(created("user", contents))) return;      // what could not be sent stays where it is
+  asked(parts);
+  show();
+  line.send({ type: "response.create" });
+}
+
+async function watch(line) { line?.send(created("user", [await contentOf(camera.part(settings.camera === "video"), "user")])); }
 
 async function talk() {
   trouble();
   hush();
-  if (voice) { voice.stop(); voice = null; pressed(false); return; }
+  if (voice) { voice.stop(); voice = null; pressed(false); settle(); return; }
+  running?.abort();
   const mine = voice = new Voice({
     headers, key: () => settings.key,
     session: () => ({ type: "realtime", output_modalities: ["audio"], ...(settings.system ? { instructions: settings.system } : {}), unisono: { ids: true, images: settings.pictures },
       audio: { input: { turn_detection: { type: "semantic_vad" }, transcription: { model: "whisper-1" } }, output: { voice: settings.voice } } }),
-    opened: (line) => { for (const node of conversation.path()) line.send({ type: "conversation.item.create", item: itemOf(node) }); },
+    opened: remind,
   });
-  voice.addEventListener("event", ({ detail }) => heard(detail));
-  voice.addEventListener("level", ({ detail }) => $("talk").style.setProperty("--level", detail));
-  voice.addEventListener("state", ({ detail }) => { $("state").textContent = detail; });
-  voice.addEventListener("latency", ({ detail }) => { const node = conversation.nodes.get(conversation.last); if (node?.role === "assistant") { node.note = `answered after ${detail} ms`; view.turn(node, conversation.siblings(node)); } });
+  const on = (name, act) => mine.addEventListener(name, ({ detail }) => { if (voice === mine) act(detail); });        // a line that was left has no say
+  on("event", heard);
+  on("level", (level) => $("talk").style.setProperty("--level", level));
+  on("state", (state) => { $("state").textContent = state; });
+  on("latency", (ms) => { const node = conversation.nodes.get(conversation.last); if (node?.role === "assistant") { node.note = `answered after ${ms} ms`; view.turn(node, conversation.siblings(node)); } });
+  on("unplugged", () => { talk(); trouble("The microphone was pulled out or taken away, so the call has ended. Press Talk to go on with another one."); });
   pressed(true);
   try { await mine.start(); } catch (error) {
     mine.stop();
@@ -178,17 +230,31 @@ function node(id, role) {
   return turns.get(id);
 }
 
+function settle() {              // of a line that ended nothing more comes
+  for (const node of turns.values()) {
+    if (node.waiting && node.role === "user" && !conversation.remove(node)) node.parts = [{ type: "text", text: "(not written down)" }];
+    node.waiting = false;
+  }
+  turns.clear();
+  show();
+}
+
+function growing(event) { return Object.assign(node(event.response_id, "assistant"), { waiting: true }); }      // until response.done it is not read aloud
+
+function written(event, text) { Object.assign(node(event.item_id, "user"), { waiting: false, parts: [{ type: "text", text }] }); }
+
 function heard(event) {
-  if (event.type === "input_audio_buffer.speech_started" && camera.isOn) voice?.send({ type: "conversation.item.create", item: itemOf({ role: "user", parts: [camera.part(settings.camera === "video")] }) });
-  if (event.type === "input_audio_buffer.committed") node(event.item_id, "user").parts = [{ type: "text", text: "…" }];
-  if (event.type === "conversation.item.input_audio_transcription.completed") node(event.item_id, "user").parts = [{ type: "text", text: event.transcript.trim() || "(nothing understood)" }];
-  if (event.type === "response.output_audio_transcript.delta" || event.type === "response.output_text.delta") take(node(event.response_id, "assistant"), { text: event.delta }, []);
-  if (event.type === "unisono.image") take(node(event.response_id, "assistant"), { picture: `data:image/png;base64,${event.b64_json}`, last: event.last }, []);
-  if (event.type === "response.function_call_arguments.done") take(node(event.response_id, "assistant"), { call: `${event.name}${event.arguments}` }, []);
+  if (event.type === "input_audio_buffer.speech_started" && camera.isOn) watch(voice);
+  if (event.type === "input_audio_buffer.committed") Object.assign(node(event.item_id, "user"), { waiting: true, parts: [{ type: "text", text: "…" }] });
+  if (event.type === "conversation.item.input_audio_transcription.completed") written(event, event.transcript.trim() || "(nothing understood)");
+  if (event.type === "response.output_audio_transcript.delta" || event.type === "response.output_text.delta") take(growing(event), { text: event.delta }, []);
+  if (event.type === "unisono.image") take(growing(event), { picture: `data:image/png;base64,${event.b64_json}`, last: event.last }, []);
+  if (event.type === "response.function_call_arguments.done") take(growing(event), { call: `${event.name}${event.arguments}` }, []);
   if (event.type === "unisono.ids") { strip.push(event.ids); return; }
+  if (event.type === "response.done" && turns.has(event.response.id)) node(event.response.id, "assistant").waiting = false;
   if (event.type === "response.done" && event.response.status === "cancelled" && turns.has(event.response.id)) node(event.response.id, "assistant").note = "interrupted";
   if (event.type === "response.done" && event.response.status === "failed") trouble(event.response.status_details?.error?.message ?? "The reply failed.");
-  if (event.type === "conversation.item.input_audio_transcription.failed") node(event.item_id, "user").parts = [{ type: "text", text: "(not written down)" }];
+  if (event.type === "conversation.item.input_audio_transcription.failed") written(event, "(not written down)");
   if (event.type === "error") trouble(event.error.message);
   if (!event.type.endsWith("audio.delta")) show();
 }
@@ -231,8 +297,10 @@ function changed({ target }) {
 function begin(fresh) {          // whatever belonged to the conversation before goes
   running?.abort();
   hush();
-  conversation = fresh; edited = null; attached = [];
-  turns.clear(); view.clear(); showAttached(); trouble(); show();
+  conversation = fresh; attached = [];
+  leave(); showAttached();
+  turns.clear(); view.clear(); trouble(); show();
+  if (voice) talk().then(talk);  // the session knows of the old one
 }
 
 async function load(file) {
@@ -255,13 +323,16 @@ function save() {
 // ---- wiring ----
 
 $("composer").addEventListener("submit", (event) => { event.preventDefault(); send(); });
-$("words").addEventListener("keydown", (event) => { if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); send(); } });
-$("words").addEventListener("input", grow);
+$("words").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); send(); }
+  if (event.key === "Escape" && !event.isComposing) leave();
+});
+$("words").addEventListener("input", () => { grow(); if (!$("words").value) leave(); });
 $("attach").addEventListener("click", () => $("files").click());
 $("files").addEventListener("change", () => { attach($("files").files); $("files").value = ""; });
 $("look").addEventListener("click", look);
 $("talk").addEventListener("click", talk);
-$("new").addEventListener("click", () => { begin(new Conversation()); if (voice) { talk().then(talk); } });
+$("new").addEventListener("click", () => begin(new Conversation()));
 $("settings-open").addEventListener("click", openSettings);
 $("settings").addEventListener("input", changed);
 $("export").addEventListener("click", save);

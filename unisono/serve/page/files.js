@@ -47,9 +47,13 @@ async function sound(file) {
   if (format) return { type: "audio", url: await address(file), format, name: file.name };
   try {                          // the API takes WAV and MP3; the browser knows the others
     const { wavAddress } = await import("./voice.js");
-    const decoded = await new OfflineAudioContext(1, 1, 24000).decodeAudioData(await file.arrayBuffer());
-    return { type: "audio", url: await address(new Blob([wavAddress([decoded.getChannelData(0)], 24000)], { type: "audio/wav" })), format: "wav", name: file.name };
+    return { type: "audio", url: await address(new Blob([wavAddress([await samples(await file.arrayBuffer())], 24000)], { type: "audio/wav" })), format: "wav", name: file.name };
   } catch { throw new Trouble(`${file.name} is sound that this browser cannot read; WAV and MP3 always work.`); }
+}
+
+export async function samples(content) {       // an ArrayBuffer of a file -> Float32Array, one channel at 24 kHz
+  const decoded = await new OfflineAudioContext(1, 1, 24000).decodeAudioData(content), sides = Array.from({ length: decoded.numberOfChannels }, (_, n) => decoded.getChannelData(n));
+  return sides[0].map((_, at) => sides.reduce((sum, side) => sum + side[at], 0) / sides.length);
 }
 
 export function address(blob) {

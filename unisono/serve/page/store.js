@@ -24,6 +24,12 @@ export class Conversation {
     return node;
   }
 
+  remove(node) {                 // one that nothing follows -> whether it was
+    if ([...this.nodes.values()].some((other) => other.parent === node.id)) return false;
+    if (this.chosen.get(node.parent) === node.id) this.chosen.delete(node.parent);
+    return this.nodes.delete(node.id);
+  }
+
   path() {                       // the branch that is shown
     const found = [];
     for (let id = this.chosen.get(0); id !== undefined; id = this.chosen.get(id)) found.push(this.nodes.get(id));
@@ -39,16 +45,26 @@ export class Conversation {
   toJSON() { return { format: "unisono-conversation-1", system: settings.system, nodes: [...this.nodes.values()], chosen: [...this.chosen] }; }
 
   static from(stored) {
-    if (stored?.format !== "unisono-conversation-1" || !Array.isArray(stored.nodes) || !Array.isArray(stored.chosen)) throw new Error("This file is not a saved conversation.");
+    if (stored?.format !== "unisono-conversation-1" || !Array.isArray(stored.nodes) || !Array.isArray(stored.chosen) || !stored.chosen.every(Array.isArray)) throw new Error("This file is not a saved conversation.");
     const made = new Conversation();
     for (const node of stored.nodes) {
       if (!["user", "assistant"].includes(node?.role) || !Array.isArray(node.parts) || !Number.isInteger(node.id)) throw new Error("This file is not a saved conversation.");
+      if (!node.parts.every(isPart)) throw new Error(`In this file turn ${node.id} holds something that is neither words nor a picture, sound or clip, so the file was not loaded.`);
       made.nodes.set(node.id, { id: node.id, parent: node.parent, role: node.role, parts: node.parts, note: String(node.note ?? ""), failed: Boolean(node.failed) });
     }
     for (const [parent, child] of stored.chosen) if (made.nodes.has(child) && child > parent) made.chosen.set(parent, child);       // children are younger: no rings
     made.next = Math.max(0, ...made.nodes.keys()) + 1;
     return made;
   }
+}
+
+const isData = (url) => typeof url === "string" && url.startsWith("data:");      // all of it is in the file, nothing is fetched
+
+function isPart(part) {
+  if (part?.type === "text" || part?.type === "call") return typeof part.text === "string";
+  if (part?.type === "frames") return Array.isArray(part.urls) && part.urls.length > 0 && part.urls.every(isData);
+  if (part?.type === "audio") return isData(part.url) && ["wav", "mp3"].includes(part.format);
+  return ["image", "video"].includes(part?.type) && isData(part.url);
 }
 
 export function textOf(node) { return node.parts.filter((part) => part.type === "text").map((part) => part.text).join(""); }

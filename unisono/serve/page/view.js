@@ -11,18 +11,36 @@ export function button(name, act, title) {
   return made;
 }
 
+export function isByKeys(focused) { return Boolean(focused?.matches(":focus-visible")); }
+
+function nameOf(element) { return element.getAttribute("aria-label") ?? element.textContent; }
+
+function isSame(one, other) { return one?.length === other.length && other.every((value, at) => value === one[at]); }
+
 export class View {
   constructor(log, acts) { this.log = log; this.acts = acts; this.items = new Map(); }
 
   clear() { this.log.querySelectorAll("article").forEach((item) => item.remove()); this.items.clear(); }
 
   show(path, siblings) {
-    const wanted = new Set(path.map((node) => node.id));
-    for (const [id, item] of this.items) if (!wanted.has(id)) { item.remove(); this.items.delete(id); }
-    for (const node of path) this.turn(node, siblings(node));
+    this.held(() => {
+      const wanted = new Set(path.map((node) => node.id));
+      for (const [id, item] of this.items) if (!wanted.has(id)) { item.remove(); this.items.delete(id); }
+      for (const node of path) this.draw(node, siblings(node));
+    });
   }
 
-  turn(node, siblings) {
+  turn(node, siblings) { this.held(() => this.draw(node, siblings)); }
+
+  held(draw) {                   // the focus passes on to the same button of the new turn, or else to the box: on nothing, the space bar would call
+    const had = document.activeElement, turn = had?.closest(".turn"), place = [...this.log.children].indexOf(turn), byKeys = isByKeys(had);
+    draw();
+    if (!turn || document.activeElement !== document.body) return;
+    const same = [...this.log.children[place]?.querySelectorAll(had.localName) ?? []].find((one) => nameOf(one) === nameOf(had));
+    same ? same.focus() : this.acts.write(byKeys);
+  }
+
+  draw(node, siblings) {
     const stuck = this.log.scrollTop + this.log.clientHeight > this.log.scrollHeight - 60;
     let item = this.items.get(node.id);
     if (!item) {
@@ -33,15 +51,22 @@ export class View {
       this.items.set(node.id, item);
       this.log.append(item);
     }
-    const key = [node.waiting, node.note, ...siblings.map((one) => one.id), ...node.parts.flatMap((part) => [part.type, part.text, part.url, part.whole])];
-    if (item.key?.length === key.length && key.every((value, at) => value === item.key[at])) return;     // drawn anew, it would be read aloud again
-    item.key = key;
-    item.setAttribute("aria-busy", String(Boolean(node.waiting)));
-    const said = document.createElement("div");
-    said.className = "said" + (node.waiting ? " waiting" : "");
-    for (const part of node.parts) said.append(this.part(part, node));
-    item.replaceChildren(said, this.under(node, siblings));
+    const words = [node.waiting, ...node.parts.flatMap((part) => [part.type, part.text, part.url, part.whole])], rest = [node.note, ...siblings.map((one) => one.id)];
+    if (isSame(item.words, words) && isSame(item.rest, rest)) return;
+    if (isSame(item.words, words)) item.lastChild.replaceWith(this.under(node, siblings));     // what was said, drawn anew, would be read aloud again
+    else {
+      item.setAttribute("aria-busy", String(Boolean(node.waiting)));
+      item.replaceChildren(this.said(node), this.under(node, siblings));
+    }
+    Object.assign(item, { words, rest });
     if (stuck) this.log.scrollTop = this.log.scrollHeight;
+  }
+
+  said(node) {
+    const made = document.createElement("div");
+    made.className = "said" + (node.waiting ? " waiting" : "");
+    made.append(...node.parts.map((part) => this.part(part, node)));
+    return made;
   }
 
   part(part, node) {

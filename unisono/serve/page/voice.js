@@ -4,6 +4,7 @@
 import { REFUSED } from "./files.js";
 
 const LOUD = 0.012;
+const MOST = 15e6;               // bytes: a larger line closes the socket
 
 export class Voice extends EventTarget {
   constructor(options) { super(); this.options = options; this.isOpen = false; this.tries = 0; }
@@ -16,6 +17,7 @@ export class Voice extends EventTarget {
     if (!navigator.mediaDevices) throw new Error(REFUSED);
     this.microphone = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 } });
     this.goOn();
+    for (const track of this.microphone.getTracks()) track.onended = () => this.emit("unplugged");
     this.audio = new AudioContext({ sampleRate: 24000 });
     await this.audio.audioWorklet.addModule("worklets.js");
     await Promise.race([this.audio.resume(), new Promise((done) => setTimeout(done, 1000))]);    // Firefox waits for ever where no loudspeaker is
@@ -123,11 +125,13 @@ export class Voice extends EventTarget {
     this.item = null;
   }
 
-  send(event) {
-    const line = JSON.stringify(event), most = this.peer?.sctp?.maxMessageSize ?? 65536;
-    if (this.channel?.readyState === "open" && line.length > most) this.emit("event", { type: "error", error: { message: "This is too large to be shown in a call." } });
-    else if (this.channel?.readyState === "open") this.channel.send(line);
-    else if (this.socket?.readyState === 1) this.socket.send(line);
+  fits(event) { return JSON.stringify(event).length <= (this.peer ? this.peer.sctp?.maxMessageSize ?? 65536 : MOST); }
+
+  send(event) {                  // -> whether it was
+    const open = this.channel?.readyState === "open" ? this.channel : this.socket?.readyState === 1 ? this.socket : null, fits = this.fits(event);
+    if (open && !fits) this.emit("event", { type: "error", error: { message: "This is too large to be sent in a call; hang up first." } });
+    else open?.send(JSON.stringify(event));
+    return Boolean(open && fits);
   }
 
   async lost() {                 // what was said is kept by the page; the new session is told of it
@@ -169,8 +173,10 @@ export function toBase64(samples) {
   return btoa(text);
 }
 
+export function bytesOf(text) { return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)); }
+
 export function fromBase64(text) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)), view = new DataView(bytes.buffer);
+  const bytes = bytesOf(text), view = new DataView(bytes.buffer);
   return Float32Array.from({ length: bytes.length >> 1 }, (_, at) => view.getInt16(2 * at, true) / 32768);
 }
 
