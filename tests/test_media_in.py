@@ -7,13 +7,15 @@ import threading
 import time
 from collections.abc import Coroutine, Iterator
 
+import av
+import numpy as np
 import pytest
 import soundfile
 from conftest import drawing, tone
 from hypothesis import given, settings, strategies as st
 from PIL import Image
 
-from unisono.media import CLIP_SIZE
+from unisono.media import CLIP_SIZE, Sound
 from unisono.serve import media_in
 from unisono.serve.errors import ApiError
 
@@ -172,3 +174,13 @@ def test_pictures_are_kept_no_larger_than_wanted() -> None:
     Image.new("RGB", (5000, 2500)).save(file, "PNG")
     assert asyncio.run(media_in.picture_from(file.getvalue(), "x")).size == (2048, 1024)
     assert asyncio.run(media_in.picture_from(file.getvalue(), "x", CLIP_SIZE)).size == (512, 256)
+
+
+def test_a_clip_without_pictures_is_sound() -> None:
+    with av.open(recorded := io.BytesIO(), "w", format="webm") as target:
+        stream = target.add_stream("libopus", rate=48000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.full((1, 24000), 0.1, np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 48000
+        target.mux([*stream.encode(frame), *stream.encode(None)])
+    sound = asyncio.run(media_in.clip_from(recorded.getvalue(), "x"))
+    assert isinstance(sound, Sound) and abs(sound.seconds - 0.5) < 0.1

@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 from PIL import Image as Pictures
 
 from unisono.core.errors import UserError
-from unisono.media import MOST_SECONDS as MOST_SECONDS_OF_SOUND, Footage, Sound, read_footage, read_picture, read_sound
+from unisono.media import MOST_SECONDS as MOST_SECONDS_OF_SOUND, Footage, Sound, read_clip, read_picture, read_sound
 from unisono.serve.errors import ApiError
 
 Result = TypeVar("Result")
@@ -134,9 +134,9 @@ async def sound_of(content: bytes, param: str, most_seconds: float = MOST_SECOND
     return await _read(partial(read_sound, most_seconds=most_seconds), content, param)
 
 
-async def clip_from(content: bytes, param: str) -> Footage:
-    """The clip in a file's content."""
-    return await _read(read_footage, content, param)
+async def clip_from(content: bytes, param: str) -> Footage | Sound:
+    """The clip in a file's content, or the sound where it holds no pictures."""
+    return await _read(read_clip, content, param)
 
 
 async def _read(read: Callable[[bytes], Result], content: bytes, param: str) -> Result:

@@ -97,7 +97,7 @@ class PartReader:
     async def _sound_at(self, given: Given, param: str) -> Sound:
         return await sound_of(await content_of(_url(given, param, "audio_url"), param), param)
 
-    async def _clip(self, given: Given, param: str) -> Footage:
+    async def _clip(self, given: Given, param: str) -> Footage | Sound:
         frames = given.get("video")
         if not isinstance(frames, list):
             return await clip_from(await content_of(_url(given, param, "video_url", "video"), param), param)

@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image as Pictures
 
-from unisono.core.errors import UserError
 from unisono.engine.grammar import Grammar, Rules
 from unisono.engine.load import load_network
 from unisono.engine.sample import SAMPLING, Sampler, probabilities
