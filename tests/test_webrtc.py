@@ -126,7 +126,8 @@ def test_a_call(tiny_server: Running, wordy: None, raw: bool) -> None:      # no
             done = await browser.until("response.done")
             stopped = await browser.until("output_audio_buffer.stopped")
             types = browser.types()
-            assert done["response"]["status"] == "completed" and stopped["response_id"] == done["response"]["id"]
+            assert done["response"]["status"] in ("completed", "incomplete")      # as it ends itself or is cut, which chance decides
+            assert stopped["response_id"] == done["response"]["id"]
             assert types.index("response.content_part.added") < types.index("output_audio_buffer.started") < types.index("response.done") < types.index("output_audio_buffer.stopped")
             assert "response.output_audio.delta" not in types and "response.output_audio.done" in types
             started = await browser.until("output_audio_buffer.started")
