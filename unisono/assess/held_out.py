@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from unisono.data.pictures import resolution
-from unisono.data.raw import Raw
+from unisono.data.raw import Clip, Raw
 from unisono.data.splits import split_of
 from unisono.data.waves import Waves, sound_folders
 from unisono.data.world import MAKERS
@@ -50,12 +50,12 @@ class Bench:
     def world(self, task: str) -> list[Raw]:
         """`samples` conversations of the small world from its test split, none of them twice; fewer where it has no more: a repetition
         tells nothing that its first did not."""
-        rng, found = random.Random(f"test {task}"), dict[str, Raw]()
+        rng, found = random.Random(f"test {task}"), dict[tuple, Raw]()
         with resolution(self.omni.tokenizer.image_codec.image_size):
             for _ in range(MOST_DRAWN * self.samples):
                 raw = MAKERS[task](rng)
                 if split_of(raw.key) == "test":
-                    found.setdefault(raw.key, raw)
+                    found.setdefault(_asked(raw), raw)
                 if len(found) == self.samples:
                     break
         return list(found.values())
@@ -63,3 +63,10 @@ class Bench:
     def ask(self, *parts: Input, outputs: tuple[str, ...] = ("text",), voice: str = "heart") -> Reply:
         """One question in a fresh conversation, always the same seed."""
         return self.omni.reply(*parts, outputs=outputs, voice=voice, seed=0)
+
+
+def _asked(raw: Raw) -> tuple:
+    """What the network is told: two of its questions are one where this is the same."""
+    first = raw.exchanges[0]
+    pictures = [picture for shown in first.shown for picture in (shown.frames if isinstance(shown, Clip) else [shown.image])]
+    return first.question.text, *(picture.tobytes() for picture in pictures)
