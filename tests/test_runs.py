@@ -60,6 +60,6 @@ def test_the_whole_path_on_a_crumb(tmp_path: Path) -> None:
     record = json.loads(said.strip().splitlines()[-1])["record"]
     numbers = json.loads(Path(record).read_text())["numbers"]
     assert {"audio_codec", "hears", "sees", "draws", "talks", "reads"} <= set(numbers)
-    assert (tmp_path / "networks" / "nano" / "moderation.safetensors").exists()
-    reply = Omni(tmp_path / "networks" / "nano").reply("Draw a red circle.", outputs=("text", "audio", "image"), seed=1)
+    assert (tmp_path / "crumb" / "networks" / "nano" / "moderation.safetensors").exists()
+    reply = Omni(tmp_path / "crumb" / "networks" / "nano").reply("Draw a red circle.", outputs=("text", "audio", "image"), seed=1)
     assert np.abs(reply.pcm).max() > 0
