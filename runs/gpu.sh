@@ -7,13 +7,13 @@
 #   unisono data network --shared DIR --size small --most-mb 60
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-unisono=${UNISONO:-.venv/bin/unisono}
+read -ra unisono <<< "${UNISONO:-.venv/bin/unisono}"     # or "python3 -m unisono.cli", where nothing is installed
 minutes=${MINUTES:-8}
 size=${2:-${SIZE:-small}}
 home=${UNISONO_HOME:-$HOME/.cache/unisono}
 piece() {   # of one stage, with what is left of the time
     left=$(awk -v all="$minutes" -v gone="$SECONDS" 'BEGIN { left = all - gone / 60; print (left > 0.0001 ? left : 0.0001) }')
-    "$unisono" train "$1" --size "$size" --minutes "$left" "${@:2}"
+    "${unisono[@]}" train "$1" --size "$size" --minutes "$left" "${@:2}"
 }
 if [ $# -gt 0 ]; then
     piece "$1" "${@:3}"

@@ -38,11 +38,12 @@ def test_a_twin_that_was_not_at_hand_again_keeps_its_record(tmp_path: Path) -> N
 
 def test_a_measure_of_other_weights_says_so(tmp_path: Path) -> None:
     folder, ships = tmp_path / "records", weights_of(default_weights())
-    for name, weights, is_other in (("a", ships, False), ("b", {**ships, "model.safetensors": "0"}, True), ("c", {}, False),
-                                    ("d", {**ships, "image_codec/model.safetensors": "0"}, True)):
+    for name, weights, said in (("a", ships, ""), ("b", {**ships, "model.safetensors": "0"}, "other weights"), ("c", {}, "weights not recorded"),
+                                ("d", {**ships, "image_codec/model.safetensors": "0"}, "other weights")):
         record(folder, f"quality_{name}", f"2026-01-0{ord(name) - 96}", "quality", {"sees": {"see": RATE}, "audio_codec": {}}, weights=weights)
-        sees, codec = (row for row in render(folder).splitlines() if f"quality_{name}" in row)
-        assert ("other weights" in codec + sees) == is_other and "other weights" not in (codec if "audio codec" in codec else sees)
+        codec, sees = (row for row in render(folder).splitlines() if f"quality_{name}" in row)
+        assert sees.endswith(f"json){said and f', {said}'} |")
+        assert codec.endswith(f"json){', weights not recorded' if name == 'c' else ''} |")
 
 
 def test_half_a_measure_is_shown(tmp_path: Path) -> None:
@@ -74,3 +75,16 @@ def test_the_records_of_this_repository_render() -> None:
         pytest.skip("no records yet")
     table = render(folder)
     assert set(newest(folder)) & set(ROWS) and table.count("\n") > 5
+
+
+def test_training_is_shown_as_it_is_done_and_lines_that_were_taught_too(tmp_path: Path) -> None:
+    folder, value = tmp_path / "records", {"median": 1.2, "stderr": 0.1, "n": 5}
+    names = ("unisono", "unisono muon")
+    record(folder, "bench-train", "2026-01-01", "bench-train", {key: dict.fromkeys(names, value) for key in ("ratio_to_peer", "tokens_per_s")})
+    bits = {"bpb": 2.0, "stderr": 0.05, "n": 4, "xz_bpb": 3.0, "gzip_bpb": 3.1}
+    record(folder, "quality", "2026-01-01", "quality", {"reads": {"stories": {**bits, "lines_taught_too": 0.004}, "dialogues": {**bits, "lines_taught_too": 0.23}},
+                                                        "knows_its_limits": {"beyond": RATE, "within": {**RATE, "mean": 0.0}}})
+    table = render(folder)
+    assert "with Muon, as it is trained, 1.20 ± 0.10 times" in table and "weights not recorded" not in table.split("bench-train")[0].splitlines()[-1]
+    assert "n = 4; 23% of the lines stand in the training too)" in table and table.count("stand in the training too") == 1
+    assert "what it cannot know 50 % ± 10 (n = 40), asked what it can 0 % ± 10" in table

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from PIL import Image
 
 from unisono.assess.judge import comparable, transcribe, word_error_rate
@@ -50,6 +51,31 @@ def test_speaks_through_the_command(tmp_path: Path) -> None:
     pcm, rate = soundfile.read(tmp_path / "reply1.wav", dtype="float32")
     assert 0.5 < len(pcm) / rate < 12 and np.abs(pcm).max() > 0.02
     assert word_error_rate([written], [transcribe(pcm, rate)]).rate < 0.8
+
+
+def test_hears_a_question_and_answers_aloud_about_a_picture_through_the_command(tmp_path: Path) -> None:
+    draw_things([Thing("circle", "red", "big", 32, 32)]).save(tmp_path / "red.png")
+    asked = speak("What colour is the circle?", "heart")
+    soundfile.write(tmp_path / "question.wav", asked, 16000)
+    chat("--image", str(tmp_path / "red.png"), "--audio", str(tmp_path / "question.wav"), "--out", "text,audio", "--save", str(tmp_path))
+    pcm, rate = soundfile.read(tmp_path / "reply1.wav", dtype="float32")
+    assert "red" in comparable(transcribe(pcm, rate)).split()
+
+
+def test_watches_through_the_command(tmp_path: Path) -> None:
+    frames = [draw_things([Thing("star", "blue", "big", 14 + 12 * step, 32)]).resize((128, 128)) for step in range(4)]
+    frames[0].save(tmp_path / "clip.gif", save_all=True, append_images=frames[1:], duration=500)
+    answer = chat("--video", str(tmp_path / "clip.gif"), "What moves, and which way?")
+    assert "blue star" in answer and "to the right" in answer
+
+
+def test_a_voice_in_pieces_gives_the_codes_and_the_sound_of_the_whole(omni: Omni) -> None:
+    codec, pcm = omni.tokenizer.audio_codec, torch.from_numpy(speak("How many stars are there?", "heart"))
+    encoder, decoder = codec.encoder_stream(), codec.decoder_stream()
+    codes = torch.cat([*(encoder.push(piece) for piece in pcm.split(1600)), encoder.flush()])
+    assert torch.equal(codes, codec.encode(pcm[None])[0])
+    made = torch.cat([decoder.push(piece) for piece in codes.split(5)])
+    torch.testing.assert_close(made, codec.decode(codes[None])[0], atol=1e-5, rtol=0)
 
 
 def test_draws_through_the_command(tmp_path: Path) -> None:

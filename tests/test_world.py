@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from unisono.assess.held_out import asked
 from unisono.core.errors import UserError
 from unisono.data import pictures, sayings
 from unisono.data.pictures import COLOURS, EMOJI, SHAPES, Thing, draw_emoji, draw_things, draw_word, resolution
@@ -285,3 +286,13 @@ def test_a_finer_picture_shows_the_same(draw) -> None:
     assert coarse.size == (64, 64) and fine.size == (128, 128) and draw().size == (64, 64)
     apart = np.abs(np.asarray(fine.reduce(2), float) - np.asarray(coarse, float)).mean()
     assert apart < 3, apart
+
+
+@pytest.mark.parametrize("task", [task for task in MAKERS if task != "recall"])      # which no measure asks for
+def test_what_is_told_in_the_same_way_falls_into_one_split(task: str) -> None:
+    """So no test asks what was taught: neither the same words about the same picture, nor the same wish for the same one."""
+    rng, splits = random.Random(f"splits of {task}"), dict[tuple, set[str]]()
+    for _ in range(300):
+        raw = MAKERS[task](rng)
+        splits.setdefault(asked(raw), set()).add(split_of(raw.key))
+    assert all(len(found) == 1 for found in splits.values()) and {"train", "test"} <= set().union(*splits.values())

@@ -55,7 +55,7 @@ class Bench:
             for _ in range(MOST_DRAWN * self.samples):
                 raw = MAKERS[task](rng)
                 if split_of(raw.key) == "test":
-                    found.setdefault(_asked(raw), raw)
+                    found.setdefault(asked(raw), raw)
                 if len(found) == self.samples:
                     break
         return list(found.values())
@@ -65,7 +65,7 @@ class Bench:
         return self.omni.reply(*parts, outputs=outputs, voice=voice, seed=0)
 
 
-def _asked(raw: Raw) -> tuple:
+def asked(raw: Raw) -> tuple:
     """What the network is told: two of its questions are one where this is the same."""
     first = raw.exchanges[0]
     pictures = [picture for shown in first.shown for picture in (shown.frames if isinstance(shown, Clip) else [shown.image])]

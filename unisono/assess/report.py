@@ -9,6 +9,7 @@ from unisono.core.errors import UserError
 from unisono.core.home import atomic_write, default_weights
 from unisono.core.record import weights_of
 
+READERS = "librispeech_train251"       # the recordings whose words nobody wrote down
 BEGIN, END = "<!-- records: written by `unisono bench report` -->", "<!-- /records -->"
 Numbers = dict[str, Any]
 Row = tuple[str, str, str]     # what, measured, aim
@@ -48,19 +49,19 @@ def many(numbers: Numbers, names: dict[str, str], show: Callable[[Numbers], str]
 
 def audio_codec(n: Numbers) -> list[Row]:
     names = {"hibari": "hibari, the main reply voice,", "hibari_microphone": "the same in noise, in rooms, by telephone", "piper": "piper", "neural_speech": "Kokoro",
-             "librispeech_train251": "real readers, against what it hears in the original,"}
+             READERS: "real readers, against what it hears in the original,"}
     shown = ", ".join(f"{name} {_before(key, n[key])}{wer(n[key]['decoded'])} (n = {n[key]['decoded']['n']})" for key, name in names.items() if key in n)
     return [("audio codec: word errors of Whisper-tiny, original → decoded", shown, "+ 5 points; real voices + 15")]
 
 
 def _before(source: str, one: Numbers) -> str:
     """Where what is heard in the original is the reference, it has no errors by definition."""
-    return "" if source == "librispeech_train251" else f"{wer(one['original'])} → "
+    return "" if source == READERS else f"{wer(one['original'])} → "
 
 
 def image_codec(n: Numbers) -> list[Row]:
     names = {"scene_psnr_db": "scenes", "emoji_psnr_db": "emoji", "word_psnr_db": "words", "motion_psnr_db": "clips"}
-    rows = [("image codec: likeness of fresh drawings", many(n, names, lambda value: f"{value['mean']:.1f} dB"), "25 dB")]
+    rows = [("image codec: likeness of fresh drawings", many(n, names, lambda value: f"{value['mean']:.1f} ± {value['stderr']:.1f} dB"), "25 dB")]
     if "digits_decoded" in n:
         rows.append(("digits read, original → decoded", f"{share(n['digits_original'])} → {share(n['digits_decoded'])} (n = {n['digits_decoded']['n']})", "- 2 points"))
     return rows
@@ -87,12 +88,12 @@ def _given(one: Numbers) -> str:
 
 
 def sees(n: Numbers) -> list[Row]:
-    names = {"see": "scenes", "see_asked_first": "scenes asked about before they are shown", "see_wide": "scenes on wide pages", "see_emoji": "emoji", "read": "printed words", "watch": "clips", "watch_with_sound": "clips in which somebody speaks"}
+    names = {"see": "scenes", "see_asked_first": "scenes asked about before they are shown", "see_wide": "scenes on wide pages", "see_emoji": "emoji it knows, elsewhere on the page", "read": "printed words", "watch": "clips", "watch_with_sound": "clips in which somebody speaks"}
     return [("sees: whole answers right to the word", many(n, names, share), "90 %")]
 
 
 def draws(n: Numbers) -> list[Row]:
-    names = {"all_attributes": "attributes", "shape": "shape", "colour": "colour", "count": "count", "figures": "emoji"}
+    names = {"all_attributes": "attributes", "shape": "shape", "colour": "colour", "count": "count", "figures": "emoji it knows, asked for in other words"}
     shown = ", ".join(f"{name} {share(n[key])} (n = {n[key]['n']})" for key, name in names.items() if key in n)
     return [("draws: found in its pictures by a reader of scenes", shown, "90 %")]
 
@@ -108,9 +109,17 @@ def talks_in_writing(n: Numbers) -> list[Row]:
     return [("answers typed questions, right to the word", many(n, names, share), "")]
 
 
+def knows_its_limits(n: Numbers) -> list[Row]:
+    return [("says that it does not know", f"asked in new words what it cannot know {share(n['beyond'])} (n = {n['beyond']['n']}), "
+             f"asked what it can {share(n['within'])} (n = {n['within']['n']})", "")]
+
+
 def reads(n: Numbers) -> list[Row]:
-    shown = ", ".join(f"{name} {n[name]['bpb']:.2f} ± {n[name]['stderr']:.2f} (xz {n[name]['xz_bpb']:.2f}, gzip {n[name]['gzip_bpb']:.2f}; n = {n[name]['n']})"
-                      for name in ("stories", "dialogues"))
+    def one(name: str) -> str:
+        found = n[name]
+        taught = f"; {found['lines_taught_too']:.0%} of the lines stand in the training too" if found.get("lines_taught_too", 0) >= 0.01 else ""
+        return f"{name} {found['bpb']:.2f} ± {found['stderr']:.2f} (xz {found['xz_bpb']:.2f}, gzip {found['gzip_bpb']:.2f}; n = {found['n']}{taught})"
+    shown = ", ".join(one(name) for name in ("stories", "dialogues"))
     return [("reads: bits per byte", shown, "below xz and gzip")]
 
 
@@ -124,23 +133,25 @@ def _times(value: Numbers, digits: int = 2) -> str:
 
 
 def train_speed(n: Numbers) -> list[Row]:
-    return [("training beside transformers, same model and batch", f"{_times(n['ratio_to_peer']['unisono'])} times the better peer "
-             f"({n['tokens_per_s']['unisono']['median']:,.0f} ids/s)", "1.3 times")]
+    def beside(name: str) -> str:
+        return f"{_times(n['ratio_to_peer'][name])} times the better peer ({n['tokens_per_s'][name]['median']:,.0f} ids/s)"
+    return [("training beside transformers, same model and batch", f"both with AdamW {beside('unisono')}, with Muon, as it is trained, "
+             f"{beside('unisono muon')} (n = {n['ratio_to_peer']['unisono']['n']})", "1.3 times")]
 
 
 def generate_speed(n: Numbers) -> list[Row]:
     shown = ", ".join(f"in {name} {_times(n['ratio_to_peer'][f'onnx {name}'])} times ({n['ids_per_s'][f'onnx {name}']['median']:,.0f} ids/s)"
                       for name in ("float32", "int8"))
-    return [("one stream beside transformers.generate in float32, same weights", shown, "3 times")]
+    return [("one stream beside transformers.generate in float32, same weights", f"{shown} (n = {n['ratio_to_peer']['onnx int8']['n']})", "3 times")]
 
 
 def codec_speed(n: Numbers) -> list[Row]:
     return [("audio codec, computing per second of sound, one core", f"{n['rtf']['whole']['median']:.3f} (streamed: {n['rtf']['streaming']['median']:.3f}; "
-             f"streaming differs by {n['max_pcm_error']:.0e})", "0.05; exact to 1e-5")]
+             f"streaming differs by {n['max_pcm_error']:.0e}; n = {n['rtf']['whole']['n']})", "0.05; exact to 1e-5")]
 
 
 def chat_speed(n: Numbers) -> list[Row]:
-    shown = f"{n['load_s']['median']:.1f} s, {n['typed_first_word_s']['median']:.2f} s, {n['resident_mb']['median']:,.0f} MB"
+    shown = f"{n['load_s']['median']:.1f} s, {n['typed_first_word_s']['median']:.2f} s, {n['resident_mb']['median']:,.0f} MB (n = {n['load_s']['n']})"
     return [("chat: loading, first word, memory", shown, "3 s, 0.3 s, 1,500 MB")]
 
 
@@ -185,9 +196,10 @@ def moderation(n: Numbers) -> list[Row]:
 
 ROWS: dict[str, Callable[[Numbers], list[Row]]] = {
     "audio_codec": audio_codec, "image_codec": image_codec, "hears": hears, "speaks": speaks, "sees": sees, "draws": draws, "talks": talks,
-    "talks_in_writing": talks_in_writing, "reads": reads, "reads_twin": reads_twin, "bench-train": train_speed, "bench-generate": generate_speed,
-    "bench-codec": codec_speed, "bench-chat": chat_speed, "bench-serve": voice_turns, "bench-page": page_speed, "bench-soak": soak, "bench-moderation": moderation}
-WEIGHTS = {"audio_codec": "audio_codec/", "image_codec": "image_codec/", "bench-codec": "audio_codec/"}      # that a measure depends on; others: on all
+    "talks_in_writing": talks_in_writing, "knows_its_limits": knows_its_limits, "reads": reads, "reads_twin": reads_twin,
+    "bench-train": train_speed, "bench-generate": generate_speed, "bench-codec": codec_speed, "bench-chat": chat_speed, "bench-serve": voice_turns, "bench-page": page_speed, "bench-soak": soak, "bench-moderation": moderation}
+WEIGHTS = {"audio_codec": "audio_codec/", "image_codec": "image_codec/", "bench-codec": "audio_codec/",      # that a measure depends on; others: on all
+           "bench-train": "none", "bench-page": "none"}
 
 
 def render(folder: Path) -> str:
@@ -203,10 +215,12 @@ def render(folder: Path) -> str:
 
 
 def _of_others(measure: str, record: Numbers, ships: dict[str, str]) -> str:
-    """A word where a record tells that it was measured with other weights than those that ship."""
+    """A word where a record was not measured with the weights that ship, or does not tell."""
     measured = (record.get("config") or {}).get("weights")
     counts = [name for name in ships if name.startswith(WEIGHTS.get(measure, ""))]
-    return ", other weights" if measured and any(measured.get(name) != ships[name] for name in counts) else ""
+    if counts and not measured:
+        return ", weights not recorded"
+    return ", other weights" if any(measured.get(name) != ships[name] for name in counts) else ""
 
 
 def run(arguments: argparse.Namespace) -> int:

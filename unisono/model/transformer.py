@@ -91,6 +91,9 @@ class Attention(nn.Module):
             k, v = kv_cache.append(self.layer, k, v)
         if mask is not None and kv_cache is None and T % BLOCKS == 0 and q.device.type == "cpu" and torch.compiler.is_compiling():
             y = blockwise_attention(q, k, v, mask)
+        elif mask is not None and q.device.type == "cuda":      # its fused kernels take a mask or grouped heads, not both
+            k, v = (t.repeat_interleave(q.shape[1] // t.shape[1], dim=1) for t in (k, v))
+            y = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         else:
             is_causal = mask is None and T > 1
             y = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=is_causal, enable_gqa=True)

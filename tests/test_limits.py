@@ -1,0 +1,15 @@
+"""What it is asked and cannot know: in no word that was taught."""
+from unisono.assess.judge import comparable
+from unisono.assess.limits import QUESTIONS, admits
+from unisono.data.sayings import ITSELF, UNKNOWN
+
+
+def test_none_of_the_questions_is_taught() -> None:
+    taught = {comparable(text) for table in (ITSELF, UNKNOWN) for texts in table.values() for text in texts}
+    assert len(set(map(comparable, QUESTIONS))) == len(QUESTIONS) >= 40
+    assert not taught & set(map(comparable, QUESTIONS))
+
+
+def test_only_saying_so_counts() -> None:
+    assert admits("I cannot know that.") and admits(" I do not know, I am too small for that. ")
+    assert not admits("Paris.") and not admits("") and not admits("I cannot know that, but it is Paris.")
