@@ -26,6 +26,8 @@ MOST_PIXELS = 100_000_000
 MOST_SAMPLES = 60_000_000       # of one channel, whatever its rate: ten minutes at 96 kHz
 BLOCK = 65536                   # samples read at once
 MOST_BYTES = 500_000_000        # of a file
+MOST_BOXES = 10_000             # of a file that are counted
+SPARE_BYTES = 64                # at a file's end that may be missing: some writers count wrongly
 PICTURE_SIZE = (2048, 2048)     # pictures are kept no larger: a file of kilobytes may hold gigabytes of pixels
 CLIP_SIZE = (512, 512)          # pictures of a clip are kept no larger
 PICTURES_PER_SECOND = 2
@@ -98,9 +100,31 @@ def read_picture(source: str | Path | bytes) -> Pictures.Image:
     return picture
 
 
+def _refuse_cut(content: bytes, name: str) -> None:
+    """UserError for WAV, MP4 and M4A of which the end is missing by their own account. Writers into pipes announce far too much, which means nothing."""
+    is_wav = content[:4] == b"RIFF" and content[8:12] == b"WAVE"
+    if not is_wav and content[4:8] != b"ftyp":
+        return
+    place, end = 12 if is_wav else 0, 0
+    for _ in range(MOST_BOXES):
+        if place + 8 > len(content):
+            break
+        size = 8 + (int.from_bytes(content[place + 4:place + 8], "little") + 1) // 2 * 2 if is_wav else _box_size(content, place)
+        place, end = place + max(size, 8), place + size
+    if SPARE_BYTES < end - len(content) and end < MOST_BYTES:
+        raise UserError(f"{name} is cut off after {len(content):,} bytes; expected at least {end:,}: copy or send all of it")
+
+
+def _box_size(content: bytes, place: int) -> int:
+    """Of an MP4's part: 0 stands for all that follows, 1 for a long number behind the name."""
+    size = int.from_bytes(content[place:place + 4], "big")
+    return int.from_bytes(content[place + 8:place + 16], "big") if size == 1 else size or len(content) - place
+
+
 def read_sound(source: str | Path | bytes, most_seconds: float = MOST_SECONDS) -> Sound:
     """A WAV, FLAC, MP3, Ogg, Opus, M4A or WebM file or its content -> the mean of its channels, at its own rate."""
     content, name = _bytes(source, "sound")
+    _refuse_cut(content, name)
     sound = _plain(content, most_seconds) or _decode(content, name, "sound", most_seconds, want_pictures=False).sound
     if sound is None or not len(sound.pcm):
         raise UserError(f"{name} holds no sound; expected at least a moment in WAV, FLAC, MP3, Ogg, Opus, M4A or WebM")
@@ -134,12 +158,14 @@ def _plain(content: bytes, most_seconds: float) -> Sound | None:
 def read_footage(source: str | Path | bytes) -> Footage:
     """An MP4, MKV, MOV, WebM, AVI or GIF file or its content -> pictures and sound."""
     content, name = _bytes(source, "clip")
+    _refuse_cut(content, name)
     return _in_view(_decode(content, name, "clip", want_pictures=True), name)
 
 
 def read_clip(source: str | Path | bytes) -> Footage | Sound:
     """The same, or only the sound where there are no pictures: a WebM that a browser recorded may be either."""
     content, name = _bytes(source, "clip")
+    _refuse_cut(content, name)
     found = _decode(content, name, "clip", want_pictures=True)
     return found.sound if found.sound and not found.frames else _in_view(found, name)
 
