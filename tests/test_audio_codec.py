@@ -63,6 +63,28 @@ def test_the_adversarial_stage_moves_the_decoder_only(waves: Path, tmp_path: Pat
     assert not torch.allclose(program.model.codec.decode(codes), before)
 
 
+@pytest.mark.parametrize("adversarial", [False, True])
+def test_a_codec_that_is_stopped_after_each_step_becomes_the_same(waves: Path, tmp_path: Path, adversarial: bool) -> None:
+    AudioCodec(TINY).save(tmp_path / "start")
+    recipe = replace(RECIPE, adversarial=adversarial, start_from=str(tmp_path / "start"), loop=replace(RECIPE.loop, num_steps=3, validate_every=2))
+
+    def program(seed: int) -> AudioCodecProgram:
+        torch.manual_seed(seed)     # of what is not in the start, as the critics
+        made = AudioCodecProgram(recipe, Waves([waves], "train"), Waves([waves], "test"))
+        if adversarial:
+            made.critics.crop = 9600
+        return made
+
+    whole = program(0)
+    run(whole, recipe.loop, tmp_path / "whole")
+    for sitting in range(3):
+        last = program(sitting)
+        outcome = run(last, replace(recipe.loop, time_limit_s=1e-9), tmp_path / "parts")
+    assert outcome.finished
+    for name, (module, _) in whole.players.items():
+        assert all(torch.equal(a, b) for a, b in zip(module.parameters(), last.players[name][0].parameters())), name
+
+
 def test_a_codec_of_another_shape_is_refused(waves: Path, tmp_path: Path) -> None:
     AudioCodec(replace(TINY, decoder_channels=16)).save(tmp_path / "start")
     with pytest.raises(UserError, match="another shape than the recipe"):

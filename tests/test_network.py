@@ -44,6 +44,16 @@ def test_a_crumb_is_learned_by_heart(shard: Shard, tmp_path: Path) -> None:
     torch.testing.assert_close(again(ids), program.model.eval()(ids))
 
 
+def test_a_network_that_is_stopped_after_each_step_becomes_the_same(shard: Shard, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, task_weights={"odd": 0.8}, loop=replace(RECIPE.loop, num_steps=4, validate_every=2, bf16=True))
+    whole = NetworkProgram(recipe, shard, shard)
+    run(whole, recipe.loop, tmp_path / "whole")
+    for _ in range(4):
+        last = NetworkProgram(recipe, shard, shard)
+        outcome = run(last, replace(recipe.loop, time_limit_s=1e-9), tmp_path / "parts")
+    assert outcome.finished and all(torch.equal(a, b) for a, b in zip(whole.model.parameters(), last.model.parameters()))
+
+
 def test_losses_are_told_in_units_of_what_they_are_of() -> None:
     losses, labels = torch.tensor([1.0, 2.0, 3.0, 4.0, 9.0]), torch.tensor([0, 1, 5, 6, 9])
     found = in_units(losses, labels, {"text": [0, 3, "byte", [2, 1, 7]], "audio": [5, 7, "s", 0.02], "image": [7, 9, "pixel", 64]})
