@@ -50,11 +50,13 @@ def test_a_crumb_is_learned(waves: Path, tmp_path: Path) -> None:
     assert AudioCodec.load(tmp_path / "codec").config == TINY
 
 
-def test_the_adversarial_stage_moves_the_decoder_only(waves: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("school", ["adversarial", "decoder_only"])
+def test_later_schools_move_the_decoder_only(waves: Path, tmp_path: Path, school: str) -> None:
     AudioCodec(TINY).save(tmp_path / "start")
-    recipe = replace(RECIPE, adversarial=True, start_from=str(tmp_path / "start"), loop=replace(RECIPE.loop, num_steps=2))
+    recipe = replace(RECIPE, **{school: True}, start_from=str(tmp_path / "start"), loop=replace(RECIPE.loop, num_steps=2))
     program = AudioCodecProgram(recipe, Waves([waves], "train"), Waves([waves], "test"))
-    program.critics.crop = 9600
+    if school == "adversarial":
+        program.critics.crop = 9600
     pcm = torch.from_numpy(Waves([waves], "train").pcm(0))[None]
     codes = program.model.codec.encode(pcm)
     before = program.model.codec.decode(codes)

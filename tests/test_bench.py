@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from unisono.assess import bench, peers, timing
+from unisono.assess.serving import steps, turns
 from unisono.assess.timing import Effort
+from unisono.assess.voice import Heard, Line
 from unisono.cli import parser
 from unisono.codecs.audio import AudioCodec, AudioCodecConfig
 from unisono.codecs.image import ImageCodec, ImageCodecConfig
@@ -159,6 +161,30 @@ def test_streamed_sound_equals_whole(folder: Path) -> None:
     assert pcm.dtype == torch.float32 and pcm.abs().max() <= 1
     codes, sound, spent = bench.stream(codec, pcm)
     assert len(codes) == 17 and len(sound) == 17 * codec.frame_size and len(spent) == 5
+    assert torch.equal(codes, codec.encode(pcm[None])[0])
+    torch.testing.assert_close(sound, codec.decode(codes[None])[0], atol=1e-5, rtol=0)
+
+
+def test_a_reply_counts_from_when_it_is_heard() -> None:
+    line, heard = Line(None), Heard()
+    line.spoken_at = 10.0
+    silent, loud = np.zeros(2400, np.float32), np.full(2400, 0.5, np.float32)
+    line._judge(heard, [silent, loud], [10.2, 10.5], 10.2, 10.1)      # 100 ms of silence, and 200 ms of waiting for the voice
+    assert (heard.stopped_s, heard.first_delta_s, heard.gap_s, heard.latency_s) == pytest.approx((0.1, 0.2, 0.2, 0.5))
+    line._judge(mute := Heard(), [silent], [10.2], 10.2, 10.1)
+    assert mute.latency_s is None and mute.error == "0.1 s of silence"
+
+
+def test_turns_that_failed_are_counted() -> None:
+    found = turns([Heard(latency_s=0.1, first_delta_s=0.1, right=True), Heard(latency_s=0.3, first_delta_s=0.3, cut_in=True), Heard(error="no reply")])
+    assert (found["p50_ms"], found["n"], found["answered"], found["cut_in_share"]) == (200, 3, 2, pytest.approx(1 / 3))
+    with pytest.raises(UserError, match="no turn was answered aloud: no reply"):
+        turns([Heard(error="no reply")])
+
+
+def test_steps_of_turns_are_read_from_the_log(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text('{"event": "turn", "spoken_ms": 0, "detected_ms": 60, "fed_ms": 65}\nnoise\n{"event": "end"}\n')
+    assert {step: value["median"] for step, value in steps(tmp_path / "log", 5).items()} == {"detected": 60, "fed": 5}
 
 
 # ---- the server and its page, as their clients feel them ----

@@ -33,6 +33,20 @@ def guarded(tiny_network: Path) -> Iterator[Running]:
     running.stop()
 
 
+def test_only_the_page_itself_is_open_and_limits_end_with_their_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    guard = Guard(None, Settings(keys=("k",), requests_per_minute=1))
+    asked = {"type": "http", "method": "GET", "headers": []}
+    assert guard._admit({**asked, "path": "/page.js"}) == "open"
+    with pytest.raises(ApiError, match="Incorrect"):
+        guard._admit({**asked, "path": "/v1/files/a.js"})
+    guard.limits.check("key0")
+    with pytest.raises(ApiError):
+        guard.limits.check("key0")
+    later = time.monotonic() + 61
+    monkeypatch.setattr("unisono.serve.guard.time.monotonic", lambda: later)
+    guard.limits.check("key0")
+
+
 def get(server: Running, key: str | None, path: str = "/models") -> httpx.Response:
     return httpx.get(server.url + path, headers={"authorization": f"Bearer {key}"} if key is not None else {})
 

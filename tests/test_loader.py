@@ -34,6 +34,18 @@ def test_a_batch_is_a_function_of_seed_and_step(shard: Shard) -> None:
         a, b = first.batch(step), second.batch(step)
         assert all(torch.equal(a[key], b[key]) for key in a)
     assert not torch.equal(first.batch(0)["ids"], first.batch(1)["ids"])
+    assert not torch.equal(first.batch(0)["ids"], Loader(shard, replace(CONFIG, seed=2)).batch(0)["ids"])
+
+
+def test_nearly_all_documents_come_about_equally_often(shard: Shard) -> None:
+    """A few at the end of each block do not: every block has as many rows, however well they were packed."""
+    loader, seen = Loader(shard, CONFIG, {"odd": 0.0}), Counter[int]()
+    num_blocks = 10
+    for step in range(num_blocks * loader.rows_per_block // CONFIG.batch_size):
+        batch = loader.batch(step)
+        for ids, documents in zip(batch["ids"], batch["documents"]):
+            seen.update(int(ids[documents == number][0]) for number in documents[documents >= 0].unique())
+    assert len(seen) == 100 and 0.88 * num_blocks * loader.counts[0] < sum(seen.values()) <= num_blocks * loader.counts[0]
 
 
 def test_documents_are_whole_and_do_not_touch(shard: Shard) -> None:

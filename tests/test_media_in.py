@@ -30,6 +30,14 @@ def refused(url: object, match: str) -> None:
     assert caught.value.status == 400 and caught.value.param == "image_url"
 
 
+def test_a_name_of_a_public_and_a_private_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever resolves it a second time may be given the other one."""
+    async def both(*_: object, **__: object) -> list[tuple]:
+        return [(0, 0, 0, "", (address, 80)) for address in ("93.184.216.34", "10.0.0.1")]
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", both)
+    refused("http://two.example/ok", "private")
+
+
 class Pages(http.server.BaseHTTPRequestHandler):
     """/ok, /large, /endless, /slow, /away (to an address of this machine), /loop, /none."""
 

@@ -48,6 +48,15 @@ def test_the_network_knows_what_it_knew(tied: bool) -> None:
     assert torch.allclose(before[..., old.unique()], after[..., first + codec.codebook_size - 1 - (old.unique() - first)], atol=1e-5)
 
 
+def test_what_never_occurred_stays_as_it_was() -> None:
+    model = Qwen3(Qwen3Config(vocab_size=14, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1, head_dim=8))
+    expected, shares = model.embed_tokens.weight.detach().clone(), torch.zeros(9, 9)
+    shares[2, 4] = 1
+    expected[5 + 2] = expected[5 + 4]
+    recode(model, 5, shares)
+    assert torch.equal(model.embed_tokens.weight, expected)
+
+
 def test_shares_of_equal_codecs_and_of_unequal_ones() -> None:
     codec = ImageCodec(SHAPE).eval()
     shares = said_for(codec, codec, torch.rand(2, 10, 3, 16, 16))

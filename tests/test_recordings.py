@@ -45,6 +45,16 @@ def test_readers_are_kept_apart(tmp_path: Path) -> None:
     assert len(test) == NUM_TEST_READERS and train == {f"libri{n}" for n in range(90, 95)} and not test & train
 
 
+def test_what_is_held_out_of_each_set() -> None:
+    def split(name: str, **row: object) -> str:
+        return SETS[name][1](row, [row]).split
+    assert split("fsdd", digit="7", speaker="lucas", split="train") == split("fsdd", digit="7", speaker="theo", split="val") == "test"
+    assert split("fsdd", digit="7", speaker="theo", split="train") == "train"
+    assert (split("esc10", fold=4, label="rain"), split("esc10", fold=3, label="rain")) == ("val", "train")
+    assert split("neural_speech", text="item 1", voice={"a": 1}, split="val") == "test"
+    assert split("neural_speech", text="printed dog", voice={"a": 1}, split="train") == "test" and split("neural_speech", text="", voice={"a": 1}, split="train") == "train"
+
+
 def test_foreign_words_come_with_their_meaning(tmp_path: Path) -> None:
     row = {"file": "clips/1.flac", "word": "backward", "arabic": "\u062e\u0644\u0641", "speaker": "01", "take": 1, "split": "val"}
     write_archive(tmp_path, "arabic_commands", [row], 16000)

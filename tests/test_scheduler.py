@@ -132,6 +132,24 @@ def test_a_long_prompt_lets_others_speak(scheduler: Scheduler, tokenizer: OmniTo
     assert len(mixed) > 5 and max(max(sizes) for sizes in feeds) <= 16
 
 
+def test_all_prompts_together_keep_to_the_measure_and_so_do_replies(scheduler: Scheduler, tokenizer: OmniTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unisono.serve.scheduler.PREFILL_IDS", 16)
+    feeds: list[list[int]] = []
+    feed = scheduler.engine.feed
+    monkeypatch.setattr(scheduler.engine, "feed", lambda fed: (feeds.append([len(ids) for _, ids in fed]), feed(fed))[1])
+    ids = prompt(tokenizer, "What colour is the sky? ", 40)
+
+    async def many(*prompts: list[int]) -> None:
+        await asyncio.gather(*(reply(scheduler, tokenizer, one, 3) for one in prompts))
+
+    asyncio.run(many(ids, ids[::-1]))
+    assert max(sum(size for size in sizes if size > 1) for sizes in feeds) <= 16
+    feeds.clear()
+    scheduler.most_replies = 2
+    asyncio.run(many(*(ids[number:][:4] for number in range(5))))
+    assert feeds and max(map(len, feeds)) <= 2
+
+
 def test_a_broken_step_ends_its_replies_and_no_others(scheduler: Scheduler, tokenizer: OmniTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(fed: object) -> None:
         raise RuntimeError("out of memory")

@@ -13,5 +13,5 @@ def test_shares() -> None:
 def test_known_items_never_change_sides() -> None:
     """Shards and corpora on disk were built with these answers."""
     known = {"": "train", "What colour is the sky?": "val", "The sky is blue.": "test", "printed dog": "test", "item 46": "val",
-             "item 47": "test", "größer \U0001F600": "train"}
+             "item 47": "test", "item 178": "test", "größer \U0001F600": "train"}
     assert {key: split_of(key) for key in known} == known

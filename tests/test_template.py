@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from unisono.core.errors import UserError
-from unisono.tokens.message import Audio, Image, Message, Part, Text, Video
+from unisono.tokens.message import Audio, Call, Image, Message, Part, Text, Thought, Video
 from unisono.tokens.template import LEARNED_SHARE, Template, chat_template
 from unisono.tokens.text import TextTokenizer
 from unisono.tokens.vocab import NUM_TIMES, Vocabulary
@@ -48,6 +48,14 @@ def test_text() -> None:
     assert mask == "0" * (3 + 2 + asked + 1) + "1" * (answered + 1)
     begun, silent = encoded(user(Text("Hello")), begin_reply=True)
     assert begun == spelled("<|user|>", "Hello", "<|end|>", "<|assistant|>") and set(silent) == {"0"}
+
+
+def test_what_is_only_context_is_not_learned() -> None:
+    _, mask = encoded(user(Text("Hello")), Message("assistant", [Text("It is")], is_learned=False), assistant(Text("dog")))
+    assert mask.count("1") == len(TEXT.encode("dog")) + 1 and mask.endswith("1")
+    ids, mask = encoded(assistant(Thought("is", is_learned=False), Call("{}")))
+    assert ids == spelled("<|assistant|>", "<|begin_thought|>", "is", "<|end_thought|>", "<|begin_call|>", "{}", "<|end_call|>", "<|end|>")
+    assert mask == "0" * (3 + len(TEXT.encode("is"))) + "1" * (3 + len(TEXT.encode("{}")))
 
 
 def test_tool_and_empty() -> None:

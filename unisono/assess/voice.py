@@ -1,7 +1,7 @@
 """A person on the line: speaks recorded questions into /v1/realtime at the speed of speech and listens to what comes back.
 
 Times are taken at the client. The reply counts from its first audible sample, as it would leave the loudspeaker if
-playback begins when the first piece arrives.
+playback begins when the first piece arrives and waits for each that is late.
 
 Units: seconds. pcm is float32 mono in [-1, 1] at 24 kHz.
 """
@@ -129,15 +129,15 @@ class Line:
             heard.error = heard.error or "a reply without sound"
             return
         heard.pcm, heard.first_delta_s = np.concatenate(pieces), first - self.spoken_at
-        starts = np.cumsum([0, *map(len, pieces)]) / RATE       # where each piece lies in the reply
         clock = first
-        for begin, end, arrived in zip(starts, starts[1:], arrivals):
+        for piece, arrived in zip(pieces, arrivals):
             heard.gap_s = max(heard.gap_s, arrived - clock)     # the loudspeaker waits for a late piece
-            clock = max(clock, arrived) + (end - begin)
-        loud = np.flatnonzero(np.abs(heard.pcm) > AUDIBLE)
-        if len(loud):
-            heard.latency_s = heard.first_delta_s + loud[0] / RATE
-        else:
+            clock = max(clock, arrived)
+            loud = np.flatnonzero(np.abs(piece) > AUDIBLE)
+            if len(loud) and heard.latency_s is None:
+                heard.latency_s = clock + loud[0] / RATE - self.spoken_at
+            clock += len(piece) / RATE
+        if heard.latency_s is None:
             heard.error = heard.error or f"{len(heard.pcm) / RATE:.1f} s of silence"
 
     async def interrupt(self, pcm: NDArray[np.float32], question: NDArray[np.float32]) -> float | None:

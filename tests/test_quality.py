@@ -1,0 +1,65 @@
+"""The measures themselves: who draws what was asked has all attributes, who draws nothing has few; bits are bits."""
+import math
+import random
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from PIL import Image
+
+from unisono.assess import quality
+from unisono.assess.limits import QUESTIONS
+from unisono.data.raw import Raw
+from unisono.data.world import MAKERS
+from unisono.omni import Omni, Reply
+
+WISHES = [MAKERS["draw"](random.Random(number)) for number in range(8)]
+FIGURES = [MAKERS["draw_emoji"](random.Random(number)) for number in range(4)]
+TALK = [MAKERS["talk"](random.Random(number)) for number in range(12)]
+
+
+def bench(ask: object) -> SimpleNamespace:
+    worlds: dict[str, list[Raw]] = {"draw": WISHES, "draw_emoji": FIGURES, "talk": TALK, **{task: [MAKERS[task](random.Random(n)) for n in range(3)]
+                                                                                           for task in ("see", "see_emoji", "read", "watch")}}
+    return SimpleNamespace(world=worlds.__getitem__, ask=ask, samples=3)
+
+
+def test_drawings_are_judged_by_what_was_asked_for() -> None:
+    drawn = {raw.exchanges[0].question.text: raw.exchanges[0].drawn.image for raw in (*WISHES, *FIGURES)}
+    right = quality.draws(bench(lambda wish, **_: Reply(pictures=[drawn[wish]])))
+    assert right["all_attributes"] == {"mean": 1.0, "stderr": 0.0, "n": 8} and right["figures"] == {"mean": 1.0, "stderr": 0.0, "n": 4}
+    for reply in (Reply(pictures=[Image.new("RGB", (64, 64), "white")]), Reply()):
+        wrong = quality.draws(bench(lambda wish, reply=reply, **_: reply))
+        assert wrong["all_attributes"]["mean"] < 0.3 and wrong["figures"]["mean"] < 0.5
+
+
+def test_who_says_what_is_true_sees_all_and_who_says_something_else_nothing(monkeypatch) -> None:
+    monkeypatch.setattr(quality, "_sounding", lambda bench, raw: [])
+    made = bench(None)
+    answers = {id(raw): raw.exchanges[0].answer.text for task in ("see", "see_emoji", "read", "watch") for raw in made.world(task)}
+    for said, mean in ((lambda raw: answers[id(raw)].lower(), 1.0), (lambda raw: "", 0.0)):
+        monkeypatch.setattr(quality, "_sees", lambda bench, raw, parts, said=said: quality._same(said(raw), raw.exchanges[0].answer.text))
+        found = quality.sees(made)
+        assert set(found) == {"see", "see_asked_first", "see_wide", "see_emoji", "read", "watch", "watch_with_sound"}
+        assert all(value == {"mean": mean, "stderr": 0.0, "n": 3} for value in found.values())
+
+
+def test_limits_are_known_by_who_says_so_of_these_questions_alone() -> None:
+    found = quality.knows_its_limits(bench(lambda question: Reply(text="I cannot know that." if question in QUESTIONS else "It is four.")))
+    assert found["beyond"]["mean"] == 1.0 and found["within"]["mean"] == 0.0 and 0 < found["within"]["n"] <= 12
+
+
+def test_bits_are_bits(tiny_network: Path) -> None:
+    omni, text = Omni(tiny_network), "It says 42."
+    network = SimpleNamespace(loss_per_id=lambda ids, labels: torch.full(labels.shape, math.log(2)))
+    assert np.isclose(quality._bits(omni, network, text), len(omni.tokenizer.template.document(text)[0]) - 1)
+
+
+def test_lines_of_both() -> None:
+    long, other = "A: I would like a table for two.", "B: And where shall the table be?"
+    assert quality._lines_of_both([f"{long}\nshort\n{other}"], [long, "short"]) == 0.5 and quality._lines_of_both(["short"], ["short"]) == 0.0
+
+
+def test_word_errors_are_a_share_of_the_words() -> None:
+    assert np.isclose(quality._wer(["one two", "three four"], ["one", "three four"])["wer"], 0.25)
