@@ -18,6 +18,7 @@ from openai import OpenAI
 
 from unisono.assess.judge import transcribe, word_error_rate
 from unisono.core.home import shipped
+from unisono.data.wishes import MEANING, WRITE_DOWN
 from unisono.media import Sound, read_sound
 from unisono.serve import hear, speak
 from unisono.serve.pcm import FORMATS
@@ -110,14 +111,10 @@ def test_who_leaves_leaves_nothing_behind(tiny_server: Running, client: OpenAI) 
     wait_until(lambda: at_rest(tiny_server))
 
 
-def test_speed_changes_the_length(tiny_server: Running, client: OpenAI) -> None:
-    answer = client.audio.speech.create(model="tts-1", voice="echo", input="good", response_format="pcm", speed=0.25)
-    assert len(answer.read()) >= 4 * 2 * 470    # at least one frame of 20 ms, four times as long
-
-
-def test_speech_as_events(tiny_server: Running) -> None:
+@pytest.mark.parametrize("speed", [None, 0.25, 2.0])
+def test_speech_as_events_and_speed_changes_its_length(tiny_server: Running, speed: float | None) -> None:
     answer = httpx.post(tiny_server.url + "/audio/speech", json={"model": "tts-1", "voice": "alloy", "input": TEXT, "stream_format": "sse",
-                                                                 "response_format": "pcm", "speed": None})
+                                                                 "response_format": "pcm", "speed": speed})
     events = [json.loads(line[6:]) for line in answer.text.split("\n\n") if line]
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert {event["type"] for event in events[:-1]} == {"speech.audio.delta"} and events[-1]["type"] == "speech.audio.done"
@@ -126,7 +123,7 @@ def test_speech_as_events(tiny_server: Running) -> None:
     scripts = [tiny_server.service.tokenizer.script(sentence) for sentence in said]
     num_codes = usage["output_tokens"] - sum(1 + sum(len(word) + 2 for word in script) for script in scripts)
     assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"] and num_codes > len(said)
-    assert abs(num_bytes - 2 * 480 * num_codes) <= 200
+    assert abs(num_bytes - 2 * 480 * num_codes / (speed or 1)) <= 800
 
 
 @pytest.mark.parametrize("change", [{"input": ""}, {"input": " \n "}, {"input": "x" * 4097}, {"voice": "nobody"}, {"voice": None}, {"voice": [1]},
@@ -213,6 +210,15 @@ def test_translations(client: OpenAI, format: str) -> None:
     answer = client.audio.translations.create(model="whisper-1", file=wav(tone()), response_format=format)
     assert isinstance(answer if isinstance(answer, str) else answer.text, str)
     assert format != "verbose_json" or answer.language == "english"
+
+
+def test_what_is_not_english_is_asked_for_in_english(tiny_server: Running, client: OpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, service = list[str](), tiny_server.service
+    prompt = service.prompt
+    monkeypatch.setattr(hear, "is_english", lambda text: False)
+    monkeypatch.setattr(service, "prompt", lambda messages, wish: asked.append(messages[-1].text) or prompt(messages, wish))
+    client.audio.translations.create(model="whisper-1", file=wav(tone()))
+    assert asked == [WRITE_DOWN[0], MEANING[0]]
 
 
 @pytest.mark.parametrize("fields, content, param", [

@@ -74,6 +74,13 @@ def test_texts_have_a_result_each_and_it_is_their_own(client: OpenAI) -> None:
         assert np.allclose(list(one.category_scores.model_dump().values()), list(other.category_scores.model_dump().values()), atol=1e-4)
 
 
+def test_of_a_long_text_the_worst_part_counts(server: Running, client: OpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
+    client.moderations.create(input="x")      # loads it
+    monkeypatch.setattr(server.service.moderator, "scores", lambda means: np.linspace(0.9, 0.1, len(means), dtype=np.float32)[:, None].repeat(13, 1))
+    (result,) = client.moderations.create(input="word " * 600).results
+    assert result.category_scores.hate == pytest.approx(0.9)
+
+
 def test_parts_have_one_result(client: OpenAI) -> None:
     picture = {"type": "image_url", "image_url": {"url": url_of_a_picture()}}
     both = client.moderations.create(input=[{"type": "text", "text": "I will hurt you."}, picture])
