@@ -19,9 +19,7 @@ RECIPE = ImageCodecRecipe(codec=ImageCodecConfig(fine_channels=16, coarse_channe
 
 def program() -> ImageCodecProgram:
     torch.manual_seed(0)
-    made = ImageCodecProgram(RECIPE, np.zeros((0, 64, 64, 3), np.uint8))
-    made.kinds, made.weights = ["scene"], [1.0]
-    return made
+    return ImageCodecProgram(RECIPE, np.zeros((0, 64, 64, 3), np.uint8))
 
 
 def test_a_crumb_is_learned(tmp_path: Path) -> None:
@@ -37,6 +35,13 @@ def test_batches_depend_on_the_step_alone() -> None:
     made = program()
     assert torch.equal(made.batch(5)["pixels"], program().batch(5)["pixels"])
     assert not torch.equal(made.batch(5)["pixels"], made.batch(6)["pixels"])
+
+
+def test_illustrations_of_the_validation_are_not_taught() -> None:
+    stories = np.zeros((40, 64, 64, 3), np.uint8)
+    stories[38:] = 255
+    made = ImageCodecProgram(replace(RECIPE, shares={"story": 1.0}), stories)
+    assert all(float(made.batch(step)["pixels"].max()) == 0 for step in range(30))
 
 
 def test_goes_on_from_a_codec(tmp_path: Path) -> None:

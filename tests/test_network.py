@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from unisono.core.errors import UserError
 from unisono.data.loader import LoaderConfig
 from unisono.data.shard import Shard, ShardWriter
 from unisono.model.hf import load_pretrained
@@ -52,6 +53,18 @@ def test_a_network_that_is_stopped_after_each_step_becomes_the_same(shard: Shard
         last = NetworkProgram(recipe, shard, shard)
         outcome = run(last, replace(recipe.loop, time_limit_s=1e-9), tmp_path / "parts")
     assert outcome.finished and all(torch.equal(a, b) for a, b in zip(whole.model.parameters(), last.model.parameters()))
+
+
+def test_tasks_may_be_left_out_and_positions_end_where_the_network_does(shard: Shard) -> None:
+    only = NetworkProgram(replace(RECIPE, tasks=("even",)), shard, shard)
+    batch = only.batch(0)
+    firsts = {int(ids[documents == number][0]) for ids, documents in zip(batch["ids"], batch["documents"]) for number in documents[documents >= 0].unique()}
+    assert firsts and all(first % 2 == 0 for first in firsts)
+    with pytest.raises(UserError, match="no task 'evn'.*even, odd"):
+        NetworkProgram(replace(RECIPE, tasks=("evn",)), shard, shard)
+    far = NetworkProgram(replace(RECIPE, loader=replace(RECIPE.loader, chained_share=1.0, reach=4096)), shard, shard)
+    most = max(int(far.batch(step)["positions"].max()) for step in range(40))
+    assert 64 < most < far.model.config.max_position_embeddings
 
 
 def test_losses_are_told_in_units_of_what_they_are_of() -> None:

@@ -107,6 +107,15 @@ def test_what_has_sound_is_spoken(tokenizer: OmniTokenizer, bank: CodeBank) -> N
     assert asked in {bank.items[n]["text"] for n in heard}
 
 
+def test_nobody_speaks_with_a_recording_that_is_held_out(tokenizer: OmniTokenizer, bank: CodeBank) -> None:
+    coder = Coder(tokenizer, bank, "train", 1)
+    held = {number for number, item in enumerate(bank.items) if item["split"] == "test"}
+    assert held and not held & set(coder.voices)
+    raw = Raw("talk", "key", [Exchange(Sentence("seven"), Sentence("seven"))])      # which the bank has in "test" only
+    coder.see([raw])
+    assert [type(part) for message in coder.messages(raw, (True, True)) for part in message.parts] == [Text, Text]
+
+
 def test_questions_come_before_and_after_what_they_ask_about(tokenizer: OmniTokenizer, bank: CodeBank) -> None:
     raw = Raw("see", "key", [Exchange(Sentence("What is it?"), Sentence("Nothing."), [Picture(drawing())])])
     coder = Coder(tokenizer, CodeBank([]), "train", 1)

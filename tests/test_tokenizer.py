@@ -289,3 +289,15 @@ def test_of_a_thought_what_comes_last_will_be_said(tokenizer: OmniTokenizer) -> 
     for thought in ("4 small red star|It is red.", "It is red."):
         assert [tokenizer.text.decode(list(word)) for word in tokenizer.words_of(tokenizer.text.encode(thought))] == ["It", " is", " red."]
     assert tokenizer.words_of(tokenizer.text.encode("4 small red star|")) == () == tokenizer.words_of(())
+
+
+def test_voices_lie_beside_the_network(tokenizer: OmniTokenizer, tmp_path: Path) -> None:
+    made = OmniTokenizer(tokenizer.vocab, tokenizer.text, tokenizer.audio_codec, tokenizer.image_codec, voices=["heart", "slt"])
+    made.save(tmp_path)
+    assert OmniTokenizer.load(tmp_path).voices == ["heart", "slt"]
+    for damaged in ("{}", "[1]", "heart"):
+        (tmp_path / "voices.json").write_text(damaged)
+        with pytest.raises(UserError, match="damaged: expected a list of names"):
+            OmniTokenizer.load(tmp_path)
+    (tmp_path / "voices.json").unlink()
+    assert OmniTokenizer.load(tmp_path).voices == []
