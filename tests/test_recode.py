@@ -99,6 +99,21 @@ def test_folders_are_taken_as_they_are_or_recoded(tmp_path: Path, monkeypatch: p
     assert set(changed.tolist()) < set(both.tolist()) and any(heard.start <= row < heard.end for row in both.tolist())
 
 
+def test_what_only_hears_otherwise_is_taken_over_too(tmp_path: Path) -> None:
+    start, wanted = tmp_path / "start", tmp_path / "wanted"
+    tokenizer = tiny_tokenizer()
+    save_pretrained(Qwen3(preset("tiny", tokenizer.vocab.size)), start)
+    for where in (start, wanted):
+        tokenizer.save(where)
+    with torch.no_grad():
+        next(tokenizer.audio_codec.encoder.parameters()).normal_()
+    tokenizer.audio_codec.save(wanted / "audio_codec")
+    write_sound(tmp_path, 64000)
+    assert recoded(start, wanted, tmp_path, tmp_path / "folder") == tmp_path / "folder"
+    heard = tokenizer.vocab.span("audio")
+    assert all(heard.start <= row < heard.end for row in changed_rows(start, tmp_path / "folder").tolist())
+
+
 def test_starts_whose_ids_mean_other_things_are_refused(tmp_path: Path) -> None:
     start, wanted = tmp_path / "start", tmp_path / "wanted"
     for where in (start, wanted):

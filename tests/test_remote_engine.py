@@ -12,7 +12,7 @@ from unisono.core.home import default_weights
 from unisono.engine.engine import Engine, EngineAway
 from unisono.engine.grammar import Grammar, Rules
 from unisono.engine.load import load_engine
-from unisono.engine.remote_engine import RemoteEngine
+from unisono.engine.remote_engine import FAR, RemoteEngine
 from unisono.engine.sample import GREEDY, Sampler
 from unisono.engine.session import Session
 from unisono.export import export_gguf
@@ -87,6 +87,20 @@ def test_an_address_or_a_key_that_cannot_be_is_said(url: str, key: str, message:
     with pytest.raises(UserError, match=message) as told:
         RemoteEngine(url, 10, 100, key=key)
     assert key == "none" or key.strip() not in str(told.value)
+
+
+@pytest.mark.parametrize("told", [{"top_logprobs": [{"token_id:7": -0.5, "token_id:2": -1.5}]},
+                                  {"content": [{"top_logprobs": [{"id": 7, "logprob": -0.5}, {"id": 2, "logprob": -1.5}]}]}])
+def test_both_spellings_of_logprobs_are_read(monkeypatch: pytest.MonkeyPatch, told: dict) -> None:
+    engine, sent = RemoteEngine("http://127.0.0.1:9/v1", 10, 100), []
+
+    def post(url: str, json: dict) -> httpx.Response:
+        sent.append(json["prompt"])
+        return httpx.Response(200, json={"choices": [{"logprobs": told}]}, request=httpx.Request("POST", url))
+
+    monkeypatch.setattr(engine.client, "post", post)
+    row = engine.feed([(engine.open(), [1, 3])])[0]
+    assert (row[7], row[2], row[0]) == (-0.5, -1.5, -1.5 - FAR) and row.shape == (10,) and sent == [[1, 3]]
 
 
 def test_another_network_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
