@@ -17,8 +17,8 @@ if [ -n "${CRUMB:-}" ]; then
 fi
 "$unisono" data speech --shared "$shared" --workers 2 "${scale[@]}"
 "$unisono" train audio-codec "${crumb[@]}"
-"$unisono" train audio-decoder "${crumb[@]}"
 "$unisono" train audio-encoder "${crumb[@]}"
+"$unisono" train audio-decoder "${crumb[@]}"
 "$unisono" train image-codec --shared "$shared" "${crumb[@]}"
 "$unisono" data world --shared "$shared" --workers 2 "${scale[@]}"
 "$unisono" data network --shared "$shared" "${scale[@]}"

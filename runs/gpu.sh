@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # One piece of training on one CUDA GPU: at most MINUTES (8), then it stops cleanly; call it again to go on.
 #   runs/gpu.sh                                        the chain: the first stage that is not finished, then the next
-#   runs/gpu.sh STAGE [SIZE [options of unisono train]]   one stage: audio-codec, audio-decoder, audio-encoder, image-codec or network
+#   runs/gpu.sh STAGE [SIZE [options of unisono train]]   one stage: audio-codec, audio-encoder, audio-decoder, image-codec or network
 # The inputs lie under UNISONO_HOME. The chain needs little: the picture codec of a size draws its own pictures, the network's shards are
 # made once, beside the speech, with that codec. To carry them where 64 MB fit, keep 39 for the codecs of small that lie beside them:
 #   unisono data network --shared DIR --size small --most-mb 20

@@ -93,6 +93,45 @@ def test_a_codec_of_another_shape_is_refused(waves: Path, tmp_path: Path) -> Non
         AudioCodecProgram(replace(RECIPE, start_from=str(tmp_path / "start")), Waves([waves], "train"), Waves([waves], "test"))
 
 
+def test_a_deeper_decoder_begins_as_the_one_it_came_from(waves: Path, tmp_path: Path) -> None:
+    AudioCodec(TINY).save(tmp_path / "start")
+    deeper = replace(TINY, decoder_dilations=(1, 2, 1))
+    known = Waves([waves], "train")
+    recipe = replace(RECIPE, codec=deeper, decoder_only=True, start_from=str(tmp_path / "start"), loop=replace(RECIPE.loop, num_steps=2))
+    program = AudioCodecProgram(recipe, known, known)
+    pcm, start = torch.from_numpy(known.pcm(0))[None], AudioCodec.load(tmp_path / "start")
+    assert torch.allclose(program.model.codec.decode(start.encode(pcm)), start.decode(start.encode(pcm)), atol=1e-6)
+    run(program, recipe.loop, tmp_path / "run")
+    assert torch.count_nonzero(program.model.codec.decoder.blocks[2].narrow.weight)
+    with pytest.raises(UserError, match="another shape than the recipe"):
+        AudioCodecProgram(replace(recipe, codec=replace(TINY, decoder_dilations=(2, 2, 1))), known, known)
+
+
+def test_the_decoder_learns_the_codes_of_both_encoders(waves: Path, tmp_path: Path) -> None:
+    AudioCodec(TINY).save(tmp_path / "start")
+    known, teacher = Waves([waves], "train"), AudioCodec(TINY)
+    program = AudioCodecProgram(replace(RECIPE, decoder_only=True, start_from=str(tmp_path / "start")), known, known, teacher)
+    batch = program.batch(0)
+    with torch.no_grad():
+        quantized = program._speak(batch)[2]
+    for encoder, rows in ((program.model.codec, slice(0, 2)), (teacher, slice(2, 4))):
+        codes = encoder.encode(batch["pcm"][rows])
+        assert torch.allclose(quantized[rows], encoder.quantizer.from_codes(codes), atol=1e-6)
+
+
+def test_what_the_encoder_hears_in_made_sound_is_compared(waves: Path, tmp_path: Path) -> None:
+    AudioCodec(TINY).save(tmp_path / "start")
+    known = Waves([waves], "train")
+    recipe = replace(RECIPE, decoder_only=True, start_from=str(tmp_path / "start"))
+    tones, plain = torch.from_numpy(known.pcm(0))[None], AudioCodecProgram(recipe, known, known)
+    assert float(plain._heard_otherwise(tones, tones)) == 0 and float(plain._heard_otherwise(-tones, tones)) < 1e-4
+    assert float(plain._heard_otherwise(torch.from_numpy(known.pcm(2))[None], tones)) > 0.01
+    weighed = AudioCodecProgram(replace(recipe, hearing_weight=0.5), known, known)
+    batch = plain.batch(0)
+    (without, numbers), (loss, _) = plain.loss(batch, 0), weighed.loss(batch, 0)
+    assert float((loss - without).detach()) == pytest.approx(0.5 * float(numbers["heard"]), rel=1e-3)
+
+
 def test_a_misspelled_source_is_named(waves: Path) -> None:
     known = Waves([waves], "train")
     AudioCodecProgram(replace(RECIPE, shares={"tones": 0.5, "piper": 0.5}), known, known)

@@ -32,17 +32,17 @@ def test_the_codec_of_the_last_school_that_is_finished_is_used(tmp_path: Path) -
     for school in reversed(AUDIO_SCHOOLS):
         (tmp_path / "runs" / school / "codec").mkdir(parents=True)
     assert audio_run(tmp_path) == "audio-codec"
-    for second, school in enumerate(("audio-decoder", "audio-encoder")):
+    for second, school in enumerate(("audio-encoder", "audio-decoder")):
         (tmp_path / "runs" / school / f"train-{school}_x.json").write_text(json.dumps({"date": f"2026-01-01T00:00:0{second}+00:00"}))
         assert audio_run(tmp_path) == school
-    assert audio_run(tmp_path, AUDIO_SCHOOLS[:2]) == "audio-decoder"
+    assert audio_run(tmp_path, AUDIO_SCHOOLS[:2]) == "audio-encoder"
 
 
 def test_a_school_that_lacks_what_was_learned_since_is_refused(tmp_path: Path) -> None:
-    for second, school in enumerate(("audio-encoder", "audio-decoder")):
+    for second, school in enumerate(("audio-decoder", "audio-encoder")):
         (tmp_path / "runs" / school).mkdir(parents=True)
         (tmp_path / "runs" / school / f"train-{school}_x.json").write_text(json.dumps({"date": f"2026-01-01T00:00:0{second}+00:00"}))
-    with pytest.raises(UserError, match="audio-encoder lacks what audio-decoder learned since"):
+    with pytest.raises(UserError, match="audio-decoder lacks what audio-encoder learned since"):
         audio_run(tmp_path)
 
 

@@ -96,8 +96,8 @@ def _data(command: argparse.ArgumentParser) -> None:
 
 
 def _train(command: argparse.ArgumentParser) -> None:
-    command.add_argument("what", choices=("audio-codec", "audio-decoder", "audio-encoder", "image-codec", "network", "moderation"),
-                         help="audio-decoder, audio-encoder: the audio codec's further schools, to sound and to hear better; "
+    command.add_argument("what", choices=("audio-codec", "audio-encoder", "audio-decoder", "image-codec", "network", "moderation"),
+                         help="audio-encoder, audio-decoder: the audio codec's further schools, to hear and to sound better; "
                               "moderation: the small classifier beside a finished network")
     command.add_argument("--model", metavar="DIR", help="moderation: folder of the network (default: the weights in the package)")
     command.add_argument("--size", default="nano", choices=SIZES, help="how large a network, and its codecs (default: nano)")

@@ -2,13 +2,12 @@
 
 Stage "reconstruct": multi-resolution mel distance + a CTC loss on phonemes read off the quantized frames
 (codes that carry phonemes are codes that a small network can learn to hear and speak with).
-Stage "adversarial": encoder and quantizer stay as they are (the network's data stays valid), the decoder
-learns against small critics.
+The decoder's school: encoder and quantizer stay as they are (the network's data stays valid), the decoder learns to sound so that the
+encoder hears in it what it heard in the original; with `adversarial`, against small critics too.
 
 Shapes: B batch, N samples, F frames, D quantizer dimensions, P phonemes.
 """
-import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +44,7 @@ class AudioCodecRecipe:
     shares: dict[str, float] = field(default_factory=lambda: dict(SHARES))
     decoder_only: bool = False        # encoder and quantizer stay as they are, and with them the network's data
     adversarial: bool = False         # the decoder alone, against critics
+    hearing_weight: float = 0.0       # of what the encoder hears in the made sound, beside what it hears in the true one
     start_from: str = ""              # folder of a codec whose weights are the start
 
     @property
@@ -61,8 +61,23 @@ def drawn_by(train: Waves, shares: dict[str, float]) -> np.ndarray:
     return train.by_source(shares, LONGEST)
 
 
-# The second school, of the decoder alone.
-DECODER = AudioCodecRecipe(decoder_only=True, loop=LoopConfig(num_steps=2000, learning_rate=1e-3, weight_decay=0.01))
+# The last school, of the decoder alone, which gets more layers for it: they cost little where one frame at a time is decoded.
+DECODER = AudioCodecRecipe(codec=AudioCodecConfig(decoder_dilations=(1, 2, 4, 8, 1, 2, 4, 8, 1, 2, 4, 1)), decoder_only=True,
+                           hearing_weight=0.5, loop=LoopConfig(num_steps=3000, learning_rate=7e-4, weight_decay=0.01))
+
+
+def deepened(codec: AudioCodec, config: AudioCodecConfig) -> AudioCodec:
+    """The codec with the decoder layers of `config`, of which it has the first ones; new ones begin by changing nothing.
+    UserError where anything else differs."""
+    has, wanted = codec.config.decoder_dilations, config.decoder_dilations
+    if replace(codec.config, decoder_dilations=wanted) != config or wanted[:len(has)] != has:
+        raise UserError(f"the codec to start from has another shape than the recipe: {codec.config}, not {config}")
+    grown = AudioCodec(config)
+    grown.load_state_dict(codec.state_dict(), strict=False)
+    for block in grown.decoder.blocks[len(has):]:
+        nn.init.zeros_(block.narrow.weight)
+        nn.init.zeros_(block.narrow.bias)
+    return grown
 
 
 class CodecAndReader(nn.Module):
@@ -77,11 +92,14 @@ class CodecAndReader(nn.Module):
 class AudioCodecProgram:
     """A Program for train.loop: sound in, codec out."""
 
-    def __init__(self, recipe: AudioCodecRecipe, train: Waves, val: Waves) -> None:
+    def __init__(self, recipe: AudioCodecRecipe, train: Waves, val: Waves, teacher: AudioCodec | None = None) -> None:
+        """`teacher`: a codec whose encoder means the same by its codes; the decoder then learns both ones' codes."""
         self.recipe, self.train, self.val = recipe, train, val
-        codec = AudioCodec.load(recipe.start_from) if recipe.start_from else AudioCodec(recipe.codec)
-        if codec.config != recipe.codec:
-            raise UserError(f"the codec in {recipe.start_from} has another shape than the recipe: {codec.config}, not {recipe.codec}")
+        start = AudioCodec.load(recipe.start_from) if recipe.start_from else None
+        codec = deepened(start, recipe.codec) if start else AudioCodec(recipe.codec)
+        self.teacher = teacher or start or codec
+        if self.teacher is not codec:
+            self.teacher.requires_grad_(False)
         self.model, self.origin = CodecAndReader(codec), made_by(codec) if recipe.start_from else ""
         self.distance = MelDistance(recipe.codec.sample_rate)
         self.players = {"codec": (self.model, self.loss)}
@@ -123,33 +141,48 @@ class AudioCodecProgram:
     def _speak(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """-> (made pcm, true pcm) of the windows, (B, F, D) quantized frames of the items."""
         frame, width = self.recipe.codec.frame_size, self.recipe.window_frames
-        codec = self.model.codec
-        # An encoder that stays as it is gives the codes that the network's data is made of, to the last bit.
-        with torch.autocast(batch["pcm"].device.type, enabled=False) if self.recipe.is_fixed else contextlib.nullcontext():
-            quantized, _ = codec.quantizer(codec.latent(batch["pcm"]))
+        codec, pcm = self.model.codec, batch["pcm"]
+        if self.recipe.is_fixed:        # the network learns to say the teacher's codes and hears those of the codec, to the last bit
+            with torch.autocast(pcm.device.type, enabled=False):
+                half = len(pcm) // 2
+                latent = torch.cat([codec.latent(pcm[:half]), self.teacher.to(pcm.device).latent(pcm[half:])])
+        else:
+            latent = codec.latent(pcm)
+        quantized, _ = codec.quantizer(latent)
         frames = batch["starts"][:, None] + torch.arange(width, device=quantized.device)
         window = quantized.gather(1, frames[:, :, None].expand(-1, -1, quantized.shape[2]))
         samples = batch["starts"][:, None] * frame + torch.arange(width * frame, device=quantized.device)
-        return codec.synthesize(window).float(), batch["pcm"].gather(1, samples), quantized
+        return codec.synthesize(window).float(), pcm.gather(1, samples), quantized
 
     def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Numbers]:
-        """Mel distance + phoneme CTC, or + fooling the critics in the adversarial stage."""
-        made, true, quantized = self._speak(batch)
+        """Mel distance + phoneme CTC; in the decoder's school + what is heard otherwise, and fooling the critics if there are any."""
+        made, true, quantized = batch.pop("spoken", None) or self._speak(batch)
         with torch.autocast(made.device.type, enabled=False):
             mel = self.distance.to(made.device)(made, true)
-            if self.recipe.adversarial:
+        if self.recipe.is_fixed:
+            heard = self._heard_otherwise(made, true)
+            kept = mel + self.recipe.hearing_weight * heard
+            numbers = {"mel": mel.detach(), "heard": heard.detach()}
+            if not self.recipe.adversarial:
+                return kept, numbers
+            with torch.autocast(made.device.type, enabled=False):
                 fooling, matching = fooling_loss(self.critics, made, true)
-                return 15 * mel + fooling + 2 * matching, {"mel": mel.detach(), "fool": fooling.detach(), "match": matching.detach()}
-        if self.recipe.decoder_only:
-            return mel, {"mel": mel.detach()}
+            return 15 * kept + fooling + 2 * matching, {**numbers, "fool": fooling.detach(), "match": matching.detach()}
         ctc = self._phoneme_loss(quantized, batch)
         return mel + self.recipe.phoneme_weight * ctc, {"mel": mel.detach(), "ctc": ctc.detach()}
 
+    def _heard_otherwise(self, made: Tensor, true: Tensor) -> Tensor:
+        """How far what the teacher hears in made sound is from what it hears in true sound, as a share of the latter."""
+        heard = []
+        for pcm in (made, true):
+            hidden, _ = self.teacher.encoder(self.teacher.analysis(pcm)[0])
+            heard.append(hidden.float())
+        return (heard[0] - heard[1]).abs().mean() / heard[1].abs().mean()
+
     def critics_loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Numbers]:
         """What the critics lose when they take made sound for true sound."""
-        with torch.no_grad():
-            made, true, _ = self._speak(batch)
-        loss = critics_loss(self.critics, made, true)
+        batch["spoken"] = made, true, _ = self._speak(batch)        # the codec's turn comes next, with the same weights
+        loss = critics_loss(self.critics, made.detach(), true)
         return loss, {"critics": loss.detach()}
 
     def _phoneme_loss(self, quantized: Tensor, batch: dict[str, Tensor]) -> Tensor:
@@ -161,7 +194,7 @@ class AudioCodecProgram:
                                    batch["target_lengths"][rows], blank=BLANK, zero_infinity=True)
 
     def validate(self) -> Numbers:
-        """Mel distance and phoneme loss on 64 fixed items of speakers and sentences never trained on."""
+        """Mel distance and phoneme loss, or what is heard otherwise, on 64 fixed items of speakers and sentences never trained on."""
         totals: dict[str, list[float]] = {}
         for start in range(0, min(64, len(self.val)), 16):
             rng = np.random.default_rng(start)
@@ -170,7 +203,9 @@ class AudioCodecProgram:
             batch = {key: value.to(next(self.model.parameters()).device) for key, value in batch.items()}
             made, true, quantized = self._speak(batch)
             totals.setdefault("mel", []).append(float(self.distance.to(made.device)(made, true)))
-            if not self.recipe.is_fixed:       # whose reader was never taught
+            if self.recipe.is_fixed:
+                totals.setdefault("heard", []).append(float(self._heard_otherwise(made, true)))
+            else:                              # whose reader is taught
                 totals.setdefault("ctc", []).append(float(self._phoneme_loss(quantized, batch)))
         return {key: sum(values) / len(values) for key, values in totals.items()}
 

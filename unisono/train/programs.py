@@ -51,7 +51,7 @@ from unisono.train.loop import Outcome, run as run_loop
 from unisono.train.network import RECIPES, NetworkProgram, NetworkRecipe
 from unisono.train.recode import recoded
 
-AUDIO_SCHOOLS = ("audio-codec", "audio-decoder", "audio-encoder")      # in this order; each takes over what the one before left
+AUDIO_SCHOOLS = ("audio-codec", "audio-encoder", "audio-decoder")      # in this order; each takes over what the one before left
 Recipe = TypeVar("Recipe", AudioCodecRecipe, AudioEncoderRecipe, ImageCodecRecipe, NetworkRecipe)
 TEXT_SIZES = {"tiny": 512, "nano": 4096, "small": 16384, "base": 32768}
 # What people say to the network comes through microphones. Its own voice does not, nor the open sentences, which nano does not learn.
@@ -115,8 +115,8 @@ def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.
     """Codes of all speech, then the token shards for training and for validation. `scale`: share of the usual number of conversations;
     `most_bytes` of either shard; `seed`: which of the conversations there could be are taught, and how what is asked aloud is heard;
     each makes a training shard of its own, and the network is trained on all."""
-    pupil = audio_run(home)
-    clean, audio = finished(home, "audio-codec", AudioCodec), finished(home, pupil, AudioCodec)
+    pupil = audio_run(home, AUDIO_SCHOOLS[:2])      # the decoder's school leaves the codes as they are
+    clean, audio = finished(home, "audio-codec", AudioCodec), finished(home, audio_run(home), AudioCodec)
     image = finished(home, image_run(size), ImageCodec)
     codecs = {"said": _keep_to(clean, home / "codes"), "heard": _keep_to(audio, home / "heard" / pupil), "image": made_by(image)}
     for folder in (home / "shards" / size).glob("*"):
@@ -208,17 +208,18 @@ def _recipe(usual: Recipe, arguments: argparse.Namespace) -> Recipe:
 def _audio_codec(arguments: argparse.Namespace, usual: AudioCodecRecipe = AudioCodecRecipe()) -> tuple[AudioCodecProgram, AudioCodecRecipe]:
     recipe = _recipe(usual, arguments)
     folders = sound_folders(arguments.home)
-    return AudioCodecProgram(recipe, Waves(folders, "train"), Waves(folders, "val")), recipe
+    teacher = finished(arguments.home, "audio-codec", AudioCodec) if recipe.is_fixed else None
+    return AudioCodecProgram(recipe, Waves(folders, "train"), Waves(folders, "val"), teacher), recipe
 
 
 def _audio_decoder(arguments: argparse.Namespace) -> tuple[AudioCodecProgram, AudioCodecRecipe]:
-    return _audio_codec(arguments, replace(DECODER, start_from=str(arguments.home / "runs" / "audio-codec" / "codec")))
+    before = audio_run(arguments.home, AUDIO_SCHOOLS[:2])
+    return _audio_codec(arguments, replace(DECODER, start_from=str(arguments.home / "runs" / before / "codec")))
 
 
 def _audio_encoder(arguments: argparse.Namespace) -> tuple[AudioEncoderProgram, AudioEncoderRecipe]:
     recipe = _recipe(AudioEncoderRecipe(), arguments)
-    clean = audio_run(arguments.home, AUDIO_SCHOOLS[:2])
-    codec = AudioCodec.load(recipe.start_from) if recipe.start_from else finished(arguments.home, clean, AudioCodec)
+    codec = AudioCodec.load(recipe.start_from) if recipe.start_from else finished(arguments.home, "audio-codec", AudioCodec)
     folders = sound_folders(arguments.home)
     return AudioEncoderProgram(recipe, codec, Waves(folders, "train"), Waves(folders, "val")), recipe
 
