@@ -20,6 +20,7 @@ if [ ! -f "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
     echo "Setting up $venv for the tests (once) ..." >&2
     "${PYTHON:-python3}" -m venv "$venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps resemblyzer==0.1.4     # the judge of voices: its weights only
     touch "$stamp"
     printf %s "$PWD" > "$venv/.installed"
 fi

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unisono.assess import judge
-from unisono.assess.judge import comparable, number_words, transcribe, voice_similarity, word_error_rate
+from unisono.assess.judge import can_judge_voices, comparable, number_words, transcribe, voice_similarity, word_error_rate
 from unisono.core.errors import UserError
 
 needs_whisper = pytest.mark.skipif(
@@ -62,7 +62,7 @@ def test_it_hears_words_at_any_rate() -> None:
 
 
 def test_one_speaker_is_nearer_to_himself() -> None:
-    if importlib.util.find_spec("resemblyzer") is None or shutil.which("flite") is None:
+    if not can_judge_voices() or shutil.which("flite") is None:
         pytest.skip("needs the package resemblyzer and the program flite")
     from unisono.data.voices import speak
     first, second = speak("The weather is very nice this morning.", "rms"), speak("I would like a cup of coffee, please.", "rms")

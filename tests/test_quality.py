@@ -50,6 +50,20 @@ def test_limits_are_known_by_who_says_so_of_these_questions_alone() -> None:
     assert found["beyond"]["mean"] == 1.0 and found["within"]["mean"] == 0.0 and 0 < found["within"]["n"] <= 12
 
 
+def test_a_codec_that_changes_nothing_costs_nothing(monkeypatch) -> None:
+    same = SimpleNamespace(encode=lambda pcm: pcm, decode=lambda pcm: pcm)
+    noise = np.random.default_rng(0).standard_normal(16000).astype(np.float32) / 10
+    made = SimpleNamespace(omni=SimpleNamespace(tokenizer=SimpleNamespace(audio_codec=same)), open_speech=lambda source: [(noise, {"text": "What is it?"})] * 2)
+    monkeypatch.setattr(quality, "transcribe", lambda pcm, rate: "What was it?")
+    monkeypatch.setattr(quality, "can_judge_voices", lambda: False)
+    without = quality.audio_codec(made)
+    assert set(without) == {"hibari", "hibari_microphone", "piper", "neural_speech", "librispeech_train251"}
+    assert all(set(one) == {"original", "decoded"} and one["original"] == one["decoded"] and 0.3 < one["decoded"]["wer"] < 0.4 for one in without.values())
+    monkeypatch.setattr(quality, "can_judge_voices", lambda: True)
+    monkeypatch.setattr(quality, "voice_similarity", lambda a, b: float(a @ b / np.sqrt(a @ a * (b @ b))))
+    assert all(abs(one["voice"]["mean"] - 1) < 1e-5 and one["voice"]["n"] == 2 for one in quality.audio_codec(made).values())
+
+
 def test_bits_are_bits(tiny_network: Path) -> None:
     omni, text = Omni(tiny_network), "It says 42."
     network = SimpleNamespace(loss_per_id=lambda ids, labels: torch.full(labels.shape, math.log(2)))

@@ -50,8 +50,17 @@ def test_half_a_measure_is_shown(tmp_path: Path) -> None:
     folder, said = tmp_path / "records", {name: {"wer": 0.1, "stderr": 0.0, "n": 5} for name in ("network", "source_voice")}
     record(folder, "quality_a", "2026-01-01", "quality", {"speaks": {"open": said}})
     assert "open sentences 10 % ± 0 / 10 % ± 0 (n = 5)" in render(folder) and "its world" not in render(folder)
-    record(folder, "quality_b", "2026-01-02", "quality", {"speaks": {"world": said}})
-    assert "its world 10 % ± 0" in render(folder) and "open sentences" not in render(folder)
+    record(folder, "quality_b", "2026-01-02", "quality", {"speaks": {"world": {**said, "source_decoded": {"wer": 0.12, "stderr": 0.01, "n": 5}}}})
+    assert "its world 10 % ± 0 / 10 % ± 0, through the codec 12 % ± 1 (n = 5)" in render(folder) and "open sentences" not in render(folder)
+
+
+def test_voices_are_shown_where_they_were_judged(tmp_path: Path) -> None:
+    folder, errors = tmp_path / "records", {"original": {"wer": 0.1, "stderr": 0.0, "n": 5}, "decoded": {"wer": 0.2, "stderr": 0.0, "n": 5}}
+    voice = {"mean": 0.91, "stderr": 0.01, "n": 5}
+    record(folder, "quality_a", "2026-01-01", "quality", {"audio_codec": {"hibari": {**errors, "voice": voice}, "piper": {**errors, "voice": voice}}})
+    assert "hibari 0.91 ± 0.01, piper 0.91 ± 0.01 (n = 5)" in render(folder)
+    record(folder, "quality_b", "2026-01-02", "quality", {"audio_codec": {"hibari": errors}})
+    assert "likeness of the decoded voice" not in render(folder)
 
 
 def test_only_what_lies_between_the_marks_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:

@@ -114,6 +114,11 @@ PART_FRAMES, PART_STEP = 160, 77       # the network judges 1.6 s at a time, 1.3
 LEAST_LOUDNESS = 10 ** (-30 / 20)      # root mean square; quieter sound is raised to it
 
 
+def can_judge_voices() -> bool:
+    """Whether the package is installed whose weights are the judge."""
+    return importlib.util.find_spec("resemblyzer") is not None
+
+
 def voice_similarity(a: np.ndarray, b: np.ndarray, rate: int = SAMPLE_RATE) -> float:
     """Cosine of the speaker embeddings of two sounds (N,) and (M,): 1 for the same voice, about 0.5 for strangers."""
     return float(speaker_embedding(a, rate) @ speaker_embedding(b, rate))

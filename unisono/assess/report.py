@@ -51,7 +51,12 @@ def audio_codec(n: Numbers) -> list[Row]:
     names = {"hibari": "hibari, the main reply voice,", "hibari_microphone": "the same in noise, in rooms, by telephone", "piper": "piper", "neural_speech": "Kokoro",
              READERS: "real readers, against what it hears in the original,"}
     shown = ", ".join(f"{name} {_before(key, n[key])}{wer(n[key]['decoded'])} (n = {n[key]['decoded']['n']})" for key, name in names.items() if key in n)
-    return [("audio codec: word errors of Whisper-tiny, original → decoded", shown, "+ 5 points; real voices + 15")]
+    rows = [("audio codec: word errors of Whisper-tiny, original → decoded", shown, "+ 5 points; real voices + 15")]
+    voices = {name.split(",")[0]: n[key]["voice"] for key, name in names.items() if "voice" in n.get(key, {}) and key != "hibari_microphone"}
+    if voices:
+        rows.append(("audio codec: likeness of the decoded voice to the original's (resemblyzer: 1 is the same, strangers about 0.5)",
+                     many(voices, {name: name for name in voices}, lambda value: f"{value['mean']:.2f} ± {value['stderr']:.2f}"), ""))
+    return rows
 
 
 def _before(source: str, one: Numbers) -> str:
@@ -79,12 +84,16 @@ def hears(n: Numbers) -> list[Row]:
 def speaks(n: Numbers) -> list[Row]:
     n = {"open": n} if "network" in n else n        # as older records have it
     parts = {name: n[key] for key, name in (("world", "its world"), ("open", "open sentences")) if key in n}
-    shown = ", ".join(f"{name} {wer(one['network'])}{_given(one)} / {wer(one['source_voice'])} (n = {one['network']['n']})" for name, one in parts.items())
+    shown = ", ".join(f"{name} {wer(one['network'])}{_given(one)} / {wer(one['source_voice'])}{_coded(one)} (n = {one['network']['n']})" for name, one in parts.items())
     return [("speaks: word errors of Whisper-tiny on its speech / on the source voice", shown, "1.5 times the source")]
 
 
 def _given(one: Numbers) -> str:
     return f", as /v1/audio/speech says them {wer(one['words_given'])}" if "words_given" in one else ""
+
+
+def _coded(one: Numbers) -> str:
+    return f", through the codec {wer(one['source_decoded'])}" if "source_decoded" in one else ""
 
 
 def sees(n: Numbers) -> list[Row]:
