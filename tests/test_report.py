@@ -58,7 +58,7 @@ def test_voices_are_shown_where_they_were_judged(tmp_path: Path) -> None:
     folder, errors = tmp_path / "records", {"original": {"wer": 0.1, "stderr": 0.0, "n": 5}, "decoded": {"wer": 0.2, "stderr": 0.0, "n": 5}}
     voice = {"mean": 0.91, "stderr": 0.01, "n": 5}
     record(folder, "quality_a", "2026-01-01", "quality", {"audio_codec": {"hibari": {**errors, "voice": voice}, "piper": {**errors, "voice": voice}}})
-    assert "hibari 0.91 ± 0.01, piper 0.91 ± 0.01 (n = 5)" in render(folder)
+    assert "hibari 0.910 ± 0.010 (n = 5), piper 0.910" in render(folder)
     record(folder, "quality_b", "2026-01-02", "quality", {"audio_codec": {"hibari": errors}})
     assert "likeness of the decoded voice" not in render(folder)
 

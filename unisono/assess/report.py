@@ -55,7 +55,7 @@ def audio_codec(n: Numbers) -> list[Row]:
     voices = {name.split(",")[0]: n[key]["voice"] for key, name in names.items() if "voice" in n.get(key, {}) and key != "hibari_microphone"}
     if voices:
         rows.append(("audio codec: likeness of the decoded voice to the original's (resemblyzer: 1 is the same, strangers about 0.5)",
-                     many(voices, {name: name for name in voices}, lambda value: f"{value['mean']:.2f} ± {value['stderr']:.2f}"), ""))
+                     ", ".join(f"{name} {value['mean']:.3f} ± {value['stderr']:.3f} (n = {value['n']})" for name, value in voices.items()), ""))
     return rows
 
 
