@@ -1,12 +1,10 @@
-"""One optimizer recipe for everything that is trained here: AdamW, or Muon for the matrices and AdamW for the rest.
-
-Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon) orthogonalizes the update of each matrix; torch ships it.
-"""
+"""One optimizer recipe for everything that is trained here: AdamW, or Muon for the matrices and AdamW for the rest."""
 from typing import Any
 
 import torch
 from torch import nn
 
+from unisono.train.muon import Muon
 
 class Optimizers:
     """Behaves as one optimizer. Embeddings never go to Muon; vectors are never decayed."""
@@ -21,9 +19,7 @@ class Optimizers:
                   {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0}]
         self.parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=learning_rate, betas=betas, fused=True)]
         if matrices:
-            # "match_rms_adamw" scales the update to AdamW's size, so that both share one learning rate.
-            self.parts.append(torch.optim.Muon(matrices, lr=learning_rate, weight_decay=weight_decay,
-                                               adjust_lr_fn="match_rms_adamw"))
+            self.parts.append(Muon(matrices, learning_rate, weight_decay))
         self.learning_rate = learning_rate
 
     def scale(self, factor: float) -> None:
