@@ -1,18 +1,15 @@
 """The measures themselves: who draws what was asked has all attributes, who draws nothing has few; bits are bits."""
-import math
 import random
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import torch
 from PIL import Image
 
 from unisono.assess import quality
 from unisono.assess.limits import QUESTIONS
 from unisono.data.raw import Raw
 from unisono.data.world import MAKERS
-from unisono.omni import Omni, Reply
+from unisono.omni import Reply
 
 WISHES = [MAKERS["draw"](random.Random(number)) for number in range(8)]
 FIGURES = [MAKERS["draw_emoji"](random.Random(number)) for number in range(4)]
@@ -62,17 +59,6 @@ def test_a_codec_that_changes_nothing_costs_nothing(monkeypatch) -> None:
     monkeypatch.setattr(quality, "can_judge_voices", lambda: True)
     monkeypatch.setattr(quality, "voice_similarity", lambda a, b: float(a @ b / np.sqrt(a @ a * (b @ b))))
     assert all(abs(one["voice"]["mean"] - 1) < 1e-5 and one["voice"]["n"] == 2 for one in quality.audio_codec(made).values())
-
-
-def test_bits_are_bits(tiny_network: Path) -> None:
-    omni, text = Omni(tiny_network), "It says 42."
-    network = SimpleNamespace(loss_per_id=lambda ids, labels: torch.full(labels.shape, math.log(2)))
-    assert np.isclose(quality._bits(omni, network, text), len(omni.tokenizer.template.document(text)[0]) - 1)
-
-
-def test_lines_of_both() -> None:
-    long, other = "A: I would like a table for two.", "B: And where shall the table be?"
-    assert quality._lines_of_both([f"{long}\nshort\n{other}"], [long, "short"]) == 0.5 and quality._lines_of_both(["short"], ["short"]) == 0.0
 
 
 def test_word_errors_are_a_share_of_the_words() -> None:

@@ -91,9 +91,10 @@ def test_training_is_shown_as_it_is_done_and_lines_that_were_taught_too(tmp_path
     names = ("unisono", "unisono muon")
     record(folder, "bench-train", "2026-01-01", "bench-train", {key: dict.fromkeys(names, value) for key in ("ratio_to_peer", "tokens_per_s")})
     bits = {"bpb": 2.0, "stderr": 0.05, "n": 4, "xz_bpb": 3.0, "gzip_bpb": 3.1}
-    record(folder, "quality", "2026-01-01", "quality", {"reads": {"stories": {**bits, "lines_taught_too": 0.004}, "dialogues": {**bits, "lines_taught_too": 0.23}},
+    record(folder, "quality", "2026-01-01", "quality", {"reads": {"stories": {**bits, "lines_taught_too": 0.004}, "dialogues": {**bits, "lines_taught_too": 0.23, "new_lines": {**bits, "bpb": 2.5, "n": 3}}},
                                                         "knows_its_limits": {"beyond": RATE, "within": {**RATE, "mean": 0.0}}})
     table = render(folder)
     assert "with Muon, as it is trained, 1.20 ± 0.10 times" in table and "weights not recorded" not in table.split("bench-train")[0].splitlines()[-1]
-    assert "n = 4; 23% of the lines stand in the training too)" in table and table.count("stand in the training too") == 1
+    assert ("dialogues 2.00 ± 0.05 (xz 3.00, gzip 3.10; n = 4); 23% of their lines stand in the training too, those that do not alone "
+            "2.50 ± 0.05 (xz 3.00, gzip 3.10; n = 3)") in table and table.count("stand in the training too") == 1
     assert "what it cannot know 50 % ± 10 (n = 40), asked what it can 0 % ± 10" in table

@@ -124,12 +124,16 @@ def knows_its_limits(n: Numbers) -> list[Row]:
 
 
 def reads(n: Numbers) -> list[Row]:
+    def beside(found: Numbers) -> str:
+        return f"{found['bpb']:.2f} ± {found['stderr']:.2f} (xz {found['xz_bpb']:.2f}, gzip {found['gzip_bpb']:.2f}; n = {found['n']})"
+
     def one(name: str) -> str:
         found = n[name]
-        taught = f"; {found['lines_taught_too']:.0%} of the lines stand in the training too" if found.get("lines_taught_too", 0) >= 0.01 else ""
-        return f"{name} {found['bpb']:.2f} ± {found['stderr']:.2f} (xz {found['xz_bpb']:.2f}, gzip {found['gzip_bpb']:.2f}; n = {found['n']}{taught})"
-    shown = ", ".join(one(name) for name in ("stories", "dialogues"))
-    return [("reads: bits per byte", shown, "below xz and gzip")]
+        if found.get("lines_taught_too", 0) < 0.01:
+            return f"{name} {beside(found)}"
+        alone = f", those that do not alone {beside(found['new_lines'])}" if "new_lines" in found else ""
+        return f"{name} {beside(found)}; {found['lines_taught_too']:.0%} of their lines stand in the training too{alone}"
+    return [("reads: bits per byte", ", ".join(map(one, ("stories", "dialogues"))), "below xz and gzip")]
 
 
 def reads_twin(n: Numbers) -> list[Row]:
