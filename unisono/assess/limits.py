@@ -1,5 +1,5 @@
 """What the network was never told and cannot know, in words that it was never taught: does it say so?"""
-from unisono.data.sayings import UNKNOWN
+from unisono.data.unknown import UNKNOWN
 
 # None of these stands in the training (a test compares them). Four kinds: the wide world, the asker, the moment, other people.
 QUESTIONS = (

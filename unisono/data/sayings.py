@@ -1,5 +1,8 @@
 """What can be said in the small world without looking: numbers, opposites, colours of things, itself, and what it cannot know."""
 import random
+from collections.abc import Mapping, Sequence
+
+from unisono.data.unknown import UNKNOWN, filled
 
 NUMBERS = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
            "seventeen eighteen nineteen twenty").split()
@@ -50,18 +53,6 @@ ITSELF = {
                                                   "Can you paint?", "Can you make an image?"],
     "Yes, show me a picture.": ["Can you see?", "Can you look at pictures?", "Do you see pictures?", "Can I show you a picture?",
                                 "Are you able to see?", "Can you see images?", "May I show you something?"],
-}
-UNKNOWN = {
-    "I do not know, I am too small for that.":
-        ["Who won the election?", "What is the meaning of life?", "How does a computer work?", "Who wrote Hamlet?",
-         "How far away is the moon?", "What happened yesterday?", "Explain quantum physics.", "Who is the president?",
-         "What is the best phone to buy?", "How do I fix my car?", "Write a long essay.", "What is the stock price today?"],
-    "I cannot know that.":
-        ["What is the weather today?", "What time is it?", "What is my name?", "Where do I live?", "How old am I?",
-         "What did I eat today?", "What is my password?", "What am I thinking?", "Where is my key?", "What day is it today?"],
-    "I cannot say who a person is from a voice or a face.":
-        ["Who is this person?", "Whose voice is this?", "Who am I?", "Who is speaking?", "What is the name of this person?",
-         "Do you recognise my voice?", "Can you tell who I am?"],
 }
 
 
@@ -124,16 +115,21 @@ def _next_number(rng: random.Random) -> tuple[str, str]:
     return ask.format(number_word(number)), sentence(f"{number_word(number + 1)} comes after {number_word(number)}.")
 
 
-def _fixed(table: dict[str, list[str]], rng: random.Random) -> tuple[str, str]:
+def _fixed(table: Mapping[str, Sequence[str]], rng: random.Random) -> tuple[str, str]:
     answer = rng.choice(list(table))
     return rng.choice(table[answer]), answer
 
 
+def _unknown(rng: random.Random) -> tuple[str, str]:
+    form, answer = _fixed(UNKNOWN, rng)
+    return filled(form, rng), answer
+
+
 FAMILIES = {"sum": _sum, "opposite": _opposite, "colour": _colour, "calendar": _calendar, "capital": _capital,
-            "count": _next_number, "itself": lambda rng: _fixed(ITSELF, rng), "unknown": lambda rng: _fixed(UNKNOWN, rng)}
+            "count": _next_number, "itself": lambda rng: _fixed(ITSELF, rng), "unknown": _unknown}
 
 
 def ask(rng: random.Random, family: str | None = None) -> tuple[str, str, str]:
     """A question, its answer and its family. A phrasing that nobody trained on is still of a family that was."""
-    family = family or rng.choices(list(FAMILIES), [5, 3, 2, 2, 2, 2, 3, 3])[0]
+    family = family or rng.choices(list(FAMILIES), [5, 3, 2, 2, 2, 2, 3, 4])[0]
     return *FAMILIES[family](rng), family
