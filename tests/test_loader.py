@@ -86,16 +86,16 @@ def test_every_document_is_seen_before_any_is_seen_three_times(shard: Shard) -> 
     assert len(seen) == 100 and max(seen.values()) - min(seen.values()) <= 1
 
 
-def test_weights_move_the_mixture(shard: Shard) -> None:
-    def share(weights: dict[str, float]) -> float:
-        loader = Loader(shard, CONFIG, weights)
-        odd = [int(shard.document(d)[0][0]) % 2 for row in loader.block(0) for d in row]
-        return sum(odd) / len(odd)
-    assert share({"odd": 3.0}) > share({}) + 0.15
+@pytest.mark.parametrize(("shares", "odd"), [(None, .5), ({"odd": .3, "even": .1}, .75), ({"odd": .2}, .5), ({"even": 8.0, "odd": 2.0}, .2)])
+def test_each_task_has_its_share_of_the_ids(shard: Shard, shares: dict[str, float] | None, odd: float) -> None:
+    loader = Loader(shard, CONFIG, shares)
+    documents = [shard.document(number)[0] for block in range(3) for row in loader.block(block) for number in row]
+    found = sum(len(ids) for ids in documents if ids[0] % 2) / sum(map(len, documents))
+    assert found == pytest.approx(odd, abs=.05)
 
 
 def test_nothing_left_is_an_error(shard: Shard) -> None:
-    with pytest.raises(UserError, match="weight above 0"):
+    with pytest.raises(UserError, match="share above 0"):
         Loader(shard, CONFIG, {"odd": 0.0, "even": 0.0})
 
 

@@ -14,7 +14,7 @@ from unisono.model.hf import load_pretrained
 from unisono.train.loop import LoopConfig, run
 from unisono.train.network import NetworkProgram, NetworkRecipe, in_units
 
-RECIPE = NetworkRecipe(size="tiny", compile=False, task_weights={},
+RECIPE = NetworkRecipe(size="tiny", compile=False, task_shares={},
                        loader=LoaderConfig(batch_size=2, row_length=64, block_ids=400, chained_share=0.0),
                        loop=LoopConfig(num_steps=60, learning_rate=1e-2, warmup_steps=5, validate_every=60, device="cpu",
                                        bf16=False, muon=True))
@@ -46,7 +46,7 @@ def test_a_crumb_is_learned_by_heart(shard: Shard, tmp_path: Path) -> None:
 
 
 def test_a_network_that_is_stopped_after_each_step_becomes_the_same(shard: Shard, tmp_path: Path) -> None:
-    recipe = replace(RECIPE, task_weights={"odd": 0.8}, loop=replace(RECIPE.loop, num_steps=4, validate_every=2, bf16=True))
+    recipe = replace(RECIPE, task_shares={"odd": 0.8}, loop=replace(RECIPE.loop, num_steps=4, validate_every=2, bf16=True))
     whole = NetworkProgram(recipe, shard, shard)
     run(whole, recipe.loop, tmp_path / "whole")
     for _ in range(4):

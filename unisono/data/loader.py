@@ -1,4 +1,4 @@
-"""Documents -> packed rows of fixed length, weighted by task, each batch a pure function of (seed, step).
+"""Documents -> packed rows of fixed length, each task with its share of them, each batch a pure function of (seed, step).
 
 The stream is cut into blocks of about `block_ids` ids. A block draws documents task by task (each task
 walks through its own endless permutation), shuffles them and packs them greedily into rows. Documents in a
@@ -38,25 +38,27 @@ class LoaderConfig:
 
 
 class Loader:
-    """Batches from a shard. Tasks without a weight get weight 1; weight 0 leaves a task out."""
+    """Batches from a shard. `shares` of the ids by task, however much there is of each; 0 leaves a task out, and one that is not named has
+    the least share there is. Without any, each task has as much as there is of it."""
 
-    def __init__(self, shard: Shard, config: LoaderConfig, weights: dict[str, float] | None = None) -> None:
+    def __init__(self, shard: Shard, config: LoaderConfig, shares: dict[str, float] | None = None) -> None:
         self.shard, self.config = shard, config
         lengths = shard.ends - shard.starts
         fits = lengths <= config.row_length
         self.num_too_long = int((~fits).sum())
-        self.pools, shares = [], []
+        self.pools, wanted = [], []
+        least = min((share for share in (shares or {}).values() if share > 0), default=1.0)
         for number, name in enumerate(shard.task_names):
             pool = np.flatnonzero((shard.tasks == number) & fits)
-            weight = (weights or {}).get(name, 1.0)
-            if len(pool) and weight > 0:
+            share = float(lengths[pool].sum()) if shares is None else shares.get(name, least)
+            if len(pool) and share > 0:
                 self.pools.append(pool)
-                shares.append(weight * float(lengths[pool].sum()))
+                wanted.append(share)
         if not self.pools:
-            raise UserError(f"no document of at most {config.row_length} ids with a weight above 0 in this shard; raise loader.row_length or a weight")
-        total = sum(shares)
+            raise UserError(f"no document of at most {config.row_length} ids with a share above 0 in this shard; raise loader.row_length or a share")
+        total = sum(wanted)
         means = [float(lengths[pool].mean()) for pool in self.pools]
-        self.counts = [max(1, round(config.block_ids * share / total / mean)) for share, mean in zip(shares, means)]
+        self.counts = [max(1, round(config.block_ids * share / total / mean)) for share, mean in zip(wanted, means)]
         self.lengths = lengths
         self.speech: list[int] = shard.manifest.get("units", {}).get("audio", (0, 0))[:2]
         self.block = lru_cache(maxsize=2)(self._block)

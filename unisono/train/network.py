@@ -31,13 +31,13 @@ class NetworkRecipe:
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(
         num_steps=12000, learning_rate=2e-3, warmup_steps=100, weight_decay=0.1, beta2=0.95, validate_every=500, muon=True))
     loader: LoaderConfig = field(default_factory=LoaderConfig)
-    # Of the ids, with all conversations there are: a seventh each for scenes, talking and speaking, a sixth for hearing, a tenth for print, a
-    # twelfth for drawing, a sixteenth for clips, a twentieth for notes of scenes, a fiftieth each for emoji seen and drawn, a twenty-fifth
-    # for plain texts.
-    task_weights: dict[str, float] = field(default_factory=lambda: {
-        "see": 0.97, "recall": 0.43, "see_emoji": 1.3, "read": 2.4, "letters": 0.3, "watch": 1.2, "draw": 1.1, "draw_emoji": 3.0, "talk": 1.7,
-        "speak": 3.6, "speak_open": 0.93, "hear": 0.9, "hear_words": 5.2, "hear_sounds": 3.7, "stories": 4.5, "dialogues": 2.3,
-        "sentences": 0.9, "books": 0.34})
+    # Shares of the ids, however much there is of each: a seventh each for scenes, talking and speaking, a sixth for hearing, a ninth for
+    # print, a twelfth for drawing, a sixteenth for clips, a twentieth for notes of scenes and for plain texts, a fiftieth each for emoji
+    # seen and drawn.
+    task_shares: dict[str, float] = field(default_factory=lambda: {
+        "see": 0.14, "recall": 0.05, "see_emoji": 0.02, "read": 0.085, "letters": 0.025, "watch": 0.06, "draw": 0.085, "draw_emoji": 0.02,
+        "talk": 0.14, "speak": 0.10, "speak_open": 0.05, "hear": 0.09, "hear_words": 0.085, "hear_sounds": 0.005, "stories": 0.02,
+        "dialogues": 0.012, "sentences": 0.005, "books": 0.008})
     tasks: tuple[str, ...] = ()       # train on these alone; empty = on all
     text_weight: float = 3.0          # of a word beside a code: codes carry most of the nats, words most of the sense
     start_from: str = ""              # folder of a network whose weights are the start
@@ -72,15 +72,15 @@ class NetworkProgram:
 
     def __init__(self, recipe: NetworkRecipe, train: Shard, val: Shard) -> None:
         self.recipe = recipe
-        unknown = (set(recipe.tasks) | set(recipe.task_weights) - set(NetworkRecipe().task_weights)) - set(train.task_names)
+        unknown = (set(recipe.tasks) | set(recipe.task_shares) - set(NetworkRecipe().task_shares)) - set(train.task_names)
         if unknown:
             raise UserError(f"no task {min(unknown)!r} in the shards; choose from {', '.join(train.task_names)}")
-        weights = {task: 0.0 for task in train.task_names if recipe.tasks and task not in recipe.tasks}
+        left_out = {task: 0.0 for task in train.task_names if recipe.tasks and task not in recipe.tasks}
         self.val = val
         vocab_size, self.text_end = train.manifest["vocab_size"], train.manifest["text_end"]
         self.model = self._start(vocab_size)
         reach = min(recipe.loader.reach, self.model.config.max_position_embeddings)
-        self.loader = Loader(train, replace(recipe.loader, reach=reach), {**recipe.task_weights, **weights})
+        self.loader = Loader(train, replace(recipe.loader, reach=reach), {**recipe.task_shares, **left_out})
         self.forward = torch.compile(self.model, dynamic=False) if recipe.compile else self.model
         self.cross_entropy = torch.compile(self._cross_entropy, dynamic=True) if recipe.compile else self._cross_entropy
         self.players: dict[str, tuple[nn.Module, object]] = {"network": (self.model, self.loss)}
