@@ -11,7 +11,7 @@ from conftest import tiny_tokenizer, tone
 from unisono.codecs.audio import AudioCodec
 from unisono.core.errors import UserError
 from unisono.data import microphone
-from unisono.data.codebank import CodeBank, encode_waves
+from unisono.data.codebank import CodeBank, Encoding, encode_all, encode_waves
 from unisono.data.corpus import Spoken, to_int16, write_waves
 from unisono.data.waves import Waves
 
@@ -74,7 +74,7 @@ def test_several_folders_are_one_bank(waves: Path, codec: AudioCodec, bank: Code
 
 def test_what_is_heard_is_not_what_was_said(waves: Path, codec: AudioCodec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(microphone, "PLAIN", 0.0)
-    monkeypatch.setattr(microphone, "PACED", 0.0)
+    monkeypatch.setattr(microphone, "CHANGED", 0.0)
     encode_waves(waves, codec, tmp_path / "said")
     encode_waves(waves, codec, tmp_path / "heard", heard=1)
     encode_waves(waves, codec, tmp_path / "again", heard=1, batch_size=2)
@@ -90,12 +90,24 @@ def test_what_is_heard_is_not_what_was_said(waves: Path, codec: AudioCodec, tmp_
 
 def test_voices_become_others_once(codec: AudioCodec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(microphone, "PLAIN", 1.0)
-    monkeypatch.setattr(microphone, "PACED", 1.0)
+    monkeypatch.setattr(microphone, "CHANGED", 1.0)
     said = [Spoken(to_int16(tone(4.0)), {"text": "one", "voice": voice, "split": "train"}) for voice in ("joe", "joe*0.9", "heart", "heart*1.1")]
     write_waves(tmp_path / "waves", said)
     encode_waves(tmp_path / "waves", codec, tmp_path / "heard", heard=3)
     lengths = [item["length"] for item in CodeBank([tmp_path / "heard"]).items]
     assert lengths[1] == lengths[3] == 200 and 200 not in (lengths[0], lengths[2]) and lengths[0] != lengths[2]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_many_folders_are_encoded_at_once_each_by_its_codec(waves: Path, codec: AudioCodec, tmp_path: Path, workers: int) -> None:
+    other = AudioCodec(codec.config).eval()
+    jobs = [Encoding(waves, "clean", tmp_path / "said"), Encoding(waves, "heard", tmp_path / "heard", 1), Encoding(waves, "clean", tmp_path / "said")]
+    encode_all(jobs, {"clean": codec, "heard": other}, workers)
+    encode_waves(waves, codec, tmp_path / "one")
+    encode_waves(waves, other, tmp_path / "two", heard=1)
+    for name, same in (("said", "one"), ("heard", "two")):
+        assert (tmp_path / name / "codes.u16").read_bytes() == (tmp_path / same / "codes.u16").read_bytes()
+    encode_all(jobs, {}, workers)       # there is nothing left to do
 
 
 def test_a_finished_folder_is_left_alone(waves: Path, codec: AudioCodec, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 from conftest import tone
 
 from unisono.data import microphone
-from unisono.data.microphone import heard, paced
+from unisono.data.microphone import by_another, heard, stretched
 
 
 def many(pcm: np.ndarray, count: int = 60) -> list[np.ndarray]:
@@ -31,14 +31,28 @@ def test_the_voice_stays_above_the_noise(monkeypatch: pytest.MonkeyPatch) -> Non
         assert share > 0.5, share
 
 
-def test_half_of_the_voices_become_faster_and_higher_or_slower_and_lower() -> None:
+def test_most_voices_become_others_and_how_fast_is_another_matter_than_how_high() -> None:
     said = tone(1.0).astype(np.float32)
-    found = [paced(said, np.random.default_rng(seed)) for seed in range(60)]
+    found = [by_another(said, np.random.default_rng(seed)) for seed in range(90)]
     others = [pcm for pcm in found if len(pcm) != len(said)]
-    assert 15 < len(others) < 45 and min(map(len, others)) < 14500 and max(map(len, others)) > 17500
-    for pcm in others:
-        tones = [np.argmax(np.abs(np.fft.rfft(sound))) / len(sound) for sound in (pcm, said)]
-        assert tones[0] / tones[1] == pytest.approx(len(said) / len(pcm), rel=0.02)
+    assert 36 < len(others) < 72 and min(map(len, others)) < 14500 and max(map(len, others)) > 17500
+    paces = [len(said) / len(pcm) for pcm in others]
+    heights = [np.argmax(np.abs(np.fft.rfft(pcm))) / len(pcm) / np.argmax(np.abs(np.fft.rfft(said))) * len(said) for pcm in others]
+    assert all(.84 < pace < 1.19 for pace in paces) and all(.8 < height < 1.22 for height in heights)
+    assert max(heights) - min(heights) > .2 and abs(np.corrcoef(paces, heights)[0, 1]) < .5
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.0, 1.3])
+def test_stretched_sound_lasts_longer_and_keeps_its_height(factor: float) -> None:
+    said = tone(1.0).astype(np.float32)
+    longer = stretched(said, factor)
+    assert longer.dtype == np.float32 and len(longer) == round(factor * len(said))
+    heights = [np.argmax(np.abs(np.fft.rfft(sound))) / len(sound) for sound in (said, longer)]
+    assert heights[1] == pytest.approx(heights[0], rel=0.01)
+    assert 0.6 < longer.std() / said.std() < 1.2
+    if factor == 1.0:
+        assert np.abs(longer - said).max() < 1e-4
+    assert all(np.isfinite(stretched(np.ones(length, np.float32), factor)).all() for length in (1, 100, 700))
 
 
 def test_some_sound_arrives_as_it_was_and_silence_stays_finite() -> None:

@@ -4,8 +4,10 @@ Folder: codes.u16 (all items back to back), index.jsonl ({"start", "length" in f
 "split", ...}); the index is written last. Encoding resumes where it stopped.
 """
 import json
+import multiprocessing
 import random
 from pathlib import Path
+from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -22,6 +24,40 @@ from unisono.data.waves import Waves
 Codes = NDArray[np.integer]
 
 
+class Encoding(NamedTuple):
+    """A sound folder to be encoded: by which of several codecs, where to, and how it is heard."""
+
+    source: Path
+    codec: str
+    folder: Path
+    heard: int | None = None
+
+
+_codecs: dict[str, AudioCodec] = {}     # of a worker
+
+
+def encode_all(jobs: list[Encoding], codecs: dict[str, AudioCodec], workers: int = 1) -> None:
+    """Encodes every folder, each once, in so many processes; the longest ones begin."""
+    jobs = sorted(dict.fromkeys(jobs), key=lambda job: -(job.source / "pcm.i16").stat().st_size)
+    jobs = [job for job in jobs if not (job.folder / "index.jsonl").exists()]
+    if workers == 1 or len(jobs) < 2:
+        for job in track(jobs, "sound as codes"):
+            encode_waves(job.source, codecs[job.codec], job.folder, heard=job.heard)
+        return
+    with multiprocessing.get_context("spawn").Pool(workers, _take, (codecs,)) as pool:
+        for _ in track(pool.imap_unordered(_encode, jobs), "sound as codes", len(jobs)):
+            pass
+
+
+def _take(codecs: dict[str, AudioCodec]) -> None:
+    torch.set_num_threads(1)
+    _codecs.update(codecs)
+
+
+def _encode(job: Encoding) -> None:
+    encode_waves(job.source, _codecs[job.codec], job.folder, heard=job.heard)
+
+
 def encode_waves(source: Path, codec: AudioCodec, folder: Path, batch_size: int = 16, heard: int | None = None) -> None:
     """Encodes every item of the sound folder `source` into `folder`: as it is, or as microphones hand it over when more people say it,
     each time otherwise by the number `heard`; a finished folder is left alone."""
@@ -32,7 +68,7 @@ def encode_waves(source: Path, codec: AudioCodec, folder: Path, batch_size: int 
     order = sorted(range(len(waves)), key=lambda number: waves.items[number]["length"])
     codes: list[np.ndarray | None] = [None] * len(waves)
     seed = crc32(f"{source.parent.name}/{source.name}".encode())
-    for start in track(range(0, len(order), batch_size), f"codes of {source.name}"):
+    for start in range(0, len(order), batch_size):
         numbers = order[start:start + batch_size]
         pieces = [waves.pcm(number) for number in numbers]
         if heard is not None:
@@ -53,7 +89,7 @@ def encode_waves(source: Path, codec: AudioCodec, folder: Path, batch_size: int 
 
 def _heard(pcm: NDArray[np.float32], voice: str, rng: np.random.Generator) -> NDArray[np.float32]:
     """Voices with a pace in their name (data/corpus.py) have been made others already."""
-    return microphone.heard(pcm if "*" in voice else microphone.paced(pcm, rng), rng)
+    return microphone.heard(pcm if "*" in voice else microphone.by_another(pcm, rng), rng)
 
 
 class CodeBank:

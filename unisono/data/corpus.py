@@ -29,6 +29,7 @@ from unisono.data.voices import find_voice, list_voices, phonemes, speak
 SHARD_SIZE = 500
 DIGIT_SPEEDS = (0.8, 0.88, 1.12, 1.22)      # beyond them a voice no longer sounds like a person's
 DIGIT_PACES = (0.82, 0.9, 1.0, 1.1, 1.22)
+TELEPHONED = 0.5        # of the digits in synthesized voices: people's were recorded so
 MAIN_VOICE = "heart"             # says every answer
 OTHER_VOICES = ("slt", "joe")    # say the same third of the most frequent answers; joe is heard, but is no voice of replies
 ENGINES_BY_SPEED = ("espeak", "hibari", "flite", "piper", "kokoro")    # so that a build is useful long before its end
@@ -150,10 +151,10 @@ def perturb_digits(shared_data_folder: Path, folder: Path) -> None:
 
 
 def speak_digits(folder: Path, scale: float = 1.0) -> None:
-    """Every digit by the voices that ask, at several paces. A whole folder is left alone. `scale`: share of the voices."""
+    """Every digit by the voices that ask, at several paces, half of them by telephone. A whole folder is left alone. `scale`: share of the voices."""
     if (Path(folder) / "index.jsonl").exists():
         return
-    voices = askers()
+    voices, rng = askers(), random.Random("digits")
 
     def items() -> Iterator[Spoken]:
         for voice in track(voices[:max(1, round(len(voices) * scale))], "digits by many voices"):
@@ -161,6 +162,8 @@ def speak_digits(folder: Path, scale: float = 1.0) -> None:
                 pcm, (symbols,) = speak(digit, voice), phonemes([digit])
                 for pace in DIGIT_PACES:
                     said = soxr.resample(pcm, SAMPLE_RATE * pace, SAMPLE_RATE)
+                    if rng.random() < TELEPHONED:
+                        said = soxr.resample(soxr.resample(said, SAMPLE_RATE, 8000), 8000, SAMPLE_RATE)
                     yield Spoken(to_int16(said), {"text": digit, "voice": f"{voice}*{pace}", "split": "train", "source": "digits",
                                                   "phonemes": symbols})
 

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 SAMPLE_RATE = 16000
 Pcm = NDArray[np.float32]       # (N,)
 
-PACED = 0.5             # are said as if by somebody else
-PACE = (0.85, 1.18)     # beyond, a voice no longer sounds like a person's
+CHANGED = 0.6           # are said as if by somebody else
+PACE = (0.85, 1.18)     # beyond, nobody talks like that
+VOICE = (0.83, 1.2)     # beyond, a voice no longer sounds like a person's
+WINDOW, HOP = 512, 128  # samples, where sound is stretched
 PLAIN = 0.3             # stay as they are
 MOST_LEAD_S = 0.6       # nothing after the end: when a turn is over is learned from it
 ECHO, BAND = 0.4, 0.4   # of the others: in a room; without the highest and lowest tones
@@ -20,10 +22,34 @@ PEAK = (0.06, 0.95)
 SILENCE = 1e-4
 
 
-def paced(pcm: Pcm, rng: np.random.Generator) -> Pcm:
-    """(N,) at 16 kHz -> (M,): half of it faster and higher or slower and lower, as if more people had spoken (Ko et al. 2015, "Audio
+def by_another(pcm: Pcm, rng: np.random.Generator) -> Pcm:
+    """(N,) at 16 kHz -> (M,): in some cases higher or lower, and faster or slower, as if more people had spoken (Ko et al. 2015, "Audio
     augmentation for speech recognition"): of voices never heard 25 % of the words were wrong, of the others 11 (2026-11-22)."""
-    return soxr.resample(pcm, SAMPLE_RATE * rng.uniform(*PACE), SAMPLE_RATE) if rng.random() < PACED else pcm
+    if rng.random() >= CHANGED:
+        return pcm
+    voice, pace = rng.uniform(*VOICE), rng.uniform(*PACE)
+    return stretched(soxr.resample(pcm, SAMPLE_RATE * voice, SAMPLE_RATE), voice / pace)
+
+
+def stretched(pcm: Pcm, factor: float) -> Pcm:
+    """(N,) -> (about factor * N,), the same voice, slower where factor > 1: a phase vocoder (Flanagan and Golden 1966)."""
+    window = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
+    padded = np.pad(pcm, (WINDOW, 2 * WINDOW))
+    spectra = np.fft.rfft(np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP] * window)      # (T, bins)
+    at = np.arange(0, len(spectra) - 1.001, 1 / factor)
+    first, between = at.astype(int), (at % 1)[:, None]
+    loud, angles = np.abs(spectra), np.angle(spectra)
+    usual = 2 * np.pi * HOP / WINDOW * np.arange(WINDOW // 2 + 1)
+    beyond = angles[first + 1] - angles[first] - usual
+    steps = usual + beyond - 2 * np.pi * np.round(beyond / (2 * np.pi))
+    phases = angles[0] + np.cumsum(steps, axis=0) - steps
+    pieces = np.fft.irfft((loud[first] * (1 - between) + loud[first + 1] * between) * np.exp(1j * phases)) * window
+    made = np.zeros(len(pieces) * HOP + WINDOW, np.float32)
+    for quarter in range(WINDOW // HOP):        # overlap-add: windows of one quarter do not touch
+        part = pieces[quarter::WINDOW // HOP].reshape(-1)
+        made[quarter * HOP:quarter * HOP + len(part)] += part
+    start = round(factor * WINDOW)
+    return (made / 1.5)[start:start + round(factor * len(pcm))].astype(np.float32)
 
 
 def heard(pcm: Pcm, rng: np.random.Generator) -> Pcm:
