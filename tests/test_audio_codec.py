@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from unisono.codecs.audio import AudioCodec, AudioCodecConfig
+from unisono.codecs.phonemes import PhonemeReader
 from unisono.core.errors import UserError
 from unisono.data.waves import Waves
 from unisono.train.audio_codec import AudioCodecProgram, AudioCodecRecipe
@@ -48,6 +49,22 @@ def test_a_crumb_is_learned(waves: Path, tmp_path: Path) -> None:
     assert after["mel"] < 0.6 * before["mel"]
     assert after["ctc"] < 0.5 * before["ctc"]
     assert AudioCodec.load(tmp_path / "codec").config == TINY
+
+
+def test_a_reader_is_taught_for_a_codec_that_stays_as_it_is(waves: Path, tmp_path: Path) -> None:
+    AudioCodec(TINY).save(tmp_path / "start")
+    recipe = replace(RECIPE, reader_only=True, start_from=str(tmp_path / "start"))
+    program = AudioCodecProgram(recipe, Waves([waves], "train"), Waves([waves], "test"))
+    with torch.no_grad():
+        before = program.validate()
+    run(program, recipe.loop, tmp_path / "run")
+    with torch.no_grad():
+        after = program.validate()
+    assert after["ctc"] < 0.7 * before["ctc"]
+    assert (tmp_path / "run" / "codec" / "model.safetensors").read_bytes() == (tmp_path / "start" / "model.safetensors").read_bytes()
+    assert PhonemeReader.load(tmp_path / "run" / "phonemes.safetensors").layers[0].weight.dtype == torch.float32
+    with pytest.raises(UserError, match="--set start_from=DIR"):
+        AudioCodecProgram(replace(RECIPE, reader_only=True), Waves([waves], "train"), Waves([waves], "test"))
 
 
 @pytest.mark.parametrize("school", ["adversarial", "decoder_only"])

@@ -8,6 +8,8 @@ import torch
 from conftest import tiny_tokenizer
 
 from unisono.codecs.audio import AudioCodec, AudioCodecConfig
+from unisono.codecs.image import ImageCodec
+from unisono.codecs.phonemes import PhonemeReader
 from unisono.codecs.storage import made_by
 from unisono.core.errors import UserError
 from unisono.data.shard import ShardWriter
@@ -15,7 +17,7 @@ from unisono.model.config import preset
 from unisono.model.hf import read_config, save_pretrained
 from unisono.model.transformer import Qwen3
 from unisono.omni import Omni
-from unisono.train.programs import AUDIO_SCHOOLS, _keep_to, audio_run, network_data, publish
+from unisono.train.programs import AUDIO_SCHOOLS, READER, TEXT_SIZES, _keep_to, audio_run, finished, network_data, publish, take_over
 
 
 def test_a_network_of_another_name_gets_tokenizer_and_codecs(tmp_path: Path) -> None:
@@ -70,3 +72,31 @@ def test_shards_of_other_codecs_are_not_taken_for_those_asked_for(tmp_path: Path
     writer.close(codecs={"said": "another"})
     with pytest.raises(UserError, match="made with other codecs"):
         network_data(tmp_path, tmp_path)
+
+
+def test_the_codecs_of_a_finished_network_are_taken_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tokenizer, start, home = tiny_tokenizer(), tmp_path / "start", tmp_path / "home"
+    tokenizer.save(start)
+    with pytest.raises(UserError, match="phonemes.safetensors is missing"):
+        take_over(start, home, "nano")
+    PhonemeReader(len(tokenizer.audio_codec.config.levels)).save(start / READER)
+    for _ in range(2):      # the second time everything is there
+        take_over(start, home, "nano")
+    audio = finished(home, audio_run(home), AudioCodec)
+    assert made_by(audio) == made_by(AudioCodec.load(start / "audio_codec"))
+    assert made_by(finished(home, "image-codec", ImageCodec)) == made_by(ImageCodec.load(start / "image_codec"))
+    assert (home / "texts" / f"tokenizer-{TEXT_SIZES['nano']}.json").read_bytes() == (start / "tokenizer.json").read_bytes()
+    assert not capsys.readouterr().err       # nothing there is half trained
+    PhonemeReader.load(home / "runs" / "audio-codec" / "phonemes.safetensors")
+
+
+def test_other_codecs_are_not_written_over(tmp_path: Path) -> None:
+    tokenizer, start, home = tiny_tokenizer(), tmp_path / "start", tmp_path / "home"
+    tokenizer.save(start)
+    PhonemeReader(len(tokenizer.audio_codec.config.levels)).save(start / READER)
+    other = home / "runs" / "image-codec" / "codec" / "model.safetensors"
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"mine")
+    with pytest.raises(UserError, match="choose another --home"):
+        take_over(start, home, "nano")
+    assert other.read_bytes() == b"mine" and not (home / "texts").exists() and not (home / "runs" / "audio-codec").exists()

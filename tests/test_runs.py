@@ -55,11 +55,15 @@ def test_the_chain_for_a_gpu_goes_on_where_it_stopped(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not RAW.exists(), reason="no raw data; name its folder in UNISONO_SHARED")
-def test_the_whole_path_on_a_crumb(tmp_path: Path) -> None:
-    said = script("cpu.sh", RAW, home=tmp_path, timeout=3600, CRUMB="1")
+@pytest.mark.parametrize(("start", "name"), [("", "nano"), (str(ROOT / "unisono" / "weights" / "nano"), "mine")], ids=["from raw data", "from finished weights"])
+def test_the_whole_path_on_a_crumb(tmp_path: Path, start: str, name: str) -> None:
+    said = script("cpu.sh", RAW, home=tmp_path, timeout=3600, CRUMB="1", START=start)
     record = json.loads(said.strip().splitlines()[-1])["record"]
     numbers = json.loads(Path(record).read_text())["numbers"]
     assert {"audio_codec", "hears", "sees", "draws", "talks", "reads"} <= set(numbers)
-    assert (tmp_path / "crumb" / "networks" / "nano" / "moderation.safetensors").exists()
-    reply = Omni(tmp_path / "crumb" / "networks" / "nano").reply("Draw a red circle.", outputs=("text", "audio", "image"), seed=1)
+    made = tmp_path / "crumb" / "networks" / name
+    assert (made / "moderation.safetensors").exists() and (made / "audio_codec" / "phonemes.safetensors").exists()
+    reply = Omni(made).reply("Draw a red circle.", outputs=("text", "audio", "image"), seed=1)
     assert np.abs(reply.pcm).max() > 0
+    if start:       # two steps from it, it still knows what it knew
+        assert Omni(made).reply("What is the capital of France?", seed=1).text == "The capital of France is Paris."

@@ -22,11 +22,14 @@ TRAINING = """examples (in this order all of them make one network; runs/cpu.sh 
   unisono train audio-codec --minutes 30                  half an hour; the same command goes on where it stopped
   unisono train image-codec --shared DATA
   unisono data world --shared DATA --workers 2            questions and answers, spoken
-  unisono data network --shared DATA                      everything as ids
+  unisono data network --shared DATA --workers 2          everything as ids
   unisono train network
+or go on from finished weights, with their codecs and on your own data:
+  unisono data speech --shared DATA --workers 2
+  unisono data world --shared DATA --workers 2
+  unisono data network --shared DATA --start unisono/weights/nano
   unisono train network --name mine --set start_from=unisono/weights/nano --set loop.learning_rate=1e-3
-                                                          finished weights go on; rows of codes follow the picture codec
-                                                          that the ids were made with"""
+(after other codecs than those, the rows of the codes follow the ones that the ids were made with)"""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -84,7 +87,7 @@ def _data(command: argparse.ArgumentParser) -> None:
     command.add_argument("what", choices=("speech", "world", "network"),
                          help="speech: sound for the audio codec; world: the small world's sentences spoken; network: token shards")
     command.add_argument("--shared", type=Path, required=True, metavar="DIR", help="folder with the recordings, pictures and texts")
-    command.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes that speak at once (default: 1)")
+    command.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes that speak, or encode, at once (default: 1)")
     command.add_argument("--size", default="nano", choices=SIZES, help="whose token shards (default: nano)")
     command.add_argument("--scale", type=float, default=1.0, help="share of the usual amount, e.g. 0.01 to try the path (default: 1)")
     command.add_argument("--most-mb", type=float, default=float("inf"), metavar="MB",
@@ -92,6 +95,7 @@ def _data(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seed", type=_positive, default=1, metavar="N",
                          help="network: each number makes a shard of other scenes and questions, heard otherwise; the network is "
                               "trained on all shards (default: 1)")
+    command.add_argument("--start", metavar="DIR", help="network: with the tokenizer and codecs of this finished network, so that it can go on")
     _run_options(command)
 
 

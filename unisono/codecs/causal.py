@@ -30,9 +30,9 @@ class CausalDepthwise(nn.Module):
         padded = torch.cat([state.to(x.dtype), x], dim=1)
         num_frames = x.shape[1]
         y = self.bias
-        for tap in range(self.kernel_size):
+        for tap, weight in enumerate(self.weight.unbind()):
             start = tap * self.dilation
-            y = y + padded[:, start:start + num_frames] * self.weight[tap]
+            y = torch.addcmul(y, padded[:, start:start + num_frames], weight)
         return y, padded[:, padded.shape[1] - self.num_past:]
 
 

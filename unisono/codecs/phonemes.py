@@ -33,8 +33,8 @@ class PhonemeReader(nn.Module):
         return self.layers(quantized.transpose(1, 2)).transpose(1, 2).float().log_softmax(-1)
 
     def save(self, path: Path) -> None:
-        """Writes one safetensors file."""
-        atomic_write(path, lambda part: save_file(self.state_dict(), part))
+        """Writes one safetensors file, in half precision."""
+        atomic_write(path, lambda part: save_file({name: value.half() for name, value in self.state_dict().items()}, part))
 
     @classmethod
     def load(cls, path: Path) -> "PhonemeReader":

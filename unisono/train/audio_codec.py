@@ -44,6 +44,7 @@ class AudioCodecRecipe:
     shares: dict[str, float] = field(default_factory=lambda: dict(SHARES))
     decoder_only: bool = False        # encoder and quantizer stay as they are, and with them the network's data
     adversarial: bool = False         # the decoder alone, against critics
+    reader_only: bool = False         # the codec of `start_from` stays as it is, and only the phoneme reader beside it is taught
     hearing_weight: float = 0.0       # of what the encoder hears in the made sound, beside what it hears in the true one
     start_from: str = ""              # folder of a codec whose weights are the start
 
@@ -97,7 +98,9 @@ class AudioCodecProgram:
         """`teacher`: a codec whose encoder means the same by its codes; the decoder then learns both ones' codes."""
         self.recipe, self.train, self.val = recipe, train, val
         start = AudioCodec.load(recipe.start_from) if recipe.start_from else None
-        codec = deepened(start, recipe.codec) if start else AudioCodec(recipe.codec)
+        if recipe.reader_only and not start:
+            raise UserError("reader_only teaches a reader for a codec that there is; name its folder with --set start_from=DIR")
+        codec = start if start and recipe.reader_only else deepened(start, recipe.codec) if start else AudioCodec(recipe.codec)
         self.teacher = teacher or start or codec
         if self.teacher is not codec:
             self.teacher.requires_grad_(False)
@@ -107,6 +110,8 @@ class AudioCodecProgram:
         if recipe.is_fixed:
             for module in (codec.encoder, codec.to_latent, self.model.reader):
                 module.requires_grad_(False)
+        if recipe.reader_only:
+            codec.requires_grad_(False)
         if recipe.adversarial:
             self.critics = Critics()
             self.players = {"critics": (self.critics, self.critics_loss), "codec": (self.model, self.loss)}
@@ -155,8 +160,16 @@ class AudioCodecProgram:
         samples = batch["starts"][:, None] * frame + torch.arange(width * frame, device=quantized.device)
         return codec.synthesize(window).float(), pcm.gather(1, samples), quantized
 
+    def _quantized(self, pcm: Tensor) -> Tensor:
+        """(B, N) -> (B, F, D) the frames of a codec that stays as it is, to the last bit."""
+        with torch.no_grad(), torch.autocast(pcm.device.type, enabled=False):
+            return self.model.codec.quantizer(self.model.codec.latent(pcm))[0]
+
     def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Numbers]:
-        """Mel distance + phoneme CTC; in the decoder's school + what is heard otherwise, and fooling the critics if there are any."""
+        """Mel distance + phoneme CTC, or the latter alone; in the decoder's school + what is heard otherwise, and fooling the critics if there are any."""
+        if self.recipe.reader_only:
+            ctc = self._phoneme_loss(self._quantized(batch["pcm"]), batch)
+            return ctc, {"ctc": ctc.detach()}
         made, true, quantized = batch.pop("spoken", None) or self._speak(batch)
         with torch.autocast(made.device.type, enabled=False):
             mel = self.distance.to(made.device)(made, true)

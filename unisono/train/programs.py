@@ -28,7 +28,7 @@ from unisono.core.device import seed_all
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
 from unisono.core.record import write_record
-from unisono.data.codebank import CodeBank, encode_waves
+from unisono.data.codebank import CodeBank, Encoding, encode_all
 from unisono.data.corpus import MAIN_VOICE, build_codec_speech, build_reply_speech, build_world_speech
 from unisono.data.cutter import WordCutter
 from unisono.data.disjoint import check_disjoint
@@ -53,6 +53,7 @@ from unisono.train.recode import recoded
 
 AUDIO_SCHOOLS = ("audio-codec", "audio-encoder", "audio-decoder")      # in this order; each takes over what the one before left
 Recipe = TypeVar("Recipe", AudioCodecRecipe, AudioEncoderRecipe, ImageCodecRecipe, NetworkRecipe)
+READER = "audio_codec/phonemes.safetensors"     # beside a finished network
 TEXT_SIZES = {"tiny": 512, "nano": 4096, "small": 16384, "base": 32768}
 # What people say to the network comes through microphones. Its own voice does not, nor the open sentences, which nano does not learn.
 ASKED = ("world/question", "codec/recordings", "codec/digits", "codec/digits-spoken")
@@ -72,8 +73,29 @@ def run(arguments: argparse.Namespace) -> int:
         build_reply_speech(arguments.shared, speech / MAIN_VOICE, workers, scale)
         build_world_speech(*spoken_texts(1, max(1, int(150000 * scale))), speech / "world", workers, scale)
     else:
-        network_data(arguments.home, arguments.shared, arguments.size, arguments.scale, arguments.most_mb * 1e6, arguments.seed)
+        if arguments.start:
+            take_over(Path(arguments.start), arguments.home, arguments.size)
+        network_data(arguments.home, arguments.shared, arguments.size, arguments.scale, arguments.most_mb * 1e6, arguments.seed, arguments.workers)
     return 0
+
+
+def take_over(start: Path, home: Path, size: str) -> None:
+    """Puts the tokenizer, the codecs and the phoneme reader of a finished network where the data of `size` is made with them, so that its
+    weights can go on with other data. UserError where others are there already."""
+    if not (start / READER).exists():
+        raise UserError(f"{start} is no finished network with its codecs: {READER} is missing")
+    runs = home / "runs"
+    pieces = {start / "tokenizer.json": home / "texts" / f"tokenizer-{TEXT_SIZES[size]}.json", start / READER: runs / "audio-codec" / Path(READER).name}
+    for kind, run in (("audio_codec", "audio-codec"), ("image_codec", image_run(size))):
+        pieces |= {start / kind / name: runs / run / "codec" / name for name in ("config.json", "model.safetensors")}
+    for source, target in pieces.items():
+        if target.exists() and target.read_bytes() != source.read_bytes():
+            raise UserError(f"{target} is not that of {start}; to go on from there, choose another --home or move it away")
+    for source, target in pieces.items():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(target, lambda part, source=source: shutil.copyfile(source, part))
+    for run in ("audio-codec", image_run(size)):
+        atomic_write(runs / run / "train-elsewhere.json", lambda part: part.write_text(json.dumps({"date": "", "from": str(start)}) + "\n"))
 
 
 def finished(home: Path, what: str, kind: type) -> AudioCodec | ImageCodec:
@@ -111,7 +133,7 @@ def text_tokenizer(home: Path, shared: Path, size: int) -> TextTokenizer:
 
 
 def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.0, most_bytes: float = inf,
-                 seed: int = 1) -> None:
+                 seed: int = 1, workers: int = 1) -> None:
     """Codes of all speech, then the token shards for training and for validation. `scale`: share of the usual number of conversations;
     `most_bytes` of either shard; `seed`: which of the conversations there could be are taught, and how what is asked aloud is heard;
     each makes a training shard of its own, and the network is trained on all."""
@@ -122,21 +144,22 @@ def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.
     for folder in (home / "shards" / size).glob("*"):
         if (folder / "manifest.json").exists() and Shard(folder).manifest.get("codecs", codecs) != codecs:
             raise UserError(f"the shard in {folder} was made with other codecs; delete it to make it anew")
-    said, heard = [], []
+    said, heard = list[Encoding](), list[Encoding]()
     for folder in sound_folders(home):
         place = folder.relative_to(home / "speech")
-        said.append(home / "codes" / place)
-        encode_waves(folder, clean, said[-1])     # its codes of clean sound are the better ones to speak with
+        said.append(Encoding(folder, "clean", home / "codes" / place))      # whose codes of clean sound are the better ones to speak with
         is_asked = any(place.is_relative_to(asked) for asked in ASKED)
-        heard.append(home / "heard" / pupil / str(seed) / place if is_asked else said[-1])
-        encode_waves(folder, audio, heard[-1], heard=seed if is_asked else None)
+        heard.append(Encoding(folder, "heard", home / "heard" / pupil / str(seed) / place, seed) if is_asked else said[-1])
+    encode_all([*said, *heard], {"clean": clean, "heard": audio}, workers)
     text = text_tokenizer(home, shared, TEXT_SIZES[size])
     vocab = Vocabulary(text.size, audio.codebook_size, image.codebook_size)
-    bank = CodeBank(said, heard)
+    bank = CodeBank([job.folder for job in said], [job.folder for job in heard])
     spoken = {item["voice"] for item in bank.items}
     tokenizer = OmniTokenizer(vocab, text, audio, image, [voice for voice in REPLY_VOICES if voice in spoken])
     tokenizer.save(made_with(home, size))
-    cutter = WordCutter(clean, PhonemeReader.load(home / "runs" / "audio-codec" / "phonemes.safetensors"))
+    reader = PhonemeReader.load(home / "runs" / "audio-codec" / "phonemes.safetensors")
+    reader.save(made_with(home, size) / READER)
+    cutter = WordCutter(clean, reader)
     taught, judged = (home / "shards" / size / name for name in ("train" if seed == 1 else f"train-{seed}", "val"))
     for folder, split, counts, limits, drawn in ((judged, "val", VAL_COUNTS, VAL_LIMITS, 1), (taught, "train", Counts(scale=scale), TEXT_LIMITS, seed)):
         if not (folder / "manifest.json").exists():
