@@ -12,6 +12,7 @@ import pytest
 import soundfile
 from PIL import Image
 
+import unisono
 from unisono import cli
 from unisono.chat import Talker
 from unisono.cli import main
@@ -143,11 +144,29 @@ def test_nothing_asked(tiny_network: Path, capsys: pytest.CaptureFixture[str], m
     (["chat", "--out", "smell", "Hi"], "outputs are a list such as text,audio,image"), (["chat", "--seed", "-1", "Hi"], "a seed is"),
     (["chat", "It says 42. " * 500], "the conversation is too long"), (["chat", "--out", "image", "--save", "FILE", "Hi"], "cannot make the folder"),
     (["chat", "--out", "image", "--save", "FILE/below", "Hi"], "cannot make the folder"),
-    (["show", "--svg", "FILE/below.svg", "Hi"], "could not write"), (["show", "--svg", "none/a.svg", "Hi"], "could not write")])
+    (["show", "--svg", "FILE", "Hi"], "ends in .svg"),
+    (["show", " "], "nothing to show"), (["show", "--svg", "FILE/below.svg", "Hi"], "could not write"), (["show", "--svg", "none/a.svg", "Hi"], "could not write")])
 def test_bad_options(arguments: list[str], words: str, tiny_network: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("not a folder")
     arguments = [argument.replace("FILE", str(tmp_path / "file")) for argument in arguments]
     assert words in complaint(capsys, arguments[0], "--model", tiny_network, *arguments[1:])
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["serve", "--port", "99999"], "expected a port from 0 to 65535"), (["serve", "--max-mb", "nan"], "a number of MB above 0"),
+    (["serve", "--max-mb", "inf"], "a number of MB above 0"), (["serve", "--max-mb", "-1"], "a number of MB above 0"),
+    (["serve", "--sessions", "0"], "a whole number above 0"), (["serve", "--requests-per-minute", "-5"], "a whole number from 0 on"),
+    (["chat", "--model", "", "Hi"], "expected a folder, got nothing"), (["data", "network", "--shared", "x", "--start", ""], "expected a folder, got nothing")])
+def test_impossible_numbers_and_empty_names(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert words in capsys.readouterr().err
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"unisono {unisono.__version__}\n" and set(unisono.__all__) < set(dir(unisono))
 
 
 @pytest.mark.parametrize("command", ["chat", "show"])

@@ -15,7 +15,7 @@ from unisono.core.errors import UserError
 from unisono.core.home import default_weights
 from unisono.engine.load import load_engine
 from unisono.engine.session import Session
-from unisono.export import export_gguf, export_hf
+from unisono.export import check_whole, export_gguf, export_hf
 from unisono.model.hf import load_pretrained
 from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.message import Message, Text
@@ -117,6 +117,32 @@ def test_a_wrong_network_or_place_leaves_nothing(tiny_network: Path, tmp_path: P
     with pytest.raises(UserError, match="damaged"):
         export_hf(source, tmp_path / "hf")
     assert {path.name for path in tmp_path.iterdir()} == {"source"} and not (source / "audio_codec" / "hf").exists()
+
+
+def test_a_network_in_which_something_is_missing_or_does_not_fit_is_refused(tiny_network: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_network, source := tmp_path / "source")
+    config = json.loads((source / "config.json").read_text())
+    (source / "config.json").write_text(json.dumps({**config, "vocab_size": 999}))
+    with pytest.raises(UserError, match="vocab_size 999, but its vocabulary holds"):
+        check_whole(source)
+    (source / "config.json").write_text(json.dumps({**config, "num_hidden_layers": config["num_hidden_layers"] + 1}))
+    with pytest.raises(UserError):
+        check_whole(source)
+    (source / "config.json").write_text(json.dumps({name: value for name, value in config.items() if not name.endswith("token_id")}))
+    check_whole(source)
+    export_gguf(source, tmp_path / "a.gguf", "f16")      # llama.cpp needs them: they are known by name
+    shutil.rmtree(source / "audio_codec")
+    with pytest.raises(UserError, match="no AudioCodec in"):
+        check_whole(source)
+
+
+def test_what_is_no_gguf_is_not_written_over(tiny_network: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="notes.txt is there and is no GGUF file"):
+        export_gguf(tiny_network, tmp_path / "notes.txt")
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    for _ in range(2):
+        export_gguf(tiny_network, tmp_path / "a.gguf", "f16")
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "audio_codec/model.safetensors", "tokenizer.json"])

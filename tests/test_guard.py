@@ -240,7 +240,8 @@ def test_it_speaks_tls(tiny_network: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
-    (["--host", "0.0.0.0"], "keys"), (["--keys", "/nowhere"], "/nowhere"), (["--tls-cert", "/nowhere.pem"], "/nowhere.pem")])
+    (["--host", "0.0.0.0"], "keys"), (["--keys", "/nowhere"], "/nowhere"), (["--tls-cert", "/nowhere.pem"], "/nowhere.pem"),
+    (["--tls-cert", __file__], "expected a certificate and its key in PEM"), (["--tls-key", __file__], "--tls-key needs --tls-cert")])
 def test_what_an_operator_gets_wrong(tiny_network: Path, arguments: list[str], words: str) -> None:
     process = serve(tiny_network, *arguments)
     _, errors = process.communicate(timeout=60)

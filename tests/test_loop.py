@@ -102,6 +102,12 @@ def test_damaged_and_foreign_checkpoints_are_explained(tmp_path: Path) -> None:
         run(Line(), CONFIG, tmp_path)
 
 
+def test_a_folder_that_cannot_be_written_is_known_before_the_first_step(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(OSError):
+        run(None, LoopConfig(), tmp_path / "file" / "run")      # type: ignore[arg-type]
+
+
 def test_a_broken_batch_is_passed_over(tmp_path: Path) -> None:
     class Broken(Line):
         def batch(self, step: int) -> dict[str, torch.Tensor]:

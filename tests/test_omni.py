@@ -15,7 +15,7 @@ from unisono import omni as module
 from unisono.core import home
 from unisono.core.errors import UserError
 from unisono.engine.session import Session
-from unisono.media import Footage, Sound
+from unisono.media import Footage, Sound, read_picture
 from unisono.omni import Omni, PictureDelta, Reply, SoundDelta, code
 from unisono.tokenizer import OmniTokenizer, TextDelta
 from unisono.tokens.message import Audio, Image, Text, Video
@@ -254,7 +254,7 @@ def test_inputs_of_every_kind(omni: Omni) -> None:
 
 
 def test_what_cannot_be_said_is_explained(omni: Omni) -> None:
-    for outputs in ((), ("smell",), ("text", "video")):
+    for outputs in ((), ("smell",), ("text", "video"), None, [1], [["text"]], "smell"):
         with pytest.raises(UserError, match="outputs are made of text, audio, image"):
             omni.conversation(outputs=outputs)
     for seed in (-1, 1.5, "3"):
@@ -263,7 +263,10 @@ def test_what_cannot_be_said_is_explained(omni: Omni) -> None:
     with omni.conversation() as conversation:
         with pytest.raises(UserError, match="nothing was said"):
             conversation.reply()
-        with pytest.raises(UserError, match="expected text, a Sound, a picture or Footage, got int"):
+        for blank in ("", "  \n"):
+            with pytest.raises(UserError, match="nothing was said"):
+                conversation.reply(blank, "")
+        with pytest.raises(UserError, match="unisono.picture or unisono.clip reads, got int"):
             conversation.reply("Hello", 3)  # type: ignore[arg-type]
         assert conversation.session.length == 0
     for pcm, rate, words in ((tone(), 0, "sample rate above 0, got 0"), (tone()[:0], 16000, "at least one sample"),
@@ -276,6 +279,32 @@ def test_what_cannot_be_said_is_explained(omni: Omni) -> None:
         omni.code(Footage([], None))
     with pytest.raises(UserError):
         code(omni.tokenizer, Path("cat.png"))   # type: ignore[arg-type]
+    for sentence in (None, 3, " "):
+        with pytest.raises(UserError, match="nothing to say; expected a sentence"):
+            omni.say(sentence)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="instructions are text, got int"):
+        omni.conversation(instructions=3)   # type: ignore[arg-type]
+    with pytest.raises(UserError, match="sample rate above 0, got '8000'"):
+        omni.code(Sound(tone(), "8000"))    # type: ignore[arg-type]
+    with pytest.raises(UserError, match="a picture with pixels, got one of 0 x 3"):
+        omni.code(Pictures.new("RGB", (0, 3)))
+    with pytest.raises(UserError, match="expected the folder of a network, got 3"):
+        Omni(3)     # type: ignore[arg-type]
+    for source in (None, 3, ""):
+        with pytest.raises(UserError, match="expected the path of a picture"):
+            read_picture(source)    # type: ignore[arg-type]
+
+
+def test_a_picture_whose_file_is_cut_off_is_explained(omni: Omni, tmp_path: Path) -> None:
+    drawing().resize((256, 256)).save(tmp_path / "whole.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:-60])
+    with pytest.raises(UserError, match="expected a whole picture"):
+        omni.code(Pictures.open(tmp_path / "cut.png"))
+
+
+def test_one_output_may_be_a_word(omni: Omni) -> None:
+    with omni.conversation(outputs="text") as conversation:
+        assert conversation.outputs == {"text"}
 
 
 def test_a_network_of_another_vocabulary_is_refused(tiny_network: Path, tmp_path: Path) -> None:

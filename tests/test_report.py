@@ -1,11 +1,13 @@
 """The table of records: newest first, each row with its source, written between its marks only."""
+import argparse
 import json
 from pathlib import Path
 
 import pytest
 
-from unisono.assess.report import BEGIN, END, ROWS, newest, render
+from unisono.assess.report import BEGIN, END, ROWS, newest, render, run
 from unisono.cli import main
+from unisono.core.errors import UserError
 from unisono.core.home import default_weights
 from unisono.core.record import weights_of
 
@@ -76,6 +78,22 @@ def test_only_what_lies_between_the_marks_is_written(tmp_path: Path, monkeypatch
 def test_without_records_it_says_so(tmp_path: Path, capsys) -> None:
     assert main(["bench", "report", "--records", str(tmp_path / "none")]) == 2
     assert "no records" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"what": "quality"}'])
+def test_what_is_no_record_is_named(content: str, tmp_path: Path) -> None:
+    (tmp_path / "odd.json").write_text(content)
+    with pytest.raises(UserError, match="odd.json is no record"):
+        render(tmp_path)
+
+
+def test_a_folder_without_measures_leaves_the_readme_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "README.md").write_text(f"{BEGIN}\n| a table |\n{END}")
+    (tmp_path / "records").mkdir()
+    with pytest.raises(UserError, match="holds a measure"):
+        run(argparse.Namespace(records=tmp_path / "records"))
+    assert "| a table |" in (tmp_path / "README.md").read_text()
 
 
 def test_the_records_of_this_repository_render() -> None:

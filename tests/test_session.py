@@ -47,6 +47,18 @@ def started(engine: Engine) -> Session:
     return session
 
 
+def test_who_would_end_but_owes_a_picture_draws_it(engine: Engine) -> None:
+    """And does not write on instead, until something else comes to its mind."""
+    session, begin = started(engine), VOCAB.id("<|begin_image|>")
+    making = session.begin(grammar(outputs=EVERYTHING, force_image=True, ids_per_image=4), greedy(), 50)
+    session.logits = lambda: np.where(np.arange(VOCAB.size) == END, 9.0, 0.0).astype(np.float32)    # type: ignore[method-assign]
+    first = making.step()
+    assert first == begin
+    while not making.done:
+        last = making.step()
+    assert last == END and making.num_ids == 1 + 4 + 1 + 1
+
+
 def test_generation_follows_the_network_and_the_grammar(engine: Engine) -> None:
     session = started(engine)
     ids = list(session.generate(grammar(), greedy(), max_ids=20))

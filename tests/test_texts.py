@@ -67,7 +67,7 @@ def test_limits(shared: Path) -> None:
 
 
 def test_missing_and_damaged_files_are_explained(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="expected stories.jsonl.zst in .*text; name the shared data folder"):
+    with pytest.raises(UserError, match="^[^;]*expected stories.jsonl.zst in .*text; name the shared data folder[^;]*$"):
         list(documents(tmp_path, "train"))
     for damaged in (b"not packed", zstandard.compress(b'{"a": 1}\n{"a"')):
         (tmp_path / "a.jsonl.zst").write_bytes(damaged)

@@ -13,6 +13,10 @@ _PUBLIC = {"load": ("unisono.omni", "Omni"), "picture": ("unisono.media", "read_
 __all__ = list(_PUBLIC)
 
 
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
 def __getattr__(name: str) -> Any:
     """Imports what is asked for: `import unisono` alone costs nothing."""
     if name not in _PUBLIC:

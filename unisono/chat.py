@@ -93,11 +93,7 @@ class Talker:
             self.console.print(f"[dim]first word after {first:.2f} s, all after {time.monotonic() - began:.2f} s[/dim]")
 
     def _place(self, ending: str) -> Path:
-        self.folder = self.folder or Path(tempfile.mkdtemp(prefix="unisono-"))
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"cannot make the folder {self.folder}: {error.strerror}; choose another with --save") from None
+        self.folder = _made(self.folder or Path(tempfile.mkdtemp(prefix="unisono-")))
         while os.path.exists(path := self.folder / f"reply{self.number}.{ending}"):     # of an earlier run, or another picture of this turn
             self.number += 1
         return path
@@ -121,6 +117,14 @@ class Talker:
     def _note(self, text: str) -> None:
         """Says where something lies; square brackets in a path are no markup."""
         self.console.print(text.translate(UNSEEN), style="dim", markup=False, highlight=False, soft_wrap=True)
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {folder}: {error.strerror}; choose another with --save") from None
+    return folder
 
 
 def blocks(picture: Pictures.Image, width: int = 32) -> Coloured:
@@ -201,7 +205,9 @@ def _command(talker: Talker, line: str) -> bool:
         path, question = _path_first(rest)
         talker.say([READERS[name](path), *([question] if question else [])])
     elif name == "mic":
-        talker.say([record(float(rest) if re.fullmatch(r"\d+(\.\d+)?", rest) else 5.0)])
+        if rest and not re.fullmatch(r"\d+(\.\d+)?", rest):
+            raise UserError(f"/mic takes a number of seconds, got {rest!r}")
+        talker.say([record(float(rest or 5))])
     elif name == "out":
         talker.change(parse_outputs(rest), talker.voice)
     elif name == "voice":
@@ -209,6 +215,8 @@ def _command(talker: Talker, line: str) -> bool:
     elif name == "new":
         talker.restart()
     else:
+        if name != "help":
+            talker.console.print(f"there is no /{name}", style="yellow", markup=False, highlight=False)
         talker.console.print(HELP, highlight=False)
     return True
 
@@ -221,9 +229,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Entry of `unisono chat`."""
     console = Console(soft_wrap=True)
     parse_outputs(arguments.out)
+    if arguments.save:
+        _made(Path(arguments.save))
     parts = _attached(arguments)
     has_terminal = sys.stdin is not None and sys.stdin.isatty()     # None: closed, as in `<&-`
-    question = " ".join(arguments.question) or ("" if has_terminal or sys.stdin is None else sys.stdin.read(MOST_LETTERS).strip())
+    question = " ".join(arguments.question).strip() or ("" if has_terminal or sys.stdin is None else sys.stdin.read(MOST_LETTERS).strip())
     interactive = has_terminal and not parts and not question
     if not (parts or question or interactive):
         raise UserError("nothing was asked; give a question, or attach --image, --audio or --video")

@@ -1,14 +1,15 @@
 """One command: `unisono chat | serve | export | show | data | train | bench`. Only reads arguments; the work is done elsewhere."""
 import argparse
-import errno
 import gc
+import math
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from unisono import __version__
 from unisono.core.errors import UserError
-from unisono.core.home import home
+from unisono.core.home import NO_ROOM, home
 
 EPILOG = """examples:
   unisono chat                                            talk in the terminal
@@ -36,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
     top = argparse.ArgumentParser(prog="unisono", description="One network that hears, sees, reads, writes, speaks and draws.",
                                   epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
+    top.add_argument("--version", action="version", version=f"unisono {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _chat(commands.add_parser("chat", help="talk with the network in the terminal, or ask one question"))
     _show(commands.add_parser("show", help="print the ids that a conversation becomes, coloured by modality"))
@@ -48,7 +50,6 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 SIZES = ("tiny", "nano", "small", "base")
 
 
@@ -58,16 +59,44 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 on, got {text!r}")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text!r}")
+    return int(text)
+
+
+def _size_mb(text: str) -> float:
+    try:
+        size = float(text)
+    except ValueError:
+        size = math.nan
+    if not 0 < size < 1e6:
+        raise argparse.ArgumentTypeError(f"expected a number of MB above 0, got {text!r}")
+    return size
+
+
+def _named(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("expected a folder, got nothing; leave the option out for the weights in the package")
+    return text
+
+
 def _media(command: argparse.ArgumentParser) -> None:
     for kind, what in (("image", "a picture"), ("audio", "sound"), ("video", "a clip")):
         command.add_argument(f"--{kind}", action="append", default=[], metavar="FILE", help=f"attach {what}; may be repeated")
-    command.add_argument("--model", metavar="DIR", help="folder of a network (default: the weights in the package)")
+    command.add_argument("--model", type=_named, metavar="DIR", help="folder of a network (default: the weights in the package)")
 
 
 def _chat(command: argparse.ArgumentParser) -> None:
     command.add_argument("question", nargs="*", help="one question; without any, a conversation starts")
     _media(command)
-    command.add_argument("--out", default="text", metavar="LIST", help="what replies are made of: text,audio,image (default: text)")
+    command.add_argument("--out", default="text", metavar="LIST", help="what replies are made of: text,audio,image (default: text); what is said or drawn is written too")
     command.add_argument("--voice", default="heart", help="voice of spoken replies (default: heart)")
     command.add_argument("--save", metavar="DIR", help="where spoken and drawn replies go (default: a temporary folder)")
     command.add_argument("--engine", default="auto", choices=("auto", "onnx", "torch"), help="what computes (default: the fastest here)")
@@ -95,7 +124,7 @@ def _data(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seed", type=_positive, default=1, metavar="N",
                          help="network: each number makes a shard of other scenes and questions, heard otherwise; the network is "
                               "trained on all shards (default: 1)")
-    command.add_argument("--start", metavar="DIR", help="network: with the tokenizer and codecs of this finished network, so that it can go on")
+    command.add_argument("--start", type=_named, metavar="DIR", help="network: with the tokenizer and codecs of this finished network, so that it can go on")
     _run_options(command)
 
 
@@ -103,7 +132,7 @@ def _train(command: argparse.ArgumentParser) -> None:
     command.add_argument("what", choices=("audio-codec", "audio-encoder", "audio-decoder", "image-codec", "network", "moderation"),
                          help="audio-encoder, audio-decoder: the audio codec's further schools, to hear and to sound better; "
                               "moderation: the small classifier beside a finished network")
-    command.add_argument("--model", metavar="DIR", help="moderation: folder of the network (default: the weights in the package)")
+    command.add_argument("--model", type=_named, metavar="DIR", help="moderation: folder of the network (default: the weights in the package)")
     command.add_argument("--size", default="nano", choices=SIZES, help="how large a network, and its codecs (default: nano)")
     command.add_argument("--shared", type=Path, metavar="DIR", help="folder with picture archives (image codec)")
     command.add_argument("--name", default="", help="network: name of the run and of the finished folder (default: its size)")
@@ -116,16 +145,16 @@ def _serve(command: argparse.ArgumentParser) -> None:
     command.description = ("Starts the server. Point any OpenAI client at it: base_url=http://127.0.0.1:8000/v1, any key. "
                            "Without --keys it serves this machine only.")
     command.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1; others need keys)")
-    command.add_argument("--port", type=int, default=8000, help="port to listen at (default: 8000)")
-    command.add_argument("--model", metavar="DIR", help="folder of a network (default: the weights in the package)")
+    command.add_argument("--port", type=_port, default=8000, help="port to listen at (default: 8000)")
+    command.add_argument("--model", type=_named, metavar="DIR", help="folder of a network (default: the weights in the package)")
     command.add_argument("--engine", default="auto", metavar="KIND",
                          help="what computes: auto, onnx, torch, or the address of vLLM, SGLang or llama.cpp with the exported network")
     command.add_argument("--precision", default="int8", choices=("float32", "int8", "int4"), help="weights of the onnx engine (default: int8)")
     command.add_argument("--keys", type=Path, metavar="FILE", help="keys that are let in, one a line; also UNISONO_API_KEYS=a,b")
-    command.add_argument("--requests-per-minute", type=int, default=0, metavar="N", help="limit of each key (default: none)")
-    command.add_argument("--tokens-per-minute", type=int, default=0, metavar="N", help="limit of each key (default: none)")
-    command.add_argument("--sessions", type=int, default=64, metavar="N", help="realtime sessions at once of each key (default: 64)")
-    command.add_argument("--max-mb", type=float, default=50, metavar="MB", help="size of a request's body (default: 50)")
+    command.add_argument("--requests-per-minute", type=_count, default=0, metavar="N", help="limit of each key (default: none)")
+    command.add_argument("--tokens-per-minute", type=_count, default=0, metavar="N", help="limit of each key (default: none)")
+    command.add_argument("--sessions", type=_positive, default=64, metavar="N", help="realtime sessions at once of each key (default: 64)")
+    command.add_argument("--max-mb", type=_size_mb, default=50, metavar="MB", help="size of a request's body (default: 50)")
     command.add_argument("--tls-cert", metavar="FILE", help="certificate, PEM; with --tls-key the server speaks https and wss")
     command.add_argument("--tls-key", metavar="FILE", help="its key, PEM")
     command.add_argument("--open", action="store_true", help="open the page in a browser")
@@ -136,13 +165,13 @@ def _export(command: argparse.ArgumentParser) -> None:
     command.add_argument("what", choices=("hf", "gguf"), help="hf: a folder for transformers, vLLM, SGLang; gguf: a file for llama.cpp")
     command.add_argument("target", type=Path, help="the new folder, or the file")
     command.add_argument("--type", default="q8_0", help="gguf: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1 or q4_0 (default: q8_0)")
-    command.add_argument("--model", metavar="DIR", help="folder of a network (default: the weights in the package)")
+    command.add_argument("--model", type=_named, metavar="DIR", help="folder of a network (default: the weights in the package)")
 
 
 def _bench(command: argparse.ArgumentParser) -> None:
     command.add_argument("what", choices=("train", "generate", "codec", "chat", "serve", "page", "soak", "quality", "moderation", "report"),
-                         help="what to measure; report: the table of all records")
-    command.add_argument("--model", metavar="DIR", help="folder of a network (default: the weights in the package)")
+                         help="what to measure; report: the table of all records, which also goes into the README.md here")
+    command.add_argument("--model", type=_named, metavar="DIR", help="folder of a network (default: the weights in the package)")
     command.add_argument("--shared", type=Path, metavar="DIR", help="folder with the held-out recordings (codec and quality) and texts (moderation)")
     command.add_argument("--samples", type=_positive, default=100, help="test samples of each task (default: 100)")
     command.add_argument("--twin", metavar="DIR", help="quality: a network trained on texts alone, to read beside this one")

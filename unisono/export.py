@@ -5,6 +5,7 @@ conversation can be written as text (<|user|>What is this?<|begin_image|><|image
 """
 import argparse
 import json
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write, default_weights
 from unisono.model.config import Qwen3Config
-from unisono.model.hf import config_from_hf, read_config, read_tensors
+from unisono.model.hf import config_from_hf, read_config, read_state, read_tensors
+from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.template import chat_template
 from unisono.tokens.text import TextTokenizer
 from unisono.tokens.vocab import Vocabulary
@@ -28,14 +30,23 @@ PRE_TOKENIZER = "qwen2"     # llama.cpp's name for the split of words that is ne
 def run(arguments: argparse.Namespace) -> int:
     """Entry of `unisono export`."""
     folder = Path(arguments.model or default_weights())
+    check_whole(folder)
     if arguments.what == "hf":
         export_hf(folder, arguments.target)
         print(f"{arguments.target}: load it with transformers' AutoModelForCausalLM.from_pretrained, or: "
               f"vllm serve {arguments.target} --served-model-name unisono --max-logprobs 1000")
     else:
         export_gguf(folder, arguments.target, arguments.type)
-        print(f"{arguments.target}: {arguments.target.stat().st_size / 1e6:.1f} MB, {arguments.type}; run it with llama-server -m {arguments.target}")
+        print(f"{arguments.target}: {arguments.target.stat().st_size / 1e6:.1f} MB, {arguments.type}; run it with llama-server -m {shlex.quote(str(arguments.target))}")
     return 0
+
+
+def check_whole(folder: Path) -> None:
+    """UserError unless all of the network is there and fits together: who gets it should not be the first to find out."""
+    tokenizer, vocab_size = OmniTokenizer.load(folder), config_from_hf(read_config(folder)).vocab_size
+    if tokenizer.vocab.size != vocab_size:
+        raise UserError(f"config.json in {folder} has vocab_size {vocab_size}, but its vocabulary holds {tokenizer.vocab.size} ids; export a finished network")
+    read_state(folder)
 
 
 def token_names(folder: Path) -> list[str]:
@@ -95,15 +106,14 @@ def export_gguf(folder: Path, target: Path, kind: str = "q8_0") -> None:
         import gguf
     except ImportError:
         raise UserError("writing GGUF needs a package; run: pip install gguf") from None
-    stored = read_config(folder)
-    config = config_from_hf(stored)
+    config = config_from_hf(read_config(folder))
     if config.model_type != "qwen3":
         raise UserError(f"GGUF export is written for qwen3 networks, this one is {config.model_type}; use `export hf` and llama.cpp's converter")
 
     def write(part: Path) -> None:
         writer = gguf.GGUFWriter(part, "qwen3")
         _describe(writer, config, folder.name)
-        _add_tokens(writer, folder, stored)
+        _add_tokens(writer, folder)
         writer.add_file_type(gguf.LlamaFileType[{"f32": "ALL_F32"}.get(kind, f"MOSTLY_{kind.upper()}")])
         places = gguf.get_tensor_name_map(gguf.MODEL_ARCH.QWEN3, config.num_hidden_layers)
         for name, tensor in read_tensors(folder).items():
@@ -114,6 +124,8 @@ def export_gguf(folder: Path, target: Path, kind: str = "q8_0") -> None:
         writer.write_tensors_to_file()
         writer.close()
 
+    if target.is_file() and not target.read_bytes()[:4] in (b"GGUF", b""):
+        raise UserError(f"{target} is there and is no GGUF file; name another")
     target.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(target, write)
 
@@ -133,7 +145,7 @@ def _describe(writer: Any, config: Qwen3Config, name: str) -> None:
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
 
 
-def _add_tokens(writer: Any, folder: Path, stored: dict[str, Any]) -> None:
+def _add_tokens(writer: Any, folder: Path) -> None:
     names, size = token_names(folder), TextTokenizer.load(folder / "tokenizer.json").size
     merges = json.loads((folder / "tokenizer.json").read_text(encoding="utf8"))["model"]["merges"]
     writer.add_tokenizer_model("gpt2")
@@ -141,8 +153,8 @@ def _add_tokens(writer: Any, folder: Path, stored: dict[str, Any]) -> None:
     writer.add_token_list(names)
     writer.add_token_types([NORMAL] * size + [CONTROL] * (len(names) - size))
     writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in merges])
-    writer.add_eos_token_id(stored["eos_token_id"])
-    writer.add_pad_token_id(stored["pad_token_id"])
+    writer.add_eos_token_id(names.index("<|end|>"))
+    writer.add_pad_token_id(names.index("<|pad|>"))
     writer.add_add_bos_token(False)
     writer.add_chat_template(chat_template())
 

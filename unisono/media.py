@@ -34,6 +34,7 @@ PICTURES_PER_SECOND = 2
 SPARE_S = 0.15                  # of sound past the last picture's half second: coders fill up their last block, 128 ms at 16 kHz in AAC
 AUDIO_ENDINGS = {".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac"}
 VIDEO_ENDINGS = {".mp4", ".mkv", ".mov", ".avi", ".webm", ".gif", ".m4v"}
+READ_AS = {"sound": "WAV, FLAC, MP3, Ogg, Opus, M4A or WebM", "clip": "MP4, MKV, MOV, WebM, AVI or GIF"}
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")     # Pillow runs other programs for some of the rest
 PICTURE_ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 
@@ -63,6 +64,8 @@ def _bytes(source: str | Path | bytes, what: str) -> tuple[bytes, str]:
     """-> content, name for messages."""
     if isinstance(source, bytes):
         return source, f"the {what}"
+    if not isinstance(source, str | Path) or not str(source):
+        raise UserError(f"expected the path of a {what}, got {source!r}")
     path = os.path.expanduser(source)
     try:
         with open(path, "rb") as file:
@@ -73,6 +76,8 @@ def _bytes(source: str | Path | bytes, what: str) -> tuple[bytes, str]:
         raise UserError(f"{path} is a folder; expected a file with {what}") from None
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read {path!r}: {_reason(error)}") from None
+    if not content:
+        raise UserError(f"{path} is empty; expected a {what}")
     if len(content) > MOST_BYTES:
         raise UserError(f"{path} is larger than {MOST_BYTES // 10**6} MB; cut it into pieces")
     return content, path
@@ -190,7 +195,7 @@ def _decode(content: bytes, name: str, what: str, most_seconds: float = MOST_SEC
             known = [stream for stream in container.streams if stream.codec_context]
             streams = [*[s for s in known if s.type == "video" and want_pictures][:1], *[s for s in known if s.type == "audio"][:1]]
             if not streams:
-                raise UserError(f"{name} holds no {what}")
+                raise UserError(f"{name} holds no {what}; expected {READ_AS[what]}")
             for stream in streams:
                 stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
             start = (container.start_time or 0) / av.time_base
@@ -209,7 +214,7 @@ def _decode(content: bytes, name: str, what: str, most_seconds: float = MOST_SEC
     except (av.FFmpegError, ValueError, OverflowError, MemoryError) as error:
         broken = _reason(error)
     if broken and not frames and not samples:
-        raise UserError(f"{name} is not a {what} that can be read ({broken})")
+        raise UserError(f"{name} is not a {what} that can be read ({broken}); expected {READ_AS[what]}")
     return Footage(frames, Sound(np.concatenate(samples), rate) if samples else None)
 
 

@@ -68,6 +68,8 @@ class Omni:
     """A loaded network. Conversations share it; one thread at a time."""
 
     def __init__(self, folder: str | Path | None = None, *, engine: str = "auto", precision: str = "int8") -> None:
+        if not isinstance(folder, str | Path | None):
+            raise UserError(f"expected the folder of a network, got {folder!r}")
         self.folder = Path(folder) if folder else default_weights()
         self.tokenizer, self.engine = load_network(self.folder, engine=engine, precision=precision)
         self.sample_rate = self.tokenizer.audio_codec.sample_rate
@@ -87,8 +89,8 @@ class Omni:
 
     def say(self, sentence: str, *, voice: str = "heart", seed: int | None = None) -> Reply:
         """A sentence in exactly these words, aloud: only the sound is the network's to choose. It was taught sentences of up to 90 letters."""
-        if not sentence.strip():
-            raise UserError("nothing to say; expected a sentence")
+        if not isinstance(sentence, str) or not sentence.strip():
+            raise UserError(f"nothing to say; expected a sentence, got {sentence!r}")
         with self.conversation(outputs=("audio",), voice=voice, seed=seed) as conversation:
             return conversation.reply(SAY[0].format(sentence), script=sentence)
 
@@ -102,13 +104,13 @@ class Conversation:
 
     def __init__(self, omni: Omni, *, outputs: Iterable[str], voice: str, instructions: str, seed: int | None) -> None:
         self.omni = omni
-        self.outputs = frozenset(outputs)
-        if not self.outputs or self.outputs - set(OUTPUTS):
-            raise UserError(f"outputs are made of {', '.join(OUTPUTS)}; got {', '.join(sorted(self.outputs)) or 'none'}")
+        self.outputs = outputs_of(outputs)
+        if not isinstance(instructions, str):
+            raise UserError(f"instructions are text, got {type(instructions).__name__}")
         if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):
             raise UserError(f"a seed is a whole number from 0 on, got {seed!r}")
         known = omni.tokenizer.voices
-        if "audio" in self.outputs and known and voice not in known:
+        if known and voice not in known:
             raise UserError(f"no voice {voice!r}; this network speaks as {', '.join(known)}")
         self.seed, self.finish_reason = seed, None
         self.making: Making | None = None       # the latest reply, until `_end`
@@ -171,7 +173,7 @@ class Conversation:
         if not self.session.is_open:
             raise UserError("this conversation is closed; begin a new one")
         self._end()
-        if not parts:
+        if all(isinstance(part, str) and not part.strip() for part in parts):
             raise UserError("nothing was said; expected words, sound, a picture or a clip")
         start = self.session.length
         try:
@@ -204,6 +206,14 @@ class Conversation:
             yield PictureDelta(event.codes, event.last, self.omni.tokenizer.to_picture)
 
 
+def outputs_of(names: Iterable[str]) -> frozenset[str]:
+    """What replies are made of; UserError for anything but some of OUTPUTS, one alone or several."""
+    given = [names] if isinstance(names, str) else list(names) if isinstance(names, Iterable) else [names]
+    if not given or not all(isinstance(name, str) and name in OUTPUTS for name in given):
+        raise UserError(f"outputs are made of {', '.join(OUTPUTS)}; got {', '.join(map(str, given)) or 'none'}")
+    return frozenset(given)
+
+
 def code(tokenizer: OmniTokenizer, part: Input) -> Part:
     """Words, sound, a picture or a clip -> a part of a message; UserError for anything else."""
     if isinstance(part, str):
@@ -215,4 +225,4 @@ def code(tokenizer: OmniTokenizer, part: Input) -> Part:
         return tokenizer.video_part(part.frames, *((sound.pcm, sound.sample_rate) if sound else ()))
     if isinstance(part, Pictures.Image):
         return tokenizer.image_part(part)
-    raise UserError(f"expected text, a Sound, a picture or Footage, got {type(part).__name__}")
+    raise UserError(f"expected text, or what unisono.sound, unisono.picture or unisono.clip reads, got {type(part).__name__}")

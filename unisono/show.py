@@ -17,10 +17,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Entry of `unisono show`."""
     console = Console(soft_wrap=True, highlight=False)
     folder = arguments.model or default_weights()
+    if arguments.svg and not arguments.svg.endswith(".svg"):
+        raise UserError(f"--svg {arguments.svg}: expected a name that ends in .svg")
     tokenizer = OmniTokenizer.load(folder)
     readers = (("image", read_picture), ("audio", read_sound), ("video", read_clip))
     parts = [code(tokenizer, read(path)) for kind, read in readers for path in getattr(arguments, kind)]
-    parts += [Text(" ".join(arguments.text))] if arguments.text else []
+    parts += [Text(text)] if (text := " ".join(arguments.text).strip()) else []
     if not parts:
         raise UserError("nothing to show; give words, or attach --image, --audio or --video")
     messages = [Message("user", parts)]

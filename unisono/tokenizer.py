@@ -278,8 +278,8 @@ def _collect(parts: list[Part], event: Event) -> None:
 
 def check_rate(sample_rate: float) -> None:
     """UserError unless it is a rate: soxr never returns from one that is no number."""
-    if not 0 < sample_rate < float("inf"):
-        raise UserError(f"expected sound with a sample rate above 0, got {sample_rate}")
+    if not (isinstance(sample_rate, int | float | np.number) and 0 < sample_rate < float("inf")):
+        raise UserError(f"expected sound with a sample rate above 0, got {sample_rate!r}")
 
 
 def to_mono(pcm: NDArray[np.float32], sample_rate: int, wanted_rate: int) -> NDArray[np.float32]:
@@ -315,7 +315,13 @@ def fit(picture: Pictures.Image, size: int) -> Pictures.Image:
 
 
 def plain(picture: Pictures.Image) -> Pictures.Image:
-    """Any picture -> the same in RGB, transparency on white."""
+    """Any picture -> the same in RGB, transparency on white; UserError for one without pixels, or whose file turns out to be damaged."""
+    try:
+        picture.load()      # Pillow reads a file when it must
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"expected a whole picture, got one that cannot be read ({error})") from None
+    if not all(picture.size):
+        raise UserError(f"expected a picture with pixels, got one of {picture.width} x {picture.height}")
     if picture.mode.startswith("I;16"):     # Pillow would turn all but the darkest greys into white, and first of all where one is clear
         deep, clear = np.asarray(picture), picture.info.get("transparency")
         picture = Pictures.fromarray(np.where(deep == clear, 255, deep >> 8).astype(np.uint8))

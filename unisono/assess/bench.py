@@ -30,7 +30,7 @@ from unisono.assess.timing import Effort, Measured, Summary, seconds, summary, t
 from unisono.codecs.audio import AudioCodec
 from unisono.codecs.packed import pack
 from unisono.core.errors import UserError
-from unisono.core.record import weights_of, write_record
+from unisono.core.record import can_keep, weights_of, write_record
 from unisono.data.recordings import iter_recordings
 from unisono.data.world import MAKERS
 from unisono.media import write_sound
@@ -44,6 +44,8 @@ MOST_QUESTION_S = 4.0
 
 def run(arguments: argparse.Namespace, effort: Effort = Effort()) -> int:
     """Entry of `unisono bench`."""
+    if arguments.what != "report":
+        can_keep(arguments.records)
     if arguments.what == "quality":
         from unisono.assess.quality import run as run_quality   # here: its judges are heavy to import
         return run_quality(arguments)

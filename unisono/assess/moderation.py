@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from unisono.core.errors import UserError
 from unisono.core.home import default_weights
-from unisono.core.record import mean_stderr, weights_of, write_record
+from unisono.core.record import can_keep, mean_stderr, weights_of, write_record
 from unisono.data.harm import CATEGORIES, Phrase, phrases
 from unisono.data.texts import read_lines
 from unisono.serve.moderator import BEGIN, FLAGGED, Moderator, fingerprint, windows
@@ -172,6 +172,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if not arguments.shared:
         raise UserError("bench moderation needs --shared DIR, the folder that holds eval_public/")
+    can_keep(arguments.records)
     numbers = {**measure(folder, arguments.shared), "held_out_phrases": train(folder)[1]}
     config = {"model": arguments.model or "", "weights": weights_of(folder), "phrases": len(phrases()), "threshold": FLAGGED}
     record = write_record("bench-moderation", numbers, config=config, folder=arguments.records)

@@ -17,8 +17,7 @@ Row = tuple[str, str, str]     # what, measured, aim
 
 def newest(folder: Path) -> dict[str, tuple[Numbers, Numbers]]:
     """Measure -> its numbers and the record that they stand in, with its `path`, newest first. Quality records hold several measures each."""
-    records = sorted((json.loads(path.read_text(encoding="utf8")) | {"path": path} for path in folder.glob("*.json")),
-                     key=lambda record: record["date"], reverse=True)
+    records = sorted(map(_read, folder.glob("*.json")), key=lambda record: record["date"], reverse=True)
     found: dict[str, tuple[Numbers, Numbers]] = {}
     for record in records:
         parts = record["numbers"] if record["what"] == "quality" else {record["what"]: record["numbers"]}
@@ -28,6 +27,16 @@ def newest(folder: Path) -> dict[str, tuple[Numbers, Numbers]]:
             if name == "reads" and "text_only_bpb" in numbers["stories"]:      # the twin is not always at hand
                 found.setdefault("reads_twin", held)
     return found
+
+
+def _read(path: Path) -> Numbers:
+    try:
+        record = json.loads(path.read_text(encoding="utf8"))
+    except ValueError:
+        record = None
+    if not (isinstance(record, dict) and {"what", "date", "numbers"} <= set(record)):
+        raise UserError(f"{path} is no record of `unisono bench`; mend it or move it away")
+    return record | {"path": path}
 
 
 def share(value: Numbers) -> str:
@@ -241,6 +250,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.records.is_dir():
         raise UserError(f"no records in {arguments.records}; `unisono bench quality` and its like write them")
     table, readme = render(arguments.records), Path("README.md")
+    if table.count("\n") < 2:
+        raise UserError(f"none of the records in {arguments.records} holds a measure; `unisono bench quality` and its like write them")
     print(table)
     text = readme.read_text(encoding="utf8") if readme.exists() else ""
     if BEGIN in text and END in text:

@@ -47,6 +47,8 @@ def _parse(text: str, old: Any, name: str) -> Any:
         value = json.loads(text)
     except json.JSONDecodeError:
         value = text
+    if dataclasses.is_dataclass(old) or isinstance(old, dict):
+        raise UserError(f"{name} is a group; set one of its fields, such as {name}.{next(iter(old if isinstance(old, dict) else vars(old)), 'x')}=...")
     if isinstance(old, tuple) and isinstance(value, list):
         value = tuple(value)
     if isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):

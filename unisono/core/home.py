@@ -1,5 +1,6 @@
 """Where things lie: the user's folder, the weights inside the package, and how a file is written whole or not at all."""
 import contextlib
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,9 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from unisono.core.errors import UserError
+
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
 def home() -> Path:
@@ -46,8 +50,9 @@ def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
             os.fsync(file.fileno())
         os.replace(part, target)
     except (OSError, SafetensorError) as error:     # the second is how safetensors reports a full disk
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"could not write {path}: {reason}; free some space or choose another folder") from error
+        reason, number = getattr(error, "strerror", None) or error, getattr(error, "errno", None)
+        hint = "choose another place" if number and number not in NO_ROOM else "free some space or choose another folder"
+        raise UserError(f"could not write {path}: {reason}; {hint}") from error
     finally:
         with contextlib.suppress(OSError):      # where there is no folder there is no part either
             part.unlink()

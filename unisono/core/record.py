@@ -58,6 +58,9 @@ def versions() -> dict[str, str]:
     return found
 
 
+FOR_DATA_ONLY = "phonemes.safetensors"      # no reply depends on it
+
+
 def plain(value: Any) -> Any:
     """Numbers of numpy as JSON knows them; what is infinite or no number becomes null, which every reader takes."""
     if isinstance(value, dict):
@@ -85,7 +88,16 @@ def _without_folders(config: Any) -> Any:
 
 def weights_of(folder: Path) -> dict[str, str]:
     """Weight file -> 16 digits of its contents, of a network and its codecs: what was measured, whatever its folder is called."""
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in sorted(Path(folder).rglob("*.safetensors"))}
+    paths = [path for path in sorted(Path(folder).rglob("*.safetensors")) if path.name != FOR_DATA_ONLY]
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in paths}
+
+
+def can_keep(folder: Path) -> None:
+    """Makes the folder of records; UserError where it cannot be, before anything is measured in vain."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot keep records in {folder}: {error.strerror}; choose another folder") from None
 
 
 def write_record(what: str, numbers: dict[str, Any], *, config: dict[str, Any] | None = None,
@@ -94,10 +106,7 @@ def write_record(what: str, numbers: dict[str, Any], *, config: dict[str, Any] |
     machine = hardware()
     date = datetime.datetime.now(datetime.timezone.utc)
     name = re.sub(r"[^a-z0-9]+", "-", f"{machine['name']}-{machine['cpus']}".lower()).strip("-")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot keep records in {folder}: {error.strerror}; choose another folder") from None
+    can_keep(folder)
     path = folder / f"{what}_{name}_{date:%Y-%m-%d}.json"
     number = 2
     while path.exists():

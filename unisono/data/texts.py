@@ -20,6 +20,8 @@ def read_lines(path: Path) -> Iterator[dict]:
     """The records of a .jsonl.zst file."""
     try:
         yield from (json.loads(line) for line in unpack(path).decode("utf8").split("\n") if line)
+    except UserError:       # is a ValueError, and says what it is
+        raise
     except ValueError as error:
         raise UserError(f"{path} is damaged ({error}); fetch it again") from None
 

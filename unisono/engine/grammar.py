@@ -111,6 +111,11 @@ class Grammar:
         return "text" if self.mode == "call" else self.mode
 
     @property
+    def owes_image(self) -> bool:
+        """Whether a picture that must come is still to come."""
+        return self.rules.force_image and not self.num_images
+
+    @property
     def is_cut(self) -> bool:
         """Whether the text ended because no more of it was allowed. What is said before a picture that must come, or by a script, is whole."""
         most = self.rules.max_text_ids
@@ -158,10 +163,9 @@ class Grammar:
             pieces.add("<|begin_image|>")
         if rules.calls:
             pieces.add("<|begin_call|>")
-        lacks_image = rules.force_image and not self.num_images
         lacks_audio = rules.force_audio and (self.num_unspoken > 0 or not self.num_spoken)
         # Nothing is left to say: a text that may not go on must be able to end, spoken or not.
-        if not (lacks_image or lacks_audio) or not pieces:
+        if not (self.owes_image or lacks_audio) or not pieces:
             pieces.add(END)
         if rules.thoughts and not self.has_begun:
             pieces.add("<|begin_thought|>")

@@ -148,13 +148,23 @@ class Reply:
         """The next id, feeding whatever is pending before."""
         if self.done:
             raise ValueError(f"this reply is over ({self.finish_reason})")
-        id = self.sampler.choose(self.session.logits(), self.grammar.mask(), self.grammar.modality)
+        id = self.sampler.choose(self._logits(), self.grammar.mask(), self.grammar.modality)
         before = self.grammar.mode
         self.grammar.advance(id)
         self.session.append([id])
         self.num_ids += "thought" not in (before, self.grammar.mode)
         self._check()
         return id
+
+    def _logits(self) -> NDArray[np.float32]:
+        """(vocab size,) of the next id. Who would end but owes a picture draws it, and does not go on writing instead."""
+        logits = self.session.logits()
+        if not (self.grammar.owes_image and self.grammar.mode == "text"):
+            return logits
+        begin, end = (self.grammar.vocab.id(name) for name in ("<|begin_image|>", "<|end|>"))
+        logits = logits.copy()
+        logits[begin] = max(logits[begin], logits[end])
+        return logits
 
     def _check(self) -> None:
         if self.grammar.done:

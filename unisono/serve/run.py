@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -80,6 +81,21 @@ def listen(host: str, port: int) -> socket.socket:
     return made
 
 
+def check_certificate(certificate: str | None, key: str | None) -> None:
+    """UserError unless both can be used, before anything is announced; a certificate's file may hold its key too."""
+    if key and not certificate:
+        raise UserError("--tls-key needs --tls-cert; without a certificate nothing would be encrypted")
+    for name in (certificate, key):
+        if name and not Path(name).is_file():
+            raise UserError(f"no file {name}; --tls-cert and --tls-key name PEM files")
+    if certificate:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+        except OSError as error:        # SSLError is one
+            raise UserError(f"{certificate}{f' and {key}' if key else ''} cannot be used ({error.strerror or error}); "
+                            "expected a certificate and its key in PEM, without a password") from None
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Entry of `unisono serve`."""
     handler = logging.StreamHandler(sys.stderr)
@@ -87,9 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO if arguments.verbose else logging.WARNING, handlers=[handler])
     settings = Settings(keys=read_keys(arguments), most_bytes=int(arguments.max_mb * 1e6), sessions=arguments.sessions,
                         requests_per_minute=arguments.requests_per_minute, tokens_per_minute=arguments.tokens_per_minute)
-    for name in (arguments.tls_cert, arguments.tls_key):
-        if name and not Path(name).is_file():
-            raise UserError(f"no file {name}; --tls-cert and --tls-key name PEM files")
+    check_certificate(arguments.tls_cert, arguments.tls_key)
     listening = listen(arguments.host, arguments.port)
     service = Service(arguments.model or default_weights(), engine=arguments.engine, precision=arguments.precision)
     config = uvicorn.Config(create_app(service, settings), log_config=None, ws="websockets-sansio",

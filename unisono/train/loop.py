@@ -77,6 +77,8 @@ class Outcome:
 
 def run(program: Program, config: LoopConfig, folder: Path) -> Outcome:
     """Trains until `num_steps` or the time limit; resumes from `folder` if a checkpoint is there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    open(folder / "log.jsonl", "a").close()     # a place that cannot be written is known now, not at the first checkpoint
     device = pick_device(config.device or None)
     seed_all(config.seed)
     players = {}
