@@ -153,7 +153,7 @@ def test_bad_options(arguments: list[str], words: str, tiny_network: Path, tmp_p
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (["serve", "--port", "99999"], "expected a port from 0 to 65535"), (["serve", "--max-mb", "nan"], "a number of MB above 0"),
+    (["serve", "--port", "99999"], "expected a whole number from 0 to 65535"), (["serve", "--max-mb", "nan"], "a number of MB above 0"),
     (["serve", "--max-mb", "inf"], "a number of MB above 0"), (["serve", "--max-mb", "-1"], "a number of MB above 0"),
     (["serve", "--sessions", "0"], "a whole number above 0"), (["serve", "--requests-per-minute", "-5"], "a whole number from 0 on"),
     (["chat", "--model", "", "Hi"], "expected a folder, got nothing"), (["data", "network", "--shared", "x", "--start", ""], "expected a folder, got nothing")])

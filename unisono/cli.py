@@ -4,7 +4,7 @@ import gc
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from unisono import __version__
@@ -53,22 +53,14 @@ def parser() -> argparse.ArgumentParser:
 SIZES = ("tiny", "nano", "small", "base")
 
 
-def _positive(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text)):
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0 on, got {text!r}")
-    return int(text)
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) < 65536):
-        raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text!r}")
-    return int(text)
+def _whole(least: int, most: int = 10**12) -> Callable[[str], int]:
+    """Reads a whole number of an option."""
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) < 14 and least <= int(text) <= most):
+            wanted = f"from {least} to {most}" if most < 10**12 else "above 0" if least == 1 else f"from {least} on"
+            raise argparse.ArgumentTypeError(f"expected a whole number {wanted}, got {text!r}")
+        return int(text)
+    return read
 
 
 def _size_mb(text: str) -> float:
@@ -116,12 +108,12 @@ def _data(command: argparse.ArgumentParser) -> None:
     command.add_argument("what", choices=("speech", "world", "network"),
                          help="speech: sound for the audio codec; world: the small world's sentences spoken; network: token shards")
     command.add_argument("--shared", type=Path, required=True, metavar="DIR", help="folder with the recordings, pictures and texts")
-    command.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes that speak, or encode, at once (default: 1)")
+    command.add_argument("--workers", type=_whole(1), default=1, metavar="N", help="processes that speak, or encode, at once (default: 1)")
     command.add_argument("--size", default="nano", choices=SIZES, help="whose token shards (default: nano)")
     command.add_argument("--scale", type=float, default=1.0, help="share of the usual amount, e.g. 0.01 to try the path (default: 1)")
     command.add_argument("--most-mb", type=float, default=float("inf"), metavar="MB",
                          help="network: leave out documents by chance until the shard is so small, e.g. 60 for a GPU that is far away")
-    command.add_argument("--seed", type=_positive, default=1, metavar="N",
+    command.add_argument("--seed", type=_whole(1), default=1, metavar="N",
                          help="network: each number makes a shard of other scenes and questions, heard otherwise; the network is "
                               "trained on all shards (default: 1)")
     command.add_argument("--start", type=_named, metavar="DIR", help="network: with the tokenizer and codecs of this finished network, so that it can go on")
@@ -145,15 +137,15 @@ def _serve(command: argparse.ArgumentParser) -> None:
     command.description = ("Starts the server. Point any OpenAI client at it: base_url=http://127.0.0.1:8000/v1, any key. "
                            "Without --keys it serves this machine only.")
     command.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1; others need keys)")
-    command.add_argument("--port", type=_port, default=8000, help="port to listen at (default: 8000)")
+    command.add_argument("--port", type=_whole(0, 65535), default=8000, help="port to listen at (default: 8000)")
     command.add_argument("--model", type=_named, metavar="DIR", help="folder of a network (default: the weights in the package)")
     command.add_argument("--engine", default="auto", metavar="KIND",
                          help="what computes: auto, onnx, torch, or the address of vLLM, SGLang or llama.cpp with the exported network")
     command.add_argument("--precision", default="int8", choices=("float32", "int8", "int4"), help="weights of the onnx engine (default: int8)")
     command.add_argument("--keys", type=Path, metavar="FILE", help="keys that are let in, one a line; also UNISONO_API_KEYS=a,b")
-    command.add_argument("--requests-per-minute", type=_count, default=0, metavar="N", help="limit of each key (default: none)")
-    command.add_argument("--tokens-per-minute", type=_count, default=0, metavar="N", help="limit of each key (default: none)")
-    command.add_argument("--sessions", type=_positive, default=64, metavar="N", help="realtime sessions at once of each key (default: 64)")
+    command.add_argument("--requests-per-minute", type=_whole(0), default=0, metavar="N", help="limit of each key (default: none)")
+    command.add_argument("--tokens-per-minute", type=_whole(0), default=0, metavar="N", help="limit of each key (default: none)")
+    command.add_argument("--sessions", type=_whole(1), default=64, metavar="N", help="realtime sessions at once of each key (default: 64)")
     command.add_argument("--max-mb", type=_size_mb, default=50, metavar="MB", help="size of a request's body (default: 50)")
     command.add_argument("--tls-cert", metavar="FILE", help="certificate, PEM; with --tls-key the server speaks https and wss")
     command.add_argument("--tls-key", metavar="FILE", help="its key, PEM")
@@ -173,7 +165,7 @@ def _bench(command: argparse.ArgumentParser) -> None:
                          help="what to measure; report: the table of all records, which also goes into the README.md here")
     command.add_argument("--model", type=_named, metavar="DIR", help="folder of a network (default: the weights in the package)")
     command.add_argument("--shared", type=Path, metavar="DIR", help="folder with the held-out recordings (codec and quality) and texts (moderation)")
-    command.add_argument("--samples", type=_positive, default=100, help="test samples of each task (default: 100)")
+    command.add_argument("--samples", type=_whole(1), default=100, help="test samples of each task (default: 100)")
     command.add_argument("--twin", metavar="DIR", help="quality: a network trained on texts alone, to read beside this one")
     command.add_argument("--only", default="", metavar="LIST", help="quality: only these measures")
     command.add_argument("--minutes", type=float, default=30, help="soak: how long the server is under load (default: 30)")
