@@ -63,6 +63,10 @@ def test_a_reader_is_taught_for_a_codec_that_stays_as_it_is(waves: Path, tmp_pat
     assert after["ctc"] < 0.7 * before["ctc"]
     assert (tmp_path / "run" / "codec" / "model.safetensors").read_bytes() == (tmp_path / "start" / "model.safetensors").read_bytes()
     assert PhonemeReader.load(tmp_path / "run" / "phonemes.safetensors").layers[0].weight.dtype == torch.float32
+    with pytest.raises(UserError, match="teaches nothing else"):
+        AudioCodecProgram(replace(recipe, decoder_only=True), Waves([waves], "train"), Waves([waves], "test"))
+    nothing = {"pcm": torch.zeros(2, 3200), "targets": torch.zeros(2, 1, dtype=torch.int64), "target_lengths": torch.zeros(2, dtype=torch.int64)}
+    program.loss(nothing, 0)[0].backward()      # nothing that is whole and known word for word: nothing to learn, no fault
     with pytest.raises(UserError, match="--set start_from=DIR"):
         AudioCodecProgram(replace(RECIPE, reader_only=True), Waves([waves], "train"), Waves([waves], "test"))
 

@@ -126,10 +126,10 @@ def test_a_folder_without_a_network_is_explained(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.json"))
 
 
-def test_quality_is_dispatched(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quality_is_dispatched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     quality = pytest.importorskip("unisono.assess.quality")
     monkeypatch.setattr(quality, "run", lambda arguments: 7)
-    assert bench.run(argparse.Namespace(what="quality")) == 7
+    assert bench.run(argparse.Namespace(what="quality", records=tmp_path)) == 7
 
 
 def test_without_weights_a_nano_network_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ def test_later_assignments_win() -> None:
     ("inner.step=3", "no field 'step'; expected one of steps, rate, fast"), ("name.x=3", "name has no fields"),
     ("inner.steps=2.5", "steps is int such as 10, got '2.5'"), ("inner.steps=many", "steps is int"),
     ("inner.steps=true", "steps is int"), ("inner.fast=1", "fast is bool"), ("inner.rate=true", "rate is float"),
-    ("inner.rate=", "rate is float"), ("levels=3", "levels is tuple"), ("inner=3", "inner is a group; set one of its fields, such as inner.steps=..."), ("weights=3", "weights is a group"),
+    ("inner.rate=", "rate is float"), ("levels=3", "levels is tuple"), ("inner=3", "inner is a group; set one of its fields, such as inner.steps=..."), ("weights=3", "weights is a group; set one of its fields, such as weights"),
     ("weights.a=much", "a is float"), ("=3", "no field ''")])
 def test_nonsense_is_explained(assignment: str, message: str) -> None:
     with pytest.raises(UserError, match=message.replace("(", r"\(")):

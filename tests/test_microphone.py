@@ -50,6 +50,9 @@ def test_stretched_sound_lasts_longer_and_keeps_its_height(factor: float) -> Non
     heights = [np.argmax(np.abs(np.fft.rfft(sound))) / len(sound) for sound in (said, longer)]
     assert heights[1] == pytest.approx(heights[0], rel=0.01)
     assert 0.6 < longer.std() / said.std() < 1.2
+    click = np.zeros(8000, np.float32)
+    click[2000] = 1.0
+    assert abs(int(np.abs(stretched(click, factor)).argmax()) - factor * 2000) < 100
     if factor == 1.0:
         assert np.abs(longer - said).max() < 1e-4
     assert all(np.isfinite(stretched(np.ones(length, np.float32), factor)).all() for length in (1, 100, 700))

@@ -78,19 +78,19 @@ def test_the_codecs_of_a_finished_network_are_taken_over(tmp_path: Path, capsys:
     tokenizer, start, home = tiny_tokenizer(), tmp_path / "start", tmp_path / "home"
     tokenizer.save(start)
     with pytest.raises(UserError, match="phonemes.safetensors is missing"):
-        take_over(start, home, "nano")
+        take_over(start, home, "tiny")
     PhonemeReader(len(tokenizer.audio_codec.config.levels)).save(start / READER)
     for _ in range(2):      # the second time everything is there
-        take_over(start, home, "nano")
+        take_over(start, home, "tiny")
     audio = finished(home, audio_run(home), AudioCodec)
     assert made_by(audio) == made_by(AudioCodec.load(start / "audio_codec"))
     assert made_by(finished(home, "image-codec", ImageCodec)) == made_by(ImageCodec.load(start / "image_codec"))
-    assert (home / "texts" / f"tokenizer-{TEXT_SIZES['nano']}.json").read_bytes() == (start / "tokenizer.json").read_bytes()
+    assert (home / "texts" / f"tokenizer-{TEXT_SIZES['tiny']}.json").read_bytes() == (start / "tokenizer.json").read_bytes()
     assert not capsys.readouterr().err       # nothing there is half trained
     PhonemeReader.load(home / "runs" / "audio-codec" / "phonemes.safetensors")
 
 
-def test_other_codecs_are_not_written_over(tmp_path: Path) -> None:
+def test_other_codecs_are_not_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer, start, home = tiny_tokenizer(), tmp_path / "start", tmp_path / "home"
     tokenizer.save(start)
     PhonemeReader(len(tokenizer.audio_codec.config.levels)).save(start / READER)
@@ -98,5 +98,12 @@ def test_other_codecs_are_not_written_over(tmp_path: Path) -> None:
     other.parent.mkdir(parents=True)
     other.write_bytes(b"mine")
     with pytest.raises(UserError, match="choose another --home"):
-        take_over(start, home, "nano")
+        take_over(start, home, "tiny")
+    with monkeypatch.context() as patched, pytest.raises(UserError, match="of --size tiny at most 10; name the size"):
+        patched.setitem(TEXT_SIZES, "tiny", 10)
+        take_over(start, tmp_path / "new", "tiny")
+    with pytest.raises(UserError, match="image_codec/config.json is missing"):
+        (start / "image_codec" / "config.json").unlink()
+        take_over(start, tmp_path / "new", "tiny")
+    assert not (tmp_path / "new").exists()
     assert other.read_bytes() == b"mine" and not (home / "texts").exists() and not (home / "runs" / "audio-codec").exists()

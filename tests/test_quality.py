@@ -1,4 +1,4 @@
-"""The measures themselves: who draws what was asked has all attributes, who draws nothing has few; bits are bits."""
+"""The measures themselves: who draws what was asked has all attributes, who draws nothing has few."""
 import random
 from types import SimpleNamespace
 

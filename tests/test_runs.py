@@ -61,7 +61,7 @@ def test_the_whole_path_on_a_crumb(tmp_path: Path, start: str, name: str) -> Non
     record = json.loads(said.strip().splitlines()[-1])["record"]
     numbers = json.loads(Path(record).read_text())["numbers"]
     assert {"audio_codec", "hears", "sees", "draws", "talks", "reads"} <= set(numbers)
-    made = tmp_path / "crumb" / "networks" / name
+    made = tmp_path / ("crumb-start" if start else "crumb") / "networks" / name
     assert (made / "moderation.safetensors").exists() and (made / "audio_codec" / "phonemes.safetensors").exists()
     reply = Omni(made).reply("Draw a red circle.", outputs=("text", "audio", "image"), seed=1)
     assert np.abs(reply.pcm).max() > 0

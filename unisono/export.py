@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write, default_weights
 from unisono.model.config import Qwen3Config
-from unisono.model.hf import config_from_hf, read_config, read_state, read_tensors
+from unisono.model.hf import config_from_hf, load_pretrained, read_config, read_tensors
 from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.template import chat_template
 from unisono.tokens.text import TextTokenizer
@@ -43,10 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def check_whole(folder: Path) -> None:
     """UserError unless all of the network is there and fits together: who gets it should not be the first to find out."""
-    tokenizer, vocab_size = OmniTokenizer.load(folder), config_from_hf(read_config(folder)).vocab_size
-    if tokenizer.vocab.size != vocab_size:
-        raise UserError(f"config.json in {folder} has vocab_size {vocab_size}, but its vocabulary holds {tokenizer.vocab.size} ids; export a finished network")
-    read_state(folder)
+    load_pretrained(folder, vocab_size=OmniTokenizer.load(folder).vocab.size)
 
 
 def token_names(folder: Path) -> list[str]:
@@ -124,8 +121,10 @@ def export_gguf(folder: Path, target: Path, kind: str = "q8_0") -> None:
         writer.write_tensors_to_file()
         writer.close()
 
-    if target.is_file() and not target.read_bytes()[:4] in (b"GGUF", b""):
-        raise UserError(f"{target} is there and is no GGUF file; name another")
+    if target.is_file():
+        with open(target, "rb") as file:
+            if file.read(4) not in (b"GGUF", b""):
+                raise UserError(f"{target} is there and is no GGUF file; name another")
     target.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(target, write)
 
@@ -146,15 +145,15 @@ def _describe(writer: Any, config: Qwen3Config, name: str) -> None:
 
 
 def _add_tokens(writer: Any, folder: Path) -> None:
-    names, size = token_names(folder), TextTokenizer.load(folder / "tokenizer.json").size
+    names, size, vocab = token_names(folder), TextTokenizer.load(folder / "tokenizer.json").size, Vocabulary.load(folder / "vocabulary.json")
     merges = json.loads((folder / "tokenizer.json").read_text(encoding="utf8"))["model"]["merges"]
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(PRE_TOKENIZER)
     writer.add_token_list(names)
     writer.add_token_types([NORMAL] * size + [CONTROL] * (len(names) - size))
     writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in merges])
-    writer.add_eos_token_id(names.index("<|end|>"))
-    writer.add_pad_token_id(names.index("<|pad|>"))
+    writer.add_eos_token_id(vocab.id("<|end|>"))
+    writer.add_pad_token_id(vocab.id("<|pad|>"))
     writer.add_add_bos_token(False)
     writer.add_chat_template(chat_template())
 

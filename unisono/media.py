@@ -64,7 +64,7 @@ def _bytes(source: str | Path | bytes, what: str) -> tuple[bytes, str]:
     """-> content, name for messages."""
     if isinstance(source, bytes):
         return source, f"the {what}"
-    if not isinstance(source, str | Path) or not str(source):
+    if not isinstance(source, str | os.PathLike) or not str(source):
         raise UserError(f"expected the path of a {what}, got {source!r}")
     path = os.path.expanduser(source)
     try:
@@ -132,7 +132,7 @@ def read_sound(source: str | Path | bytes, most_seconds: float = MOST_SECONDS) -
     _refuse_cut(content, name)
     sound = _plain(content, most_seconds) or _decode(content, name, "sound", most_seconds, want_pictures=False).sound
     if sound is None or not len(sound.pcm):
-        raise UserError(f"{name} holds no sound; expected at least a moment in WAV, FLAC, MP3, Ogg, Opus, M4A or WebM")
+        raise UserError(f"{name} holds no sound; expected at least a moment in {READ_AS['sound']}")
     if sound.seconds > most_seconds:
         raise _too_long(name, most_seconds)
     return sound

@@ -6,6 +6,7 @@
 
 Shapes: N samples. pcm is float32 mono in [-1, 1] at `Omni.sample_rate`.
 """
+import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -68,7 +69,7 @@ class Omni:
     """A loaded network. Conversations share it; one thread at a time."""
 
     def __init__(self, folder: str | Path | None = None, *, engine: str = "auto", precision: str = "int8") -> None:
-        if not isinstance(folder, str | Path | None):
+        if not isinstance(folder, str | os.PathLike | None):
             raise UserError(f"expected the folder of a network, got {folder!r}")
         self.folder = Path(folder) if folder else default_weights()
         self.tokenizer, self.engine = load_network(self.folder, engine=engine, precision=precision)
@@ -110,7 +111,7 @@ class Conversation:
         if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):
             raise UserError(f"a seed is a whole number from 0 on, got {seed!r}")
         known = omni.tokenizer.voices
-        if known and voice not in known:
+        if "audio" in self.outputs and known and voice not in known:
             raise UserError(f"no voice {voice!r}; this network speaks as {', '.join(known)}")
         self.seed, self.finish_reason = seed, None
         self.making: Making | None = None       # the latest reply, until `_end`

@@ -318,7 +318,7 @@ def plain(picture: Pictures.Image) -> Pictures.Image:
     """Any picture -> the same in RGB, transparency on white; UserError for one without pixels, or whose file turns out to be damaged."""
     try:
         picture.load()      # Pillow reads a file when it must
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:      # of many kinds
         raise UserError(f"expected a whole picture, got one that cannot be read ({error})") from None
     if not all(picture.size):
         raise UserError(f"expected a picture with pixels, got one of {picture.width} x {picture.height}")

@@ -40,7 +40,7 @@ class Line(NamedTuple):
 def reads(bench: Bench) -> Numbers:
     """Of each kind of text: bits per byte, all of it and the lines that were never taught; compressors beside both; beside the first, a
     network of the same size that was trained on texts alone, if --twin names one (`unisono train network --name nano-text`)."""
-    numbers: Numbers = {}
+    numbers: dict[str, object] = {}
     network = load_pretrained(bench.omni.folder)
     twin = load_pretrained(bench.twin) if bench.twin else None
     for task in ("stories", "dialogues"):
@@ -48,11 +48,11 @@ def reads(bench: Bench) -> Numbers:
         read = [lines_of(bench.omni, network, text) for text in track(texts, f"reads {task}")]
         taught = {line for text in _texts(bench, "train", task, None) for line in text.split("\n")}
         new = [[line for line in lines if line.text.rstrip("\n") not in taught] for lines in read]
-        found = _beside_compressors(read)
-        numbers[task] = {**found, "lines_taught_too": lines_of_both(texts, taught), "new_lines": _beside_compressors([lines for lines in new if lines])}
+        found = numbers[task] = {**_beside_compressors(read), "lines_taught_too": lines_of_both(texts, taught)}
+        if any(new):
+            found["new_lines"] = _beside_compressors([lines for lines in new if lines])
         if twin:
             found["text_only_bpb"] = _bpb([lines_of(bench.omni, twin, text) for text in texts])
-            numbers[task] |= found
     return numbers
 
 

@@ -47,7 +47,7 @@ def _parse(text: str, old: Any, name: str) -> Any:
         value = json.loads(text)
     except json.JSONDecodeError:
         value = text
-    if dataclasses.is_dataclass(old) or isinstance(old, dict):
+    if dataclasses.is_dataclass(old) or isinstance(old, dict) and not isinstance(value, dict):
         raise UserError(f"{name} is a group; set one of its fields, such as {name}.{next(iter(old if isinstance(old, dict) else vars(old)), 'x')}=...")
     if isinstance(old, tuple) and isinstance(value, list):
         value = tuple(value)

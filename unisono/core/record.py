@@ -3,6 +3,7 @@ import datetime
 import hashlib
 import json
 import math
+import os
 import platform
 import re
 import subprocess
@@ -96,8 +97,11 @@ def can_keep(folder: Path) -> None:
     """Makes the folder of records; UserError where it cannot be, before anything is measured in vain."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(folder, os.W_OK) else "it may not be written"
     except OSError as error:
-        raise UserError(f"cannot keep records in {folder}: {error.strerror}; choose another folder") from None
+        reason = error.strerror
+    if reason:
+        raise UserError(f"cannot keep records in {folder}: {reason}; choose another folder")
 
 
 def write_record(what: str, numbers: dict[str, Any], *, config: dict[str, Any] | None = None,

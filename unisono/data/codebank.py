@@ -38,8 +38,8 @@ _codecs: dict[str, AudioCodec] = {}     # of a worker
 
 def encode_all(jobs: list[Encoding], codecs: dict[str, AudioCodec], workers: int = 1) -> None:
     """Encodes every folder, each once, in so many processes; the longest ones begin."""
-    jobs = sorted(dict.fromkeys(jobs), key=lambda job: -(job.source / "pcm.i16").stat().st_size)
-    jobs = [job for job in jobs if not (job.folder / "index.jsonl").exists()]
+    jobs = [job for job in dict.fromkeys(jobs) if not (job.folder / "index.jsonl").exists()]
+    jobs.sort(key=lambda job: -(job.source / "pcm.i16").stat().st_size)
     if workers == 1 or len(jobs) < 2:
         for job in track(jobs, "sound as codes"):
             encode_waves(job.source, codecs[job.codec], job.folder, heard=job.heard)

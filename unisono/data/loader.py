@@ -50,7 +50,7 @@ class Loader:
         least = min((share for share in (shares or {}).values() if share > 0), default=1.0)
         for number, name in enumerate(shard.task_names):
             pool = np.flatnonzero((shard.tasks == number) & fits)
-            share = float(lengths[pool].sum()) if shares is None else shares.get(name, least)
+            share = float(lengths[pool].sum()) if not shares else shares.get(name, least)
             if len(pool) and share > 0:
                 self.pools.append(pool)
                 wanted.append(share)

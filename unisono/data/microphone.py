@@ -48,7 +48,7 @@ def stretched(pcm: Pcm, factor: float) -> Pcm:
     for quarter in range(WINDOW // HOP):        # overlap-add: windows of one quarter do not touch
         part = pieces[quarter::WINDOW // HOP].reshape(-1)
         made[quarter * HOP:quarter * HOP + len(part)] += part
-    start = round(factor * WINDOW)
+    start = round((factor + 1) * WINDOW / 2)        # windows lie on their middles
     return (made / 1.5)[start:start + round(factor * len(pcm))].astype(np.float32)
 
 

@@ -133,7 +133,9 @@ def read_tensors(folder: str | Path) -> dict[str, Tensor]:
     except FileNotFoundError as error:
         raise UserError(f"weights are missing in {folder} ({error}); expected model.safetensors or all shards that "
                         "model.safetensors.index.json names") from None
-    except (OSError, SafetensorError, json.JSONDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise UserError(f"the weights in {folder} cannot be read ({error.strerror or error})") from None
+    except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"the weights in {folder} are damaged ({error}); export or fetch the model again") from None
 
 

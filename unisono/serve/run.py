@@ -90,7 +90,7 @@ def check_certificate(certificate: str | None, key: str | None) -> None:
             raise UserError(f"no file {name}; --tls-cert and --tls-key name PEM files")
     if certificate:
         try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")     # else OpenSSL asks the terminal for one
         except OSError as error:        # SSLError is one
             raise UserError(f"{certificate}{f' and {key}' if key else ''} cannot be used ({error.strerror or error}); "
                             "expected a certificate and its key in PEM, without a password") from None

@@ -100,6 +100,8 @@ class AudioCodecProgram:
         start = AudioCodec.load(recipe.start_from) if recipe.start_from else None
         if recipe.reader_only and not start:
             raise UserError("reader_only teaches a reader for a codec that there is; name its folder with --set start_from=DIR")
+        if recipe.reader_only and (recipe.is_fixed or start.frame_size != recipe.codec.frame_size):
+            raise UserError("reader_only teaches nothing else, and a codec of the usual frame_size; leave out decoder_only and adversarial")
         codec = start if start and recipe.reader_only else deepened(start, recipe.codec) if start else AudioCodec(recipe.codec)
         self.teacher = teacher or start or codec
         if self.teacher is not codec:
@@ -202,7 +204,7 @@ class AudioCodecProgram:
     def _phoneme_loss(self, quantized: Tensor, batch: dict[str, Tensor]) -> Tensor:
         rows = batch["target_lengths"] > 0
         if not bool(rows.any()):
-            return quantized.new_zeros(())
+            return self.model.reader(quantized).sum() * 0      # with a gradient, of which some schools have no other
         log_probs = self.model.reader(quantized[rows]).transpose(0, 1)
         return functional.ctc_loss(log_probs, batch["targets"][rows], batch["num_frames"][rows],
                                    batch["target_lengths"][rows], blank=BLANK, zero_infinity=True)

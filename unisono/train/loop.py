@@ -173,7 +173,6 @@ def _save(players: dict, origin: str, folder: Path, step: int, spent_s: float) -
 
 
 def _log(folder: Path, step: int, wall_s: float, numbers: Numbers) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "log.jsonl", "a") as log:
         log.write(json.dumps({"step": step, "wall_s": round(wall_s, 1), **numbers}) + "\n")
 

@@ -41,9 +41,9 @@ class Muon(torch.optim.Optimizer):
         """The gradient where the momentum will have brought the matrix."""
         state = self.state[matrix]
         if not state:
-            state["momentum"] = torch.zeros_like(matrix)
-        state["momentum"].lerp_(matrix.grad, 1 - MOMENTUM)
-        return matrix.grad.lerp(state["momentum"], MOMENTUM)
+            state["momentum_buffer"] = torch.zeros_like(matrix)
+        momentum = state["momentum_buffer"].lerp_(matrix.grad, 1 - MOMENTUM)
+        return matrix.grad.lerp(momentum, MOMENTUM)
 
 
 def _wide(matrix: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from torch import nn
 
 from unisono.train.muon import Muon
 
+
 class Optimizers:
     """Behaves as one optimizer. Embeddings never go to Muon; vectors are never decayed."""
 

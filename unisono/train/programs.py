@@ -53,6 +53,7 @@ from unisono.train.recode import recoded
 
 AUDIO_SCHOOLS = ("audio-codec", "audio-encoder", "audio-decoder")      # in this order; each takes over what the one before left
 Recipe = TypeVar("Recipe", AudioCodecRecipe, AudioEncoderRecipe, ImageCodecRecipe, NetworkRecipe)
+ELSEWHERE = "train-elsewhere.json"      # says of a codec that it is finished, though no record of its training lies here
 READER = "audio_codec/phonemes.safetensors"     # beside a finished network
 TEXT_SIZES = {"tiny": 512, "nano": 4096, "small": 16384, "base": 32768}
 # What people say to the network comes through microphones. Its own voice does not, nor the open sentences, which nano does not learn.
@@ -82,12 +83,16 @@ def run(arguments: argparse.Namespace) -> int:
 def take_over(start: Path, home: Path, size: str) -> None:
     """Puts the tokenizer, the codecs and the phoneme reader of a finished network where the data of `size` is made with them, so that its
     weights can go on with other data. UserError where others are there already."""
-    if not (start / READER).exists():
-        raise UserError(f"{start} is no finished network with its codecs: {READER} is missing")
     runs = home / "runs"
-    pieces = {start / "tokenizer.json": home / "texts" / f"tokenizer-{TEXT_SIZES[size]}.json", start / READER: runs / "audio-codec" / Path(READER).name}
+    pieces = {start / READER: runs / "audio-codec" / Path(READER).name, start / "tokenizer.json": home / "texts" / f"tokenizer-{TEXT_SIZES[size]}.json"}
     for kind, run in (("audio_codec", "audio-codec"), ("image_codec", image_run(size))):
         pieces |= {start / kind / name: runs / run / "codec" / name for name in ("config.json", "model.safetensors")}
+    if missing := [source for source in pieces if not source.is_file()]:
+        raise UserError(f"{start} is no finished network with its codecs: {missing[0].relative_to(start)} is missing")
+    if (has := TextTokenizer.load(start / "tokenizer.json").size) > TEXT_SIZES[size]:
+        raise UserError(f"the text vocabulary of {start} has {has} pieces, of --size {size} at most {TEXT_SIZES[size]}; name the size of this network")
+    if (last := audio_run(home)) != "audio-codec":
+        raise UserError(f"{runs / last} holds another audio codec, which would be used instead; choose another --home or move it away")
     for source, target in pieces.items():
         if target.exists() and target.read_bytes() != source.read_bytes():
             raise UserError(f"{target} is not that of {start}; to go on from there, choose another --home or move it away")
@@ -95,7 +100,7 @@ def take_over(start: Path, home: Path, size: str) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(target, lambda part, source=source: shutil.copyfile(source, part))
     for run in ("audio-codec", image_run(size)):
-        atomic_write(runs / run / "train-elsewhere.json", lambda part: part.write_text(json.dumps({"date": "", "from": str(start)}) + "\n"))
+        atomic_write(runs / run / ELSEWHERE, lambda part: part.write_text(json.dumps({"date": "", "from": str(start)}) + "\n"))
 
 
 def finished(home: Path, what: str, kind: type) -> AudioCodec | ImageCodec:
@@ -178,6 +183,7 @@ def _trained(arguments: argparse.Namespace) -> Outcome:
     runs = {"image-codec": image_run(arguments.size), "network": f"network-{name}"}
     folder = arguments.home / "runs" / runs.get(arguments.what, arguments.what)
     program, recipe = makers[arguments.what](arguments)
+    (folder / ELSEWHERE).unlink(missing_ok=True)        # what was taken over is trained here from now on
     loop = replace(recipe.loop, time_limit_s=arguments.minutes * 60) if arguments.minutes else recipe.loop
     outcome = run_loop(program, loop, folder)
     if arguments.what == "network":
