@@ -17,7 +17,7 @@ name=nano
 if [ -n "${START:-}" ]; then
     name=mine
     start=(--start "$START")
-    # Nearly half of the weights before: what is taught again becomes better than with either, and the rest is not lost (2026-11-29).
+    # Nearly half of the weights before, so that what is not taught enough again is not lost (dev/LOG.md, 2026-11-28).
     network=(--set start_from="$START" --set start_share=0.45 --set loop.learning_rate=1.2e-3 --set loop.warmup_steps=60 --set loop.num_steps=5000)
 fi
 if [ -n "${CRUMB:-}" ]; then
