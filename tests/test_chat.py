@@ -45,7 +45,7 @@ def typed(talker: Talker, *lines: str) -> str:
 def test_outputs() -> None:
     assert parse_outputs("text") == ("text",) and parse_outputs(" text, image,") == ("text", "image")
     for wrong in ("", ",", "text,smell", "Text"):
-        with pytest.raises(UserError, match="outputs are a list such as"):
+        with pytest.raises(UserError, match="outputs are made of text, audio, image"):
             parse_outputs(wrong)
 
 
@@ -114,7 +114,7 @@ def test_faults_leave_the_conversation_as_it_was(talker: Talker, tmp_path: Path)
     before = list(talker.conversation.session.ids)
     found = typed(talker, "/image none.png", "/audio", "/video " + str(tmp_path), "/out smell", "/image ~nobody-of-this-name/a.png",
                   "It says 42. " * 500, "/image " + "x" * 5000)
-    for words in ("no file none.png", "is a folder", "outputs are a list", "no file ~nobody", "too long", "cannot read"):
+    for words in ("no file none.png", "is a folder", "outputs are made of", "no file ~nobody", "too long", "cannot read"):
         assert words in found
     assert talker.conversation.session.ids == before
     typed(talker, "And now?")

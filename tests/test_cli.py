@@ -141,7 +141,7 @@ def test_nothing_asked(tiny_network: Path, capsys: pytest.CaptureFixture[str], m
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (["chat", "--out", "smell", "Hi"], "outputs are a list such as text,audio,image"), (["chat", "--seed", "-1", "Hi"], "a seed is"),
+    (["chat", "--out", "smell", "Hi"], "outputs are made of text, audio, image"), (["chat", "--seed", "-1", "Hi"], "a seed is"),
     (["chat", "It says 42. " * 500], "the conversation is too long"), (["chat", "--out", "image", "--save", "FILE", "Hi"], "cannot make the folder"),
     (["chat", "--out", "image", "--save", "FILE/below", "Hi"], "cannot make the folder"),
     (["show", "--svg", "FILE", "Hi"], "ends in .svg"),

@@ -19,7 +19,7 @@ from rich.text import Text as Coloured
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
 from unisono.media import MOST_SECONDS, kind_of, read_clip, read_picture, read_sound, write_sound
-from unisono.omni import OUTPUTS, Conversation, Input, Omni, PictureDelta, SoundDelta
+from unisono.omni import Conversation, Input, Omni, PictureDelta, SoundDelta, outputs_of
 from unisono.tokens.show import UNSEEN
 
 HELP = """Type and press enter. A path in the line is attached: what is this? ~/cat.png
@@ -36,9 +36,7 @@ PLAYERS = (["aplay", "-q"], ["afplay"], ["ffplay", "-nodisp", "-autoexit", "-log
 def parse_outputs(text: str) -> tuple[str, ...]:
     """"text,audio" -> ("text", "audio"); UserError for any other name."""
     names = tuple(name.strip() for name in text.split(",") if name.strip())
-    wrong = [name for name in names if name not in OUTPUTS]
-    if wrong or not names:
-        raise UserError(f"outputs are a list such as text,audio,image; got {text!r}")
+    outputs_of(names)
     return names
 
 

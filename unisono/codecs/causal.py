@@ -28,12 +28,15 @@ class CausalDepthwise(nn.Module):
         if state is None:
             state = x.new_zeros(x.shape[0], self.num_past, x.shape[2])
         padded = torch.cat([state.to(x.dtype), x], dim=1)
-        num_frames = x.shape[1]
+        return self.filtered(padded, x.shape[1]), padded[:, x.shape[1]:]
+
+    def filtered(self, padded: Tensor, num_frames: int) -> Tensor:
+        """(B, P + F, C) -> (B, F, C): tap by tap, which needs the least memory in training."""
         y = self.bias
         for tap, weight in enumerate(self.weight.unbind()):
             start = tap * self.dilation
             y = torch.addcmul(y, padded[:, start:start + num_frames], weight)
-        return y, padded[:, padded.shape[1] - self.num_past:]
+        return y
 
 
 class CausalBlock(nn.Module):

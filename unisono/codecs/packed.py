@@ -1,11 +1,14 @@
-"""Matrix products of a finished codec, packed for the CPU.
+"""Layers of a finished codec, packed for the CPU.
 
 A stream brings a few frames at a time: then a product costs what it takes to read its weights, and PyTorch's plain product reads them
 at a quarter of the memory's speed. FBGEMM's packed half precision (Khudia et al. 2021, arXiv 2101.05615) reads half the bytes, at full
-speed, and adds in float32; codecs are stored in half precision, so that nothing is lost.
+speed, and adds in float32; codecs are stored in half precision, so that nothing is lost. Of what is left most is the calling of operators,
+and a filter's taps need two instead of two each.
 """
 import torch
 from torch import Tensor, nn
+
+from unisono.codecs.causal import CausalDepthwise
 
 
 class PackedLinear(nn.Module):
@@ -20,13 +23,30 @@ class PackedLinear(nn.Module):
         return torch.ops.quantized.linear_dynamic_fp16(x, self.packed)
 
 
+class PackedDepthwise(CausalDepthwise):
+    """The same filter with all taps at once: half the time where frames are few; three times the memory, and slower to train."""
+
+    def __init__(self, layer: CausalDepthwise) -> None:
+        nn.Module.__init__(self)
+        self.kernel_size, self.dilation, self.num_past = layer.kernel_size, layer.dilation, layer.num_past
+        self.weight, self.bias = layer.weight, layer.bias
+
+    def filtered(self, padded: Tensor, num_frames: int) -> Tensor:
+        """(B, P + F, C) -> (B, F, C)."""
+        seen = padded.unfold(1, self.num_past + 1, 1)[..., ::self.dilation]      # (B, F, C, K), a view
+        return (seen.permute(0, 3, 1, 2) * self.weight[:, None]).sum(1) + self.bias
+
+
 def pack(module: nn.Module) -> None:
-    """Packs every linear layer inside whose weights are of half precision; does nothing where PyTorch lacks FBGEMM (other than x86)."""
+    """Packs every filter inside, and every linear layer whose weights are of half precision; does nothing where PyTorch lacks FBGEMM
+    (other than x86)."""
     if not can_pack():
         return
     for name, child in module.named_children():
         if isinstance(child, nn.Linear) and child.bias is not None and child.weight.device.type == "cpu" and is_half(child.weight):
             setattr(module, name, PackedLinear(child))
+        elif isinstance(child, CausalDepthwise) and child.weight.device.type == "cpu":
+            setattr(module, name, PackedDepthwise(child))
         else:
             pack(child)
 

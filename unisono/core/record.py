@@ -59,7 +59,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-FOR_DATA_ONLY = "phonemes.safetensors"      # no reply depends on it
+PHONEMES = "phonemes.safetensors"       # the reader that data is cut with: no reply depends on it
 
 
 def plain(value: Any) -> Any:
@@ -89,7 +89,7 @@ def _without_folders(config: Any) -> Any:
 
 def weights_of(folder: Path) -> dict[str, str]:
     """Weight file -> 16 digits of its contents, of a network and its codecs: what was measured, whatever its folder is called."""
-    paths = [path for path in sorted(Path(folder).rglob("*.safetensors")) if path.name != FOR_DATA_ONLY]
+    paths = [path for path in sorted(Path(folder).rglob("*.safetensors")) if path.name != PHONEMES]
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in paths}
 
 

@@ -21,6 +21,7 @@ from unisono.codecs.losses import MelDistance
 from unisono.codecs.phonemes import BLANK, NUMBERS, PhonemeReader
 from unisono.codecs.storage import made_by
 from unisono.core.errors import UserError
+from unisono.core.record import PHONEMES
 from unisono.data.waves import Waves
 from unisono.train.loop import LoopConfig, Numbers
 
@@ -229,4 +230,4 @@ class AudioCodecProgram:
         """Writes folder/codec (config.json + model.safetensors), and folder/phonemes.safetensors where the reader was taught."""
         self.model.codec.save(folder / "codec")
         if not self.recipe.is_fixed:
-            self.model.reader.save(folder / "phonemes.safetensors")
+            self.model.reader.save(folder / PHONEMES)

@@ -27,7 +27,7 @@ from unisono.core.config import override, to_json
 from unisono.core.device import seed_all
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
-from unisono.core.record import write_record
+from unisono.core.record import PHONEMES, write_record
 from unisono.data.codebank import CodeBank, Encoding, encode_all
 from unisono.data.corpus import MAIN_VOICE, build_codec_speech, build_reply_speech, build_world_speech
 from unisono.data.cutter import WordCutter
@@ -54,7 +54,7 @@ from unisono.train.recode import recoded
 AUDIO_SCHOOLS = ("audio-codec", "audio-encoder", "audio-decoder")      # in this order; each takes over what the one before left
 Recipe = TypeVar("Recipe", AudioCodecRecipe, AudioEncoderRecipe, ImageCodecRecipe, NetworkRecipe)
 ELSEWHERE = "train-elsewhere.json"      # says of a codec that it is finished, though no record of its training lies here
-READER = "audio_codec/phonemes.safetensors"     # beside a finished network
+READER = f"audio_codec/{PHONEMES}"     # beside a finished network
 TEXT_SIZES = {"tiny": 512, "nano": 4096, "small": 16384, "base": 32768}
 # What people say to the network comes through microphones. Its own voice does not, nor the open sentences, which nano does not learn.
 ASKED = ("world/question", "codec/recordings", "codec/digits", "codec/digits-spoken")
@@ -84,7 +84,7 @@ def take_over(start: Path, home: Path, size: str) -> None:
     """Puts the tokenizer, the codecs and the phoneme reader of a finished network where the data of `size` is made with them, so that its
     weights can go on with other data. UserError where others are there already."""
     runs = home / "runs"
-    pieces = {start / READER: runs / "audio-codec" / Path(READER).name, start / "tokenizer.json": home / "texts" / f"tokenizer-{TEXT_SIZES[size]}.json"}
+    pieces = {start / READER: runs / "audio-codec" / PHONEMES, start / "tokenizer.json": home / "texts" / f"tokenizer-{TEXT_SIZES[size]}.json"}
     for kind, run in (("audio_codec", "audio-codec"), ("image_codec", image_run(size))):
         pieces |= {start / kind / name: runs / run / "codec" / name for name in ("config.json", "model.safetensors")}
     if missing := [source for source in pieces if not source.is_file()]:
@@ -162,7 +162,7 @@ def network_data(home: Path, shared: Path, size: str = "nano", scale: float = 1.
     spoken = {item["voice"] for item in bank.items}
     tokenizer = OmniTokenizer(vocab, text, audio, image, [voice for voice in REPLY_VOICES if voice in spoken])
     tokenizer.save(made_with(home, size))
-    reader = PhonemeReader.load(home / "runs" / "audio-codec" / "phonemes.safetensors")
+    reader = PhonemeReader.load(home / "runs" / "audio-codec" / PHONEMES)
     reader.save(made_with(home, size) / READER)
     cutter = WordCutter(clean, reader)
     taught, judged = (home / "shards" / size / name for name in ("train" if seed == 1 else f"train-{seed}", "val"))
