@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unisono.data import corpus
-from unisono.data.corpus import (Spoken, Utterance, askers, build_corpus, perturb_digits, plan_unheard, plan_words, plan_world,
+from unisono.data.corpus import (Spoken, Utterance, askers, build_corpus, perturb_digits, plan_numbers, plan_unheard, plan_words, plan_world,
                                    shard_folders, speak_digits, write_waves)
 from unisono.data.recordings import DIGITS, Facts, Recording
 from unisono.data.splits import split_of
@@ -104,3 +104,10 @@ def test_words_that_are_often_read_are_said_alone(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(corpus, "read_sentences", lambda folder: ["The nation didn't see the sea.", "Well-known: a nation, a sea in May.", "The nation."])
     said = [(f"It says {word}.", "heart") for word in ("nation", "sea", "in", "see", "the")]
     assert plan_words(Path("shared"), 9) == said and plan_words(Path("shared"), 2) == said[:2]
+
+
+def test_numbers_are_none_that_the_tests_say() -> None:
+    said = plan_numbers(500)
+    numbers = {"".join(filter(str.isdigit, utterance.text)) for utterance in said}
+    assert len(numbers) > 200 and all(split_of(f"It says {number}.") == "train" for number in numbers)
+    assert {utterance.voice for utterance in said} == {corpus.MAIN_VOICE} and said == plan_numbers(500)

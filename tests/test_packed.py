@@ -7,7 +7,7 @@ from torch import nn
 
 from unisono.codecs import packed
 from unisono.codecs.audio import AudioCodec, AudioCodecConfig
-from unisono.codecs.packed import PackedLinear, is_half, pack
+from unisono.codecs.packed import PackedDepthwise, PackedLinear, is_half, pack
 
 has_fbgemm = pytest.mark.skipif(not packed.can_pack(), reason="PyTorch without FBGEMM")
 
@@ -24,6 +24,7 @@ def test_a_packed_codec_gives_the_same(stored: Path) -> None:
     plain, fast = AudioCodec.load(stored), AudioCodec.load(stored)
     pack(fast)
     assert sum(isinstance(one, PackedLinear) for one in fast.modules()) == sum(isinstance(one, nn.Linear) for one in plain.modules()) > 8
+    assert sum(isinstance(one, PackedDepthwise) for one in fast.modules()) == 4
     pcm = torch.randn(1, 16000, generator=torch.Generator().manual_seed(2)) * 0.1
     codes = plain.encode(pcm)
     assert (fast.encode(pcm) == codes).float().mean() > 0.99       # a latent on the edge between two codes may fall either way

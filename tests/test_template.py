@@ -66,8 +66,8 @@ def test_tool_and_empty() -> None:
 
 def test_spoken_reply() -> None:
     ids, mask = encoded(assistant(Text("It"), Audio(CODES), Text("is"), Audio(CODES[:1])))
-    assert ids == spelled("<|assistant|>", "It", "<|begin_audio|>", ("audio", CODES), "<|end_audio|>",
-                          "is", "<|begin_audio|>", ("audio", CODES[:1]), "<|end_audio|>", "<|end|>")
+    assert ids == spelled("<|assistant|>", "I", "t", "<|begin_audio|>", ("audio", CODES), "<|end_audio|>",
+                          "i", "s", "<|begin_audio|>", ("audio", CODES[:1]), "<|end_audio|>", "<|end|>")
     assert mask == "0" + "1" * (len(ids) - 1)
 
 

@@ -98,3 +98,9 @@ def test_words_before_any_number_of_blanks() -> None:
     ("Yes, there is - a star!", ["Yes,", " there", " is -", " a", " star!"]), ("...", ["..."]), (" \n", []), ("\u00bfQu\u00e9?  No", ["\u00bfQu\u00e9?", "  No"])])
 def test_words_keep_their_blanks_and_marks(text: str, found: list[str]) -> None:
     assert words(text) == found
+
+
+@pytest.mark.parametrize("text", ["", "It says grow.", " 211!", "na\u00efve \u65e5\u672c \U0001f600"])
+def test_spelled_text_is_the_same_text(tokenizer: TextTokenizer, text: str) -> None:
+    ids = tokenizer.spell(text)
+    assert tokenizer.decode(ids) == text and len(ids) >= len(text)

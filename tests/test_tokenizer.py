@@ -47,6 +47,15 @@ def test_replies_come_back(tokenizer: OmniTokenizer, parts: list[Part]) -> None:
     assert described(tokenizer.decode(ids[1:])) == described(parts)
 
 
+def test_what_is_said_is_spelled_as_what_is_given_to_be_said(tokenizer: OmniTokenizer) -> None:
+    said: list[Part] = [Text("It"), Audio(np.array([1])), Text(" is 42."), Audio(np.array([2]))]
+    ids = tokenizer.encode([Message("assistant", said)])[0]
+    written = [id for id in ids.tolist() if tokenizer.vocab.modality(id) == "text"]
+    assert written == [id for word in tokenizer.script("It is 42.") for id in word] == tokenizer.text.spell("It is 42.")
+    asked = tokenizer.encode([Message("user", [Text("Write it down."), Audio(np.array([1]))])])[0].tolist()
+    assert asked[1:1 + len(words := tokenizer.text.encode("Write it down."))] == words       # what people write is not
+
+
 @pytest.mark.parametrize("parts", REPLIES)
 def test_the_stream_adds_up_to_the_whole(tokenizer: OmniTokenizer, parts: list[Part]) -> None:
     ids = tokenizer.encode([Message("assistant", parts)])[0].tolist()[1:]

@@ -129,8 +129,8 @@ class OmniTokenizer:
         return self.script(self.text.decode(list(thought)).rpartition(SAID)[2])
 
     def script(self, text: str) -> tuple[tuple[int, ...], ...]:
-        """What will be spoken -> the ids of each word, as the network was taught to write and speak them one by one."""
-        return tuple(tuple(self.text.encode(word)) for word in words(text))
+        """What will be spoken -> the ids of each word, as the network was taught to spell and speak them one by one."""
+        return tuple(tuple(self.text.spell(word)) for word in words(text))
 
     def audio_part(self, pcm: NDArray[np.float32], sample_rate: int) -> Audio:
         """Sound at any rate, (N,) or (N, channels) -> its codes."""

@@ -23,7 +23,7 @@ CLOSES = {mode: opens.replace("begin", "end") for opens, mode in OPENS.items()}
 END = "<|end|>"
 SCRIPTED = "text_"           # before the number of a single id of text
 SPARE_FRAMES = 40           # of any sound, before its words count
-FRAMES_PER_TEXT_ID = 25     # an id is some four letters, a letter takes three frames of 20 ms: twice of what people need
+FRAMES_PER_TEXT_ID = 25     # an id is a digit, a letter or some four of them; a letter takes three frames of 20 ms, a digit up to 25
 MOST_FRAMES = 600           # of a stretch of sound: 12 s
 MOST_THOUGHTS = 96          # ids
 

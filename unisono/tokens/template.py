@@ -2,7 +2,7 @@
 
     system     <|system|> text <|end|>
     user       <|user|> parts <|end|>
-    assistant  <|assistant|> [thought] parts <|end|>      a spoken reply: thought, word, its sound, next word, its sound
+    assistant  <|assistant|> [thought] parts <|end|>      a spoken reply: thought, word, its sound, next word, its sound; the words letter by letter
     sound      <|begin_audio|> codes <|end_audio|>
     picture    <|begin_image|> codes <|end_image|>
     call       <|begin_call|> {"name": ..., "arguments": {...}} <|end_call|>      its result: <|tool|> text <|end|>
@@ -16,6 +16,7 @@ Shapes: L ids.
 """
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,8 +59,11 @@ class Template:
         for message in messages:
             own = message.role == "assistant" and message.is_learned
             out.add([self.vocab.id(f"<|{message.role}|>")], False)
-            for part in message.parts:
-                self._part(out, part, own, rng)
+            for part, following in zip_longest(message.parts, message.parts[1:]):
+                if message.role == "assistant" and isinstance(part, Text) and isinstance(following, Audio):
+                    out.add(self.text.spell(part.text), own)
+                else:
+                    self._part(out, part, own, rng)
             out.add([self.vocab.id("<|end|>")], own)
         if begin_reply:
             out.add([self.vocab.id("<|assistant|>")], False)

@@ -48,6 +48,10 @@ class TextTokenizer:
         """Text -> ids. Lone surrogates, which have no UTF-8 form, become question marks."""
         return self.inner.encode(text.encode("utf8", "replace").decode("utf8")).ids
 
+    def spell(self, text: str) -> list[int]:
+        """Text -> ids, letter by letter. The piece of a whole word says nothing of its letters, and so of its sound."""
+        return [id for letter in text for id in self.encode(letter)]
+
     def decode(self, ids: list[int]) -> str:
         """Ids -> text; bytes that are not UTF-8 become the replacement character."""
         return self.inner.decode(ids, skip_special_tokens=False)
