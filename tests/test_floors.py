@@ -9,7 +9,7 @@ import pytest
 import unisono
 
 PACKAGE = Path(unisono.__file__).parent
-FLOORS = {"core": 0, "tokens": 1, "codecs": 1, "model": 1, "media": 1, "tokenizer": 2, "data": 3, "engine": 3, "tasks": 3,
+FLOORS = {"core": 0, "tokens": 1, "codecs": 1, "model": 1, "media": 1, "signals": 1, "tokenizer": 2, "data": 3, "engine": 3, "tasks": 3,
           "train": 4, "serve": 4, "export": 4, "omni": 4, "assess": 5, "chat": 5, "show": 5, "cli": 6}
 LONGEST = 100
 FILES = sorted(PACKAGE.rglob("*.py"))

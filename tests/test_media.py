@@ -16,7 +16,7 @@ from PIL import Image
 from unisono import media as files
 from unisono.core.errors import UserError
 from unisono.media import Footage, Sound, kind_of, read_clip, read_footage, read_picture, read_sound, write_sound
-from unisono.tokenizer import trimmed
+from unisono.signals import trimmed
 
 Media = Callable[[str], Path]
 READERS = {"picture": read_picture, "sound": read_sound, "clip": read_footage}

@@ -30,8 +30,8 @@ from unisono.data.splits import split_of
 from unisono.data.wishes import WRITE_DOWN
 from unisono.media import Footage, Sound
 from unisono.omni import Input, Omni
+from unisono.signals import fit
 from unisono.tasks.vision import DigitReader, FigureReader, score_scene
-from unisono.tokenizer import fit
 
 Numbers = dict[str, object]
 INSTRUCTIONS = "You are a helpful assistant. Answer in one short sentence."

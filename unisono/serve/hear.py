@@ -18,7 +18,7 @@ from unisono.engine.sample import Sampler, Sampling
 from unisono.media import Sound
 from unisono.serve.forms import rounded
 from unisono.serve.service import SAMPLING, Service, Turn, Wish, Words
-from unisono.tokenizer import to_mono
+from unisono.signals import to_mono
 from unisono.tokens.message import Message, Part, Text
 
 RATE, FRAME = 16000, 320
