@@ -124,7 +124,7 @@ def test_faults_leave_the_conversation_as_it_was(talker: Talker, tmp_path: Path)
 def test_square_brackets_are_only_brackets(talker: Talker, tmp_path: Path) -> None:
     talker.folder = tmp_path / "of [bold]cat[/x]"
     found = typed(talker, "/out [/b]", "/image cat[/x].png", "/image photo[final].png", "/out image", "Draw a red circle.")
-    assert "got '[/b]'" in found and "no file cat[/x].png" in found and "no file photo[final].png" in found
+    assert "got [/b]" in found and "no file cat[/x].png" in found and "no file photo[final].png" in found
     assert f"drawn: {talker.folder / 'reply1.png'}" in found
 
 
