@@ -24,7 +24,7 @@ class PackedLinear(nn.Module):
 
 
 class PackedDepthwise(CausalDepthwise):
-    """The same filter with all taps at once: half the time where frames are few; three times the memory, and slower to train."""
+    """The same filter with all taps at once: half the time where frames are few; it holds K times as many numbers, and is slower to train."""
 
     def __init__(self, layer: CausalDepthwise) -> None:
         nn.Module.__init__(self)

@@ -297,15 +297,15 @@ def plan_words(shared_data_folder: Path, count: int) -> list[Utterance]:
 
 
 def plan_numbers(count: int, seed: int = 1) -> list[Utterance]:
-    """"Room 482.": numbers of up to three digits in MAIN_VOICE, none that the small world's tests say. Each had been said once, and four of six that
-    were new to it were said wrongly (2026-11-29)."""
+    """"Room 482.": numbers of up to three digits in MAIN_VOICE, none that the small world's tests say. Each of the rest had been said once, and
+    five of six that were new to it were said wrongly (2026-11-29). The same one twice counts once when it is spoken."""
     rng = random.Random(f"{seed} numbers")
     numbers = [number for number in range(1000) if split_of(f"It says {number}.") == "train"]
     return [Utterance(rng.choice(NUMBERED).format(number), MAIN_VOICE) for number in (rng.choice(numbers) for _ in range(count))]
 
 
 def build_reply_speech(shared_data_folder: Path, folder: Path, workers: int = 1, scale: float = 1.0) -> None:
-    """Ten hours of open sentences, 12,000 words and 3,000 numbers in the main reply voice, so that it can say more than the small world's
+    """Ten hours of open sentences, 12,000 words and some 2,400 sentences with numbers in the main reply voice, so that it can say more than the small world's
     answers."""
     build_corpus(plan_sentences(shared_data_folder, [MAIN_VOICE], 10 * scale, seed=2), Path(folder), workers)
     build_corpus(plan_words(shared_data_folder, round(12_000 * scale)), Path(folder), workers, role="word")
