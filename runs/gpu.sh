@@ -4,7 +4,7 @@
 #   runs/gpu.sh STAGE [SIZE [options of unisono train]]   one stage: audio-codec, audio-encoder, audio-decoder, image-codec or network
 # The inputs lie under UNISONO_HOME. The chain needs little: the picture codec of a size draws its own pictures, the network's shards are
 # made once, beside the speech, with that codec. To carry them where 64 MB fit, keep 39 for the codecs of small that lie beside them:
-#   unisono data network --shared DIR --size small --most-mb 20
+#   unisono data network --shared DIR --size small --max-mb 20
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 read -ra unisono <<< "${UNISONO:-.venv/bin/unisono}"     # or "python3 -m unisono.cli", where nothing is installed
@@ -25,6 +25,6 @@ finished() { compgen -G "$home/runs/$1/train-*.json" > /dev/null; }
 finished "$codec" || piece image-codec
 if ! finished "$codec"; then echo "gpu.sh: the picture codec goes on next time" >&2; exit; fi
 if [ ! -f "$home/shards/$size/train/manifest.json" ]; then
-    echo "gpu.sh: the picture codec is finished; now make the shards: unisono data network --shared DIR --size $size --most-mb 20" >&2; exit
+    echo "gpu.sh: the picture codec is finished; now make the shards: unisono data network --shared DIR --size $size --max-mb 20" >&2; exit
 fi
 finished "network-$size" || piece network

@@ -1,4 +1,8 @@
-"""What several tests share: a tiny random network with its codecs, and real files of sound, pictures and clips."""
+"""What several tests share: a tiny random network with its codecs, and real files of sound, pictures and
+clips.
+"""
+
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,20 +27,47 @@ from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.text import TextTokenizer
 from unisono.tokens.vocab import Vocabulary
 
-SENTENCES = ["What colour is the sky?", "The sky is blue.", "voice: heart", "Draw a red circle.", "Here is a red circle.",
-             "Say: good morning.", "I hear a dog.", "¿Qué es esto? \U0001F600\U0001F601\U0001F600", "It says 42."]
+SENTENCES = [
+    "What colour is the sky?",
+    "The sky is blue.",
+    "voice: heart",
+    "Draw a red circle.",
+    "Here is a red circle.",
+    "Say: good morning.",
+    "I hear a dog.",
+    "¿Qué es esto? \U0001f600\U0001f601\U0001f600",
+    "It says 42.",
+]
 SECONDS, CLIP_FPS = 0.5, 8
 
 
 def tiny_tokenizer() -> OmniTokenizer:
-    """Random codecs of 15 codes each, pictures of 4 x 4 codes, 512 pieces of text or as many as the sentences give."""
+    """Random codecs of 15 codes each, pictures of 4 x 4 codes, 512 pieces of text or as many as the sentences
+    give.
+    """
     torch.manual_seed(0)
     text = TextTokenizer.train(SENTENCES, 512)
-    audio = AudioCodec(AudioCodecConfig(levels=(5, 3), encoder_channels=16, decoder_channels=16, encoder_dilations=(1,),
-                                        decoder_dilations=(1, 2))).eval()
-    image = ImageCodec(ImageCodecConfig(image_size=32, levels=(5, 3), fine_channels=8, coarse_channels=8,
-                                        num_coarse_blocks=1)).eval()
+    audio = AudioCodec(
+        AudioCodecConfig(
+            levels=(5, 3),
+            encoder_channels=16,
+            decoder_channels=16,
+            encoder_dilations=(1,),
+            decoder_dilations=(1, 2),
+        )
+    ).eval()
+    image = ImageCodec(
+        ImageCodecConfig(
+            image_size=32, levels=(5, 3), fine_channels=8, coarse_channels=8, num_coarse_blocks=1
+        )
+    ).eval()
     return OmniTokenizer(Vocabulary(text.size, 15, 15), text, audio, image)
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +80,11 @@ def tiny_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with torch.no_grad():
         for weight in model.parameters():
             weight.normal_(std=0.1) if weight.ndim > 1 else weight.uniform_(0.5, 1.5)
-    save_pretrained(model, folder, {"eos_token_id": tokenizer.vocab.id("<|end|>"), "pad_token_id": tokenizer.vocab.id("<|pad|>")})
+    save_pretrained(
+        model,
+        folder,
+        {"eos_token_id": tokenizer.vocab.id("<|end|>"), "pad_token_id": tokenizer.vocab.id("<|pad|>")},
+    )
     return folder
 
 
@@ -73,7 +108,14 @@ def drawing(size: tuple[int, int] = (48, 32), mode: str = "RGB") -> Image.Image:
     return picture.convert(mode)
 
 
-def write_clip(path: Path, seconds: float = 1.0, *, sound: bool = True, sound_s: float | None = None, codec: str = "mpeg4") -> Path:
+def write_clip(
+    path: Path,
+    seconds: float = 1.0,
+    *,
+    sound: bool = True,
+    sound_s: float | None = None,
+    codec: str = "mpeg4",
+) -> Path:
     """A clip of a moving square at 8 pictures a second, with a tone as long as the clip, or of `sound_s`."""
     with av.open(str(path), "w") as container:
         video = container.add_stream(codec, rate=CLIP_FPS)
@@ -87,7 +129,9 @@ def write_clip(path: Path, seconds: float = 1.0, *, sound: bool = True, sound_s:
         if audio:
             pcm = tone(sound_s or seconds)
             for done in range(0, len(pcm), 1024):
-                frame = av.AudioFrame.from_ndarray(pcm[None, done:done + 1024], format="fltp", layout="mono")
+                frame = av.AudioFrame.from_ndarray(
+                    pcm[None, done : done + 1024], format="fltp", layout="mono"
+                )
                 frame.sample_rate, frame.pts, frame.time_base = 16000, done, Fraction(1, 16000)
                 container.mux(audio.encode(frame))
             container.mux(audio.encode(None))
@@ -124,12 +168,20 @@ class Running:
         import uvicorn
 
         from unisono.serve.app import create_app
-        from unisono.serve.guard import Settings
-        from unisono.serve.service import Service
+        from unisono.serve.reply.service import Service
+        from unisono.serve.wire.guard import Settings
+
         self.settings = Settings(**settings)
         self.service = Service(folder)
-        config = uvicorn.Config(create_app(self.service, self.settings), host="127.0.0.1", port=0, log_config=None,
-                                ws="websockets-sansio", ws_max_size=16_000_000, ws_per_message_deflate=False)
+        config = uvicorn.Config(
+            create_app(self.service, self.settings),
+            host="127.0.0.1",
+            port=0,
+            log_config=None,
+            ws="websockets-sansio",
+            ws_max_size=16_000_000,
+            ws_per_message_deflate=False,
+        )
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()
@@ -163,5 +215,7 @@ def shipped_server() -> Iterator[Running]:
 
 @pytest.fixture
 def lively(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures are drawn with all their spread: a random network near its likeliest draws the same each time."""
+    """Pictures are drawn with all their spread: a random network near its likeliest draws the same each
+    time.
+    """
     monkeypatch.setitem(SAMPLING, "image", Sampling(temperature=1.0))

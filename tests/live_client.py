@@ -1,21 +1,54 @@
 """A client of the realtime tests: OpenAI's own connection, every event checked against OpenAI's own types."""
+
 import asyncio
 import base64
+import io
 import json
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any, get_args
 
 import numpy as np
+import soundfile
+import soxr
 from conftest import Running
 from openai import AsyncOpenAI
 from openai.types.realtime import RealtimeServerEvent
-from test_turns import speech, stream
 
-from unisono.serve.rates import PromptResampler
+from unisono.serve.realtime.turn_detection import VAD_RATE
+from unisono.serve.wire.resample import PromptResampler
 
-TYPES = {get_args(kind.model_fields["type"].annotation)[0]: kind for kind in get_args(get_args(RealtimeServerEvent)[0])}
+TYPES = {
+    get_args(kind.model_fields["type"].annotation)[0]: kind
+    for kind in get_args(get_args(RealtimeServerEvent)[0])
+}
 PATIENCE_S = 30.0
+
+
+@lru_cache
+def speech(text: str = "What colour is the sky?") -> np.ndarray:
+    """(N,) at 16 kHz without silence around it."""
+    made = subprocess.run(
+        ["espeak-ng", "-v", "en-us", "--stdout", text], capture_output=True, check=True
+    ).stdout
+    pcm, rate = soundfile.read(io.BytesIO(made), dtype="float32")
+    pcm = soxr.resample(pcm, rate, VAD_RATE)
+    loud = np.flatnonzero(np.abs(pcm) > 0.01)
+    pcm = pcm[loud[0] : loud[-1]]
+    return pcm * np.float32(0.7 / np.abs(pcm).max())
+
+
+def stream(*pieces: np.ndarray | float, noise: float = 1e-4) -> np.ndarray:
+    """Sounds and seconds of silence, one after the other, with a little noise."""
+    pcm = np.concatenate(
+        [
+            np.zeros(round(piece * VAD_RATE), np.float32) if isinstance(piece, float) else piece
+            for piece in pieces
+        ]
+    )
+    return (pcm + noise * np.random.default_rng(0).standard_normal(len(pcm))).astype(np.float32)
 
 
 def check(event: dict[str, Any]) -> dict[str, Any]:
@@ -42,7 +75,7 @@ class Talk:
 
     def __init__(self, connection: Any) -> None:
         self.connection, self.events = connection, list[dict[str, Any]]()
-        self.seen = 0       # events that `until` has passed
+        self.seen = 0  # events that `until` has passed
 
     async def send(self, type: str, **members: Any) -> None:
         """Sends an event."""
@@ -57,11 +90,19 @@ class Talk:
         """Appends sound, faster than anybody speaks."""
         size = round(chunk_s * 16000)
         for start in range(0, len(pcm), size):
-            await self.send("input_audio_buffer.append", audio=wire(pcm[start:start + size]))
+            await self.send("input_audio_buffer.append", audio=wire(pcm[start : start + size]))
 
     async def write(self, text: str, **item: Any) -> None:
         """Adds a written message of the person."""
-        await self.send("conversation.item.create", item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}], **item})
+        await self.send(
+            "conversation.item.create",
+            item={
+                "type": "message",
+                "role": "user",
+                "content": [{"type": "input_text", "text": text}],
+                **item,
+            },
+        )
 
     async def read(self) -> dict[str, Any]:
         """The next event."""
@@ -69,8 +110,12 @@ class Talk:
         self.events.append(event)
         return event
 
-    async def until(self, type: str, where: Callable[[dict[str, Any]], bool] = lambda event: True) -> dict[str, Any]:
-        """The next event of a type; those before stay in `events`. An error that was not waited for fails the test."""
+    async def until(
+        self, type: str, where: Callable[[dict[str, Any]], bool] = lambda event: True
+    ) -> dict[str, Any]:
+        """The next event of a type; those before stay in `events`. An error that was not waited for fails the
+        test.
+        """
         while True:
             event = self.events[self.seen] if self.seen < len(self.events) else await self.read()
             self.seen += 1
@@ -93,7 +138,11 @@ class Talk:
 
     def of(self, type: str, **members: Any) -> list[dict[str, Any]]:
         """Events of a type with these members."""
-        return [event for event in self.events if event["type"] == type and all(event.get(name) == value for name, value in members.items())]
+        return [
+            event
+            for event in self.events
+            if event["type"] == type and all(event.get(name) == value for name, value in members.items())
+        ]
 
 
 @asynccontextmanager
@@ -101,7 +150,9 @@ async def talk(server: Running, key: str = "x", **query: Any) -> AsyncIterator[T
     """Connects with OpenAI's client."""
     client = AsyncOpenAI(base_url=server.url, api_key=key, max_retries=0)
     wanted = {"model": "gpt-realtime"} if not query else {"extra_query": query}
-    async with client.realtime.connect(**wanted, websocket_connection_options={"max_size": None}) as connection:
+    async with client.realtime.connect(
+        **wanted, websocket_connection_options={"max_size": None}
+    ) as connection:
         made = Talk(connection)
         assert (await made.read())["type"] == "session.created"
         yield made

@@ -1,7 +1,9 @@
-"""What the tests of the page share: a real Chromium, with a recorded question as its microphone, and hands to use the page with.
+"""What the tests of the page share: a real Chromium, with a recorded question as its microphone, and hands to
+use the page with.
 
 Set UNISONO_SHOTS to a folder to keep the screenshots that the README shows.
 """
+
 import io
 import json
 import os
@@ -27,14 +29,20 @@ Open = Callable[..., "playwright.Page"]
 
 @pytest.fixture(scope="module")
 def browser_of() -> Iterator[Callable[..., "playwright.Browser"]]:
-    """browser_of(wav): Chromium whose microphone plays the file once; without one it has no microphone that works."""
+    """browser_of(wav): Chromium whose microphone plays the file once; without one it has no microphone that
+    works.
+    """
     with playwright.sync_playwright() as running:
         opened: dict[str, playwright.Browser] = {}
 
         def browser(wav: Path | None = None, clip: Path | None = None) -> "playwright.Browser":
             key = f"{wav} {clip}"
             if key not in opened:
-                arguments = ["--no-sandbox", "--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required"]
+                arguments = [
+                    "--no-sandbox",
+                    "--use-fake-device-for-media-stream",
+                    "--autoplay-policy=no-user-gesture-required",
+                ]
                 arguments += [f"--use-file-for-fake-audio-capture={wav}%noloop"] if wav else []
                 arguments += [f"--use-file-for-fake-video-capture={clip}"] if clip else []
                 opened[key] = running.chromium.launch(executable_path=CHROMIUM, args=arguments)
@@ -50,14 +58,31 @@ def page_of(browser_of, shipped_server: Running) -> Iterator[Open]:
     """page_of(wav=..., allow=...): the page, open; a test fails if the browser reports an error."""
     contexts, complaints = [], []
 
-    def opened(*, wav: Path | None = None, clip: Path | None = None, allow: bool = True, query: str = "", **options: object) -> "playwright.Page":
-        context = browser_of(wav, clip).new_context(permissions=["microphone", "camera"] if allow else [], **options)
+    def opened(
+        *,
+        wav: Path | None = None,
+        clip: Path | None = None,
+        allow: bool = True,
+        query: str = "",
+        **options: object,
+    ) -> "playwright.Page":
+        context = browser_of(wav, clip).new_context(
+            permissions=["microphone", "camera"] if allow else [], **options
+        )
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(WAIT)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" and "status of 4" not in message.text
-                and "ERR_" not in message.text else None)
+        page.on(
+            "console",
+            lambda message: (
+                complaints.append(message.text)
+                if message.type == "error"
+                and "status of 4" not in message.text
+                and "ERR_" not in message.text
+                else None
+            ),
+        )
         page.goto(shipped_server.url[:-2] + query)
         return page
 
@@ -79,7 +104,9 @@ def ask(page: "playwright.Page", text: str) -> str:
     before = page.evaluate(LAST)
     page.fill("#words", text)
     page.press("#words", "Enter")
-    page.wait_for_function(f"before => {LAST} !== before && document.getElementById('send').textContent === 'Send'", arg=before)
+    page.wait_for_function(
+        f"before => {LAST} !== before && document.getElementById('send').textContent === 'Send'", arg=before
+    )
     return page.locator(".turn.assistant .said").last.inner_text().strip()
 
 
@@ -93,8 +120,12 @@ def switch(page: "playwright.Page", **fields: bool | str) -> None:
 
 def microphone(path: Path, *parts: str | float) -> Path:
     """A file that says the texts and is silent for the seconds between them."""
-    from unisono.data.voices import speak
-    sounds = [speak(part, "heart") if isinstance(part, str) else np.zeros(round(16000 * part), np.float32) for part in parts]
+    from unisono.data.speech.voices import speak
+
+    sounds = [
+        speak(part, "heart") if isinstance(part, str) else np.zeros(round(16000 * part), np.float32)
+        for part in parts
+    ]
     write_sound(path, np.concatenate(sounds), 16000)
     return path
 

@@ -1,4 +1,7 @@
-"""The network in other people's engines: transformers reads the folder, llama.cpp the file, and both say what ours says."""
+"""The network in other people's engines: transformers reads the folder, llama.cpp the file, and both say what
+ours says.
+"""
+
 import errno
 import json
 import os
@@ -29,7 +32,7 @@ def greedy(ids: list[int], count: int) -> list[int]:
         session.append(ids)
         for _ in range(count):
             session.append([int(session.logits().argmax())])
-        return session.ids[len(ids):]
+        return session.ids[len(ids) :]
 
 
 def test_transformers_loads_the_folder(tmp_path: Path) -> None:
@@ -48,7 +51,7 @@ def test_transformers_loads_the_folder(tmp_path: Path) -> None:
         batch = torch.from_numpy(ids.astype(np.int64))[None]
         model = load_pretrained(folder)
         assert (theirs(batch).logits - model.logits(model(batch))).abs().max() < 1e-4
-    again = OmniTokenizer.load(tmp_path / "hf")     # an exported folder is a network of ours, too
+    again = OmniTokenizer.load(tmp_path / "hf")  # an exported folder is a network of ours, too
     assert again.encode(QUESTION)[0].tolist() == own.encode(QUESTION)[0].tolist()
 
 
@@ -60,12 +63,14 @@ def test_llama_cpp_says_the_same(tmp_path: Path) -> None:
     parameters.cpuparams.n_threads, parameters.warmup, parameters.n_parallel = 1, False, 1
     server = xllamacpp.Server(parameters)
     ids = OmniTokenizer.load(default_weights()).encode(QUESTION, begin_reply=True)[0].tolist()
-    answer = server.handle_completions({"prompt": ids, "max_tokens": 8, "temperature": 0, "logprobs": 1, "cache_prompt": False})
+    answer = server.handle_completions(
+        {"prompt": ids, "max_tokens": 8, "temperature": 0, "logprobs": 1, "cache_prompt": False}
+    )
     said = [token["id"] for token in answer["choices"][0]["logprobs"]["content"]]
     expected = greedy(ids, 8)
     end = OmniTokenizer.load(default_weights()).vocab.id("<|end|>")
-    expected = expected[:expected.index(end)] if end in expected else expected
-    assert expected and said[:len(expected)] == expected
+    expected = expected[: expected.index(end)] if end in expected else expected
+    assert expected and said[: len(expected)] == expected
 
 
 @pytest.mark.parametrize("kind", ["f16", "bf16", "q8_0", "q5_1", "q4_0"])
@@ -74,7 +79,9 @@ def test_quantized_files_come_close(tmp_path: Path, kind: str) -> None:
     export_gguf(default_weights(), tmp_path / "nano.gguf", kind)
     stored = {tensor.name: tensor for tensor in gguf.GGUFReader(tmp_path / "nano.gguf").tensors}
     weight = load_pretrained(default_weights()).layers[0].mlp.up_proj.weight.detach().numpy()
-    read = gguf.quants.dequantize(stored["blk.0.ffn_up.weight"].data, stored["blk.0.ffn_up.weight"].tensor_type)
+    read = gguf.quants.dequantize(
+        stored["blk.0.ffn_up.weight"].data, stored["blk.0.ffn_up.weight"].tensor_type
+    )
     apart = np.abs(read.reshape(weight.shape) - weight).max() / np.abs(weight).max()
     assert apart < {"f16": 1e-3, "bf16": 1e-2, "q8_0": 1e-2, "q5_1": 0.06, "q4_0": 0.13}[kind]
 
@@ -95,10 +102,16 @@ def test_shards_are_exported_with_their_index(tiny_network: Path, tmp_path: Path
     shutil.copytree(tiny_network, source)
     tensors = list(load_file(source / "model.safetensors").items())
     (source / "model.safetensors").unlink()
-    shards = {"model-00001-of-00002.safetensors": dict(tensors[::2]), "model-00002-of-00002.safetensors": dict(tensors[1::2])}
+    shards = {
+        "model-00001-of-00002.safetensors": dict(tensors[::2]),
+        "model-00002-of-00002.safetensors": dict(tensors[1::2]),
+    }
     for name, shard in shards.items():
         save_file(shard, source / name)
-    index = {"metadata": {}, "weight_map": {tensor: name for name, shard in shards.items() for tensor in shard}}
+    index = {
+        "metadata": {},
+        "weight_map": {tensor: name for name, shard in shards.items() for tensor in shard},
+    }
     (source / "model.safetensors.index.json").write_text(json.dumps(index))
     export_hf(source, target)
     assert json.loads((target / "model.safetensors.index.json").read_text()) == index
@@ -116,21 +129,29 @@ def test_a_wrong_network_or_place_leaves_nothing(tiny_network: Path, tmp_path: P
     (source / "model.safetensors").write_bytes(b"damaged")
     with pytest.raises(UserError, match="damaged"):
         export_hf(source, tmp_path / "hf")
-    assert {path.name for path in tmp_path.iterdir()} == {"source"} and not (source / "audio_codec" / "hf").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"source"} and not (
+        source / "audio_codec" / "hf"
+    ).exists()
 
 
-def test_a_network_in_which_something_is_missing_or_does_not_fit_is_refused(tiny_network: Path, tmp_path: Path) -> None:
+def test_a_network_in_which_something_is_missing_or_does_not_fit_is_refused(
+    tiny_network: Path, tmp_path: Path
+) -> None:
     shutil.copytree(tiny_network, source := tmp_path / "source")
     config = json.loads((source / "config.json").read_text())
     (source / "config.json").write_text(json.dumps({**config, "vocab_size": 999}))
     with pytest.raises(UserError, match="has 999 ids but the vocabulary has|do not fit config.json"):
         check_whole(source)
-    (source / "config.json").write_text(json.dumps({**config, "num_hidden_layers": config["num_hidden_layers"] + 1}))
+    (source / "config.json").write_text(
+        json.dumps({**config, "num_hidden_layers": config["num_hidden_layers"] + 1})
+    )
     with pytest.raises(UserError):
         check_whole(source)
-    (source / "config.json").write_text(json.dumps({name: value for name, value in config.items() if not name.endswith("token_id")}))
+    (source / "config.json").write_text(
+        json.dumps({name: value for name, value in config.items() if not name.endswith("token_id")})
+    )
     check_whole(source)
-    export_gguf(source, tmp_path / "a.gguf", "f16")      # llama.cpp needs them: they are known by name
+    export_gguf(source, tmp_path / "a.gguf", "f16")  # llama.cpp needs them: they are known by name
     shutil.rmtree(source / "audio_codec")
     with pytest.raises(UserError, match="no AudioCodec in"):
         check_whole(source)
@@ -146,7 +167,9 @@ def test_what_is_no_gguf_is_not_written_over(tiny_network: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "audio_codec/model.safetensors", "tokenizer.json"])
-def test_on_a_full_disk_nothing_is_left(tiny_network: Path, tmp_path: Path, file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_full_disk_nothing_is_left(
+    tiny_network: Path, tmp_path: Path, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     replace = os.replace
 
     def fails(part: Path, path: Path) -> None:

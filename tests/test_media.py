@@ -1,4 +1,7 @@
-"""Files: each readable one gives what it holds, each broken one a single clear UserError and never anything else."""
+"""Files: each readable one gives what it holds, each broken one a single clear UserError and never anything
+else.
+"""
+
 import random
 import re
 import struct
@@ -15,7 +18,16 @@ from PIL import Image
 
 from unisono import media as files
 from unisono.core.errors import UserError
-from unisono.media import Footage, Sound, kind_of, read_clip, read_footage, read_picture, read_sound, write_sound
+from unisono.media import (
+    Footage,
+    Sound,
+    kind_of,
+    read_clip,
+    read_footage,
+    read_picture,
+    read_sound,
+    write_sound,
+)
 from unisono.signals import trimmed
 
 Media = Callable[[str], Path]
@@ -40,6 +52,7 @@ def refused(reader: Callable, source: object, words: str) -> None:
 
 
 # ---- what can be read ----
+
 
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3", "a.mp4", "a.mkv"])
 def test_sound(media: Media, name: str) -> None:
@@ -67,7 +80,7 @@ def test_picture(media: Media, name: str) -> None:
 
 def test_a_picture_is_turned_as_its_camera_says(tmp_path: Path) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6        # the camera lay on its side
+    exif[0x0112] = 6  # the camera lay on its side
     drawing((48, 32)).save(tmp_path / "a.jpg", exif=exif)
     assert read_picture(tmp_path / "a.jpg").size == (32, 48)
     drawing((48, 32)).save(tmp_path / "b.jpg", exif=b"Exif\0\0nonsense")
@@ -87,8 +100,15 @@ def test_a_slow_clip_shows_its_pictures_again(tmp_path: Path) -> None:
     turning = [drawing().rotate(90 * number) for number in range(3)]
     turning[0].save(tmp_path / "slow.gif", save_all=True, append_images=turning[1:], duration=1500)
     frames = [np.asarray(frame) for frame in read_footage(tmp_path / "slow.gif").frames]
-    assert len(frames) == 7     # at 0, 1.5 and 3 s
-    assert [np.array_equal(a, b) for a, b in zip(frames, frames[1:])] == [True, True, False, True, True, False]
+    assert len(frames) == 7  # at 0, 1.5 and 3 s
+    assert [np.array_equal(a, b) for a, b in zip(frames, frames[1:])] == [
+        True,
+        True,
+        False,
+        True,
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
@@ -115,20 +135,30 @@ def test_a_clip_cut_out_of_a_longer_one_starts_at_its_own_beginning(tmp_path: Pa
 ONE = 1 << 16
 
 
-@pytest.mark.parametrize("matrix, size, corner", [
-    ((ONE, 0, 0, ONE), (64, 48), (0, 0)), ((0, ONE, -ONE, 0), (48, 64), (1, 0)), ((-ONE, 0, 0, -ONE), (64, 48), (1, 1)),
-    ((0, -ONE, ONE, 0), (48, 64), (0, 1)), ((-ONE, 0, 0, ONE), (64, 48), (1, 0)), ((0, ONE, ONE, 0), (48, 64), (0, 0))])
-def test_a_clip_is_turned_as_its_camera_says(tmp_path: Path, matrix: tuple[int, ...], size: tuple[int, int], corner: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    "matrix, size, corner",
+    [
+        ((ONE, 0, 0, ONE), (64, 48), (0, 0)),
+        ((0, ONE, -ONE, 0), (48, 64), (1, 0)),
+        ((-ONE, 0, 0, -ONE), (64, 48), (1, 1)),
+        ((0, -ONE, ONE, 0), (48, 64), (0, 1)),
+        ((-ONE, 0, 0, ONE), (64, 48), (1, 0)),
+        ((0, ONE, ONE, 0), (48, 64), (0, 0)),
+    ],
+)
+def test_a_clip_is_turned_as_its_camera_says(
+    tmp_path: Path, matrix: tuple[int, ...], size: tuple[int, int], corner: tuple[int, int]
+) -> None:
     page = Image.new("RGB", (64, 48), "white")
-    page.paste("black", (0, 0, 24, 16))     # upper left
-    page.paste("red", (0, 32, 24, 48))      # lower left
+    page.paste("black", (0, 0, 24, 16))  # upper left
+    page.paste("red", (0, 32, 24, 48))  # lower left
     with av.open(str(tmp_path / "a.mp4"), "w") as target:
         video = target.add_stream("mpeg4", rate=8)
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
         target.mux([*video.encode(av.VideoFrame.from_image(page)), *video.encode(None)])
     content, (a, b, c, d) = bytearray((tmp_path / "a.mp4").read_bytes()), matrix
     place = content.index(b"tkhd") + 44
-    content[place:place + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    content[place : place + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
     shown = np.asarray(read_footage(bytes(content)).frames[0], int)
     assert shown.shape[1::-1] == size
     assert shown[-8 if corner[1] else 8, -8 if corner[0] else 8].max() < 60
@@ -142,10 +172,16 @@ def test_pictures_of_a_clip_are_kept_small(tmp_path: Path) -> None:
 
 
 def test_an_animated_picture_is_its_first(media: Media) -> None:
-    assert np.abs(np.asarray(read_picture(media("a.gif")).convert("RGB"), int) - np.asarray(drawing(), int)).mean() < 8
+    assert (
+        np.abs(
+            np.asarray(read_picture(media("a.gif")).convert("RGB"), int) - np.asarray(drawing(), int)
+        ).mean()
+        < 8
+    )
 
 
 # ---- what cannot ----
+
 
 @pytest.mark.parametrize("what", READERS)
 def test_no_such_thing(tmp_path: Path, what: str) -> None:
@@ -174,12 +210,21 @@ def test_sound_and_pictures_are_not_each_other(media: Media) -> None:
     refused(read_footage, media("a.wav"), "holds no pictures")
 
 
-@pytest.mark.parametrize(("name", "reader"), [("a.wav", read_sound), ("a.mp4", read_sound), ("a.mp4", read_footage), ("a.mp4", read_clip)])
-def test_what_is_cut_off_by_its_own_account(media: Media, tmp_path: Path, name: str, reader: Callable[[Path], object]) -> None:
+@pytest.mark.parametrize(
+    ("name", "reader"),
+    [("a.wav", read_sound), ("a.mp4", read_sound), ("a.mp4", read_footage), ("a.mp4", read_clip)],
+)
+def test_what_is_cut_off_by_its_own_account(
+    media: Media, tmp_path: Path, name: str, reader: Callable[[Path], object]
+) -> None:
     content, path = media(name).read_bytes(), tmp_path / name
     for length in (len(content) // 2, len(content) - 65):
         path.write_bytes(content[:length])
-        refused(reader, path, f"{name} is cut off after {length:,} bytes; expected at least .*: copy or send all of it")
+        refused(
+            reader,
+            path,
+            f"{name} is cut off after {length:,} bytes; expected at least .*: copy or send all of it",
+        )
     path.write_bytes(content + b"more")
     reader(path)
 
@@ -202,7 +247,9 @@ def test_cut_sound_gives_what_is_left(media: Media, tmp_path: Path, name: str) -
         try:
             assert 0 < read_sound(path).seconds <= 0.6
         except UserError as error:
-            assert length < 1000 or name.endswith(("flac", "ogg")), error     # a page or block of them is all or nothing
+            assert length < 1000 or name.endswith(("flac", "ogg")), (
+                error
+            )  # a page or block of them is all or nothing
 
 
 def test_a_wav_that_is_only_a_header(media: Media, tmp_path: Path) -> None:
@@ -215,7 +262,7 @@ def test_a_wav_that_is_only_a_header(media: Media, tmp_path: Path) -> None:
 def test_a_header_that_promises_the_earth(media: Media) -> None:
     content = bytearray(media("a.flac").read_bytes())
     content[21] |= 0x0F
-    content[22:26] = b"\xff" * 4        # 68 thousand million samples
+    content[22:26] = b"\xff" * 4  # 68 thousand million samples
     assert abs(read_sound(bytes(content)).seconds - 0.5) < 0.1
 
 
@@ -227,7 +274,9 @@ def test_cut_clips(media: Media, tmp_path: Path, name: str) -> None:
         try:
             assert 1 <= len(read_footage(tmp_path / name).frames) <= 2
         except UserError as error:
-            assert re.search("is not a clip that can be read|is cut off|is empty", str(error)) and "\n" not in str(error)
+            assert re.search(
+                "is not a clip that can be read|is cut off|is empty", str(error)
+            ) and "\n" not in str(error)
 
 
 NAMES = ["a.wav", "a.flac", "a.ogg", "a.mp3", "a.mp4", "a.mkv", "a.gif", "a.png", "a.jpg", "a.webp", "a.bmp"]
@@ -239,7 +288,9 @@ def test_damaged_anywhere(media: Media, name: str) -> None:
     for _ in range(25):
         content = bytearray(whole)
         for _ in range(rng.choice((1, 4, 30))):
-            content[rng.randrange(min(len(content), rng.choice((64, 500, 10**6))))] = rng.choice((0, 255, rng.randrange(256)))
+            content[rng.randrange(min(len(content), rng.choice((64, 500, 10**6))))] = rng.choice(
+                (0, 255, rng.randrange(256))
+            )
         for reader in READERS.values():
             try:
                 reader(bytes(content))
@@ -278,7 +329,7 @@ def test_sound_is_measured_whatever_time_the_file_tells(tmp_path: Path) -> None:
 def test_large_pictures(tmp_path: Path) -> None:
     Image.new("L", (8000, 8000), 200).save(tmp_path / "large.png")
     assert read_picture(tmp_path / "large.png").size == (2048, 2048)
-    Image.new("L", (9700, 9690), 200).save(tmp_path / "larger.png")       # Pillow warns of this size
+    Image.new("L", (9700, 9690), 200).save(tmp_path / "larger.png")  # Pillow warns of this size
     assert trimmed([read_picture(tmp_path / "larger.png")])[0].getpixel((9, 9)) == (200, 200, 200)
     Image.new("1", (10100, 10100)).save(tmp_path / "huge.png")
     refused(read_picture, tmp_path / "huge.png", "10100 x 10100 pixels; expected at most 100 million")
@@ -302,11 +353,12 @@ def test_a_decompression_bomb(tmp_path: Path) -> None:
 def test_an_endless_file(monkeypatch: pytest.MonkeyPatch) -> None:
     if not Path("/dev/zero").exists():
         pytest.skip("no /dev/zero here")
-    monkeypatch.setattr(files, "MOST_BYTES", 3_000_000)
+    monkeypatch.setattr(files, "MAX_BYTES", 3_000_000)
     refused(read_picture, "/dev/zero", "larger than 3 MB")
 
 
 # ---- writing, and what a name says ----
+
 
 @pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "mp3"])
 def test_written_sound_can_be_read(tmp_path: Path, ending: str) -> None:
@@ -322,7 +374,12 @@ def test_sound_that_cannot_be_written(tmp_path: Path, name: str) -> None:
 
 
 def test_kinds() -> None:
-    assert [kind_of(name) for name in ("a.PNG", "b.wav", "c.mp4", Path("x/d.gif"))] == ["image", "audio", "video", "image"]
+    assert [kind_of(name) for name in ("a.PNG", "b.wav", "c.mp4", Path("x/d.gif"))] == [
+        "image",
+        "audio",
+        "video",
+        "image",
+    ]
     for name in ("a", "a.txt", ".png"):
         with pytest.raises(UserError, match="cannot tell from"):
             kind_of(name)

@@ -1,4 +1,7 @@
-"""The whole network, tiny and random: whatever it says can be decoded, interrupted, repeated, and never breaks a conversation."""
+"""The whole network, tiny and random: whatever it says can be decoded, interrupted, repeated, and never
+breaks a conversation.
+"""
+
 import json
 import shutil
 from collections.abc import Iterator
@@ -20,7 +23,14 @@ from unisono.omni import Omni, PictureDelta, Reply, SoundDelta, code
 from unisono.tokenizer import OmniTokenizer, TextDelta
 from unisono.tokens.message import Audio, Image, Text, Video
 
-OUTPUTS = [("text",), ("audio",), ("text", "audio"), ("image",), ("text", "audio", "image"), ("audio", "image")]
+OUTPUTS = [
+    ("text",),
+    ("audio",),
+    ("text", "audio"),
+    ("image",),
+    ("text", "audio", "image"),
+    ("audio", "image"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +42,7 @@ def omni(tiny_network: Path) -> Omni:
 def nothing_leaks(omni: Omni) -> Iterator[None]:
     """A closed conversation leaves nothing in the engine."""
     yield
-    assert not omni.engine.slots    # type: ignore[attr-defined]
+    assert not omni.engine.slots  # type: ignore[attr-defined]
 
 
 def last_reply(omni: Omni, session: Session) -> list[int]:
@@ -58,7 +68,9 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("outputs", OUTPUTS, ids="-".join)
 @pytest.mark.parametrize("seed", range(3))
-def test_every_reply_can_be_decoded(omni: Omni, outputs: tuple[str, ...], seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_reply_can_be_decoded(
+    omni: Omni, outputs: tuple[str, ...], seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sampled(monkeypatch)
     with omni.conversation(outputs=outputs, seed=seed) as conversation:
         reply = conversation.reply("What colour is the sky?")
@@ -89,9 +101,14 @@ def test_both_engines(tiny_network: Path, engine: str) -> None:
 
 
 @pytest.mark.parametrize("outputs", OUTPUTS, ids="-".join)
-def test_streaming_equals_the_reply(omni: Omni, outputs: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_streaming_equals_the_reply(
+    omni: Omni, outputs: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     sampled(monkeypatch)
-    with omni.conversation(outputs=outputs, seed=5) as first, omni.conversation(outputs=outputs, seed=5) as second:
+    with (
+        omni.conversation(outputs=outputs, seed=5) as first,
+        omni.conversation(outputs=outputs, seed=5) as second,
+    ):
         whole, events = first.reply("Hello", drawing()), list(second.stream("Hello", drawing()))
         assert first.session.ids == second.session.ids
         parts = omni.tokenizer.decode(last_reply(omni, second.session))
@@ -103,7 +120,11 @@ def test_streaming_equals_the_reply(omni: Omni, outputs: tuple[str, ...], monkey
         pcm = omni.tokenizer.audio_codec.decode(torch.from_numpy(np.concatenate(codes))[None])[0].numpy()
         assert np.abs(pcm - whole.pcm).max() < 1e-4
     pictures = [event for event in events if isinstance(event, PictureDelta)]
-    assert sum(event.last for event in pictures) == len(whole.pictures) == sum(isinstance(part, Image) for part in parts)
+    assert (
+        sum(event.last for event in pictures)
+        == len(whole.pictures)
+        == sum(isinstance(part, Image) for part in parts)
+    )
     for part in parts:
         if isinstance(part, Image):
             assert np.array_equal(omni.tokenizer.to_picture(part.codes), whole.pictures[0])
@@ -112,6 +133,7 @@ def test_streaming_equals_the_reply(omni: Omni, outputs: tuple[str, ...], monkey
 def test_the_same_seed_says_the_same(omni: Omni) -> None:
     def asked(seed: int | None) -> Reply:
         return omni.reply("Say: good morning.", outputs=("text", "audio"), seed=seed)
+
     first, again, other = asked(3), asked(3), asked(4)
     assert first.text == again.text and np.array_equal(first.pcm, again.pcm)
     assert not np.array_equal(first.pcm, other.pcm)
@@ -122,20 +144,28 @@ def test_a_second_turn_follows_the_first(omni: Omni) -> None:
         conversation.reply("Hello")
         length = conversation.session.length
         conversation.reply("And now?")
-        text = omni.tokenizer.text.decode([id for id in conversation.session.ids if id < omni.tokenizer.vocab.text_size])
-        assert conversation.session.length > length and text.startswith("It says 42.Hello") and "And now?" in text
+        text = omni.tokenizer.text.decode(
+            [id for id in conversation.session.ids if id < omni.tokenizer.vocab.text_size]
+        )
+        assert (
+            conversation.session.length > length
+            and text.startswith("It says 42.Hello")
+            and "And now?" in text
+        )
         check_history(omni, conversation.session)
 
 
 @pytest.mark.parametrize("outputs", OUTPUTS, ids="-".join)
 @pytest.mark.parametrize("num_events", [1, 2, 5, 40])
-def test_interrupted_a_conversation_goes_on(omni: Omni, outputs: tuple[str, ...], num_events: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_a_conversation_goes_on(
+    omni: Omni, outputs: tuple[str, ...], num_events: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sampled(monkeypatch)
     with omni.conversation(outputs=outputs, seed=2) as conversation:
         stream = conversation.stream("What colour is the sky?")
         for _, _ in zip(range(num_events), stream):
             pass
-        stream.close()      # type: ignore[attr-defined]
+        stream.close()  # type: ignore[attr-defined]
         assert conversation.finish_reason in ("interrupted", "stop", "length")
         check_history(omni, conversation.session)
         length = conversation.session.length
@@ -152,7 +182,7 @@ def test_interrupted_within_a_picture_it_was_never_there(omni: Omni) -> None:
             pictures += isinstance(event, PictureDelta)
             if pictures == 5:
                 break
-        stream.close()      # type: ignore[attr-defined]
+        stream.close()  # type: ignore[attr-defined]
         assert conversation.finish_reason == "interrupted"
         modalities = {omni.tokenizer.vocab.modality(id) for id in conversation.session.ids}
         assert pictures == 5 and "image" not in modalities
@@ -160,12 +190,18 @@ def test_interrupted_within_a_picture_it_was_never_there(omni: Omni) -> None:
         assert len(conversation.reply("Draw a red circle.").pictures) == 1
 
 
-def test_only_the_drawings_that_are_looked_at_are_decoded(omni: Omni, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_drawings_that_are_looked_at_are_decoded(
+    omni: Omni, monkeypatch: pytest.MonkeyPatch
+) -> None:
     decoded, to_picture = [], omni.tokenizer.to_picture
-    monkeypatch.setattr(omni.tokenizer, "to_picture", lambda codes: decoded.append(len(codes)) or to_picture(codes))
+    monkeypatch.setattr(
+        omni.tokenizer, "to_picture", lambda codes: decoded.append(len(codes)) or to_picture(codes)
+    )
     assert omni.reply("Draw a red circle.", outputs=["image"]).pictures and decoded == [16]
     with omni.conversation(outputs=["image"]) as conversation:
-        sketch = [event for event in conversation.stream("Draw a red circle.") if isinstance(event, PictureDelta)][2]
+        sketch = [
+            event for event in conversation.stream("Draw a red circle.") if isinstance(event, PictureDelta)
+        ][2]
     assert decoded == [16] and sketch.picture is sketch.picture and decoded == [16, 3]
 
 
@@ -183,7 +219,7 @@ def test_a_conversation_that_nobody_closed_leaves_nothing_behind(omni: Omni) -> 
     for _ in range(3):
         omni.conversation().reply("Hello")
     with omni.conversation():
-        assert len(omni.engine.slots) == 1      # type: ignore[attr-defined]
+        assert len(omni.engine.slots) == 1  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("num_events", [1, 5, 40])
@@ -202,7 +238,7 @@ def test_closed_a_conversation_says_so_and_what_was_being_said_ends(omni: Omni, 
 
 def test_a_stream_that_nobody_starts_says_nothing(omni: Omni) -> None:
     with omni.conversation() as conversation:
-        conversation.stream("Hello").close()    # type: ignore[attr-defined]
+        conversation.stream("Hello").close()  # type: ignore[attr-defined]
         assert conversation.session.length == 0 and conversation.finish_reason is None
 
 
@@ -222,7 +258,11 @@ def test_too_long_a_message_leaves_the_conversation_as_it_was(omni: Omni) -> Non
 
 def test_text_that_could_never_fit_is_not_even_counted(omni: Omni, monkeypatch: pytest.MonkeyPatch) -> None:
     encode = omni.tokenizer.text.encode
-    monkeypatch.setattr(omni.tokenizer.text, "encode", lambda text: encode(text) if len(text) < 100 else pytest.fail("counted"))
+    monkeypatch.setattr(
+        omni.tokenizer.text,
+        "encode",
+        lambda text: encode(text) if len(text) < 100 else pytest.fail("counted"),
+    )
     with omni.conversation() as conversation:
         with pytest.raises(UserError, match="the conversation is too long: the network holds 1024 ids"):
             conversation.reply("a" * 1_000_000)
@@ -247,9 +287,22 @@ def test_a_full_conversation_ends_in_good_order(omni: Omni) -> None:
 
 def test_inputs_of_every_kind(omni: Omni) -> None:
     clip = Footage([drawing()] * 2, Sound(tone(1.0, 44100, 2), 44100))
-    parts = [omni.code(part) for part in ("Hello", Sound(tone(), 16000), drawing((9, 500), "RGBA"), clip, Footage([drawing()], None))]
+    parts = [
+        omni.code(part)
+        for part in (
+            "Hello",
+            Sound(tone(), 16000),
+            drawing((9, 500), "RGBA"),
+            clip,
+            Footage([drawing()], None),
+        )
+    ]
     assert [type(part) for part in parts] == [Text, Audio, Image, Video, Video]
-    assert len(parts[1].codes) == 25 and [len(codes) for codes in parts[3].audio] == [25, 25] and not parts[4].audio
+    assert (
+        len(parts[1].codes) == 25
+        and [len(codes) for codes in parts[3].audio] == [25, 25]
+        and not parts[4].audio
+    )
     assert isinstance(omni.reply(*("Hello", Sound(tone(), 16000), drawing(), clip)), Reply)
 
 
@@ -259,7 +312,7 @@ def test_what_cannot_be_said_is_explained(omni: Omni) -> None:
             omni.conversation(outputs=outputs)
     for seed in (-1, 1.5, "3"):
         with pytest.raises(UserError, match=f"a seed is a whole number from 0 on, got {seed!r}"):
-            omni.conversation(seed=seed)    # type: ignore[arg-type]
+            omni.conversation(seed=seed)  # type: ignore[arg-type]
     with omni.conversation() as conversation:
         with pytest.raises(UserError, match="nothing was said"):
             conversation.reply()
@@ -269,30 +322,33 @@ def test_what_cannot_be_said_is_explained(omni: Omni) -> None:
         with pytest.raises(UserError, match="unisono.picture or unisono.clip reads, got int"):
             conversation.reply("Hello", 3)  # type: ignore[arg-type]
         assert conversation.session.length == 0
-    for pcm, rate, words in ((tone(), 0, "sample rate above 0, got 0"), (tone()[:0], 16000, "at least one sample"),
-                             (np.stack([tone()] * 2), 16000, r"\(samples, channels\) .* got \(2, 8000\)")):
+    for pcm, rate, words in (
+        (tone(), 0, "sample rate above 0, got 0"),
+        (tone()[:0], 16000, "at least one sample"),
+        (np.stack([tone()] * 2), 16000, r"\(samples, channels\) .* got \(2, 8000\)"),
+    ):
         for part in (Sound(pcm, rate), Footage([drawing()], Sound(pcm, rate))):
-            if len(pcm) or isinstance(part, Sound):     # a clip may be silent
+            if len(pcm) or isinstance(part, Sound):  # a clip may be silent
                 with pytest.raises(UserError, match=words):
                     omni.code(part)
     with pytest.raises(UserError, match="at least one picture"):
         omni.code(Footage([], None))
     with pytest.raises(UserError):
-        code(omni.tokenizer, Path("cat.png"))   # type: ignore[arg-type]
+        code(omni.tokenizer, Path("cat.png"))  # type: ignore[arg-type]
     for sentence in (None, 3, " "):
         with pytest.raises(UserError, match="nothing to say; expected a sentence"):
             omni.say(sentence)  # type: ignore[arg-type]
     with pytest.raises(UserError, match="instructions are text, got int"):
-        omni.conversation(instructions=3)   # type: ignore[arg-type]
+        omni.conversation(instructions=3)  # type: ignore[arg-type]
     with pytest.raises(UserError, match="sample rate above 0, got '8000'"):
-        omni.code(Sound(tone(), "8000"))    # type: ignore[arg-type]
+        omni.code(Sound(tone(), "8000"))  # type: ignore[arg-type]
     with pytest.raises(UserError, match="a picture with pixels, got one of 0 x 3"):
         omni.code(Pictures.new("RGB", (0, 3)))
     with pytest.raises(UserError, match="expected the folder of a network, got 3"):
-        Omni(3)     # type: ignore[arg-type]
+        Omni(3)  # type: ignore[arg-type]
     for source in (None, 3, ""):
         with pytest.raises(UserError, match="expected the path of a picture"):
-            read_picture(source)    # type: ignore[arg-type]
+            read_picture(source)  # type: ignore[arg-type]
 
 
 def test_a_picture_whose_file_is_cut_off_is_explained(omni: Omni, tmp_path: Path) -> None:
@@ -318,7 +374,10 @@ def test_a_network_of_another_vocabulary_is_refused(tiny_network: Path, tmp_path
         Omni(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["vocabulary.json", "tokenizer.json", "config.json", "model.safetensors", "audio_codec", "image_codec"])
+@pytest.mark.parametrize(
+    "name",
+    ["vocabulary.json", "tokenizer.json", "config.json", "model.safetensors", "audio_codec", "image_codec"],
+)
 def test_an_incomplete_folder_is_refused(tiny_network: Path, tmp_path: Path, name: str) -> None:
     shutil.copytree(tiny_network, tmp_path, dirs_exist_ok=True)
     (shutil.rmtree if (tmp_path / name).is_dir() else Path.unlink)(tmp_path / name)
@@ -330,7 +389,7 @@ def test_the_package_without_weights_says_so(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(home, "shipped", lambda: tmp_path)
     with pytest.raises(UserError, match="no weights in .* name a folder with --model"):
         Omni()
-    for size, name in enumerate(("nano", "small", "base")):     # each is larger than those before
+    for size, name in enumerate(("nano", "small", "base")):  # each is larger than those before
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text("{}")
         (tmp_path / name / "model.safetensors").write_bytes(bytes(size))
@@ -341,5 +400,5 @@ def test_the_public_surface(tiny_network: Path) -> None:
     assert unisono.load is Omni and unisono.UserError is UserError
     assert all(getattr(unisono, name) for name in unisono.__all__)
     with pytest.raises(AttributeError, match="it offers load, picture, sound"):
-        unisono.speak   # noqa: B018
+        unisono.speak  # noqa: B018
     assert isinstance(unisono.load(tiny_network).tokenizer, OmniTokenizer) and torch.is_grad_enabled()

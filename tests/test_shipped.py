@@ -2,6 +2,7 @@
 
 Bounds lie well below what records/ show, so that they fail for a broken network, not for an unlucky sample.
 """
+
 import subprocess
 import sys
 from pathlib import Path
@@ -12,21 +13,27 @@ import soundfile
 import torch
 from PIL import Image
 
-from unisono.assess.judge import comparable, transcribe, word_error_rate
+from unisono.assess.quality.judge import comparable, transcribe, word_error_rate
+from unisono.assess.quality.vision import read_scene
 from unisono.core.home import shipped
-from unisono.data.microphone import spoilt
-from unisono.data.pictures import Thing, draw_things
-from unisono.data.voices import speak
-from unisono.omni import Omni
+from unisono.data.speech.microphone import spoilt
+from unisono.data.speech.voices import speak
+from unisono.data.world.pictures import Thing, draw_things
 from unisono.media import Sound
-from unisono.tasks.vision import read_scene
+from unisono.omni import Omni
 
-pytestmark = pytest.mark.skipif(not list(shipped().glob("*/model.safetensors")), reason="no weights in the package yet")
+pytestmark = pytest.mark.skipif(
+    not list(shipped().glob("*/model.safetensors")), reason="no weights in the package yet"
+)
 
 
 def chat(*arguments: str) -> str:
-    done = subprocess.run([sys.executable, "-m", "unisono.cli", "chat", "--seed", "1", *arguments], capture_output=True,
-                          text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-m", "unisono.cli", "chat", "--seed", "1", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -47,7 +54,9 @@ def test_sees_through_the_command(tmp_path: Path) -> None:
 
 
 def test_speaks_through_the_command(tmp_path: Path) -> None:
-    written = chat("--out", "text,audio", "--save", str(tmp_path), "What is the opposite of hot?").split("\n")[0]
+    written = chat("--out", "text,audio", "--save", str(tmp_path), "What is the opposite of hot?").split(
+        "\n"
+    )[0]
     pcm, rate = soundfile.read(tmp_path / "reply1.wav", dtype="float32")
     assert 0.5 < len(pcm) / rate < 12 and np.abs(pcm).max() > 0.02
     assert word_error_rate([written], [transcribe(pcm, rate)]).rate < 0.8
@@ -57,13 +66,25 @@ def test_hears_a_question_and_answers_aloud_about_a_picture_through_the_command(
     draw_things([Thing("circle", "red", "big", 32, 32)]).save(tmp_path / "red.png")
     asked = speak("What colour is the circle?", "heart")
     soundfile.write(tmp_path / "question.wav", asked, 16000)
-    chat("--image", str(tmp_path / "red.png"), "--audio", str(tmp_path / "question.wav"), "--out", "text,audio", "--save", str(tmp_path))
+    chat(
+        "--image",
+        str(tmp_path / "red.png"),
+        "--audio",
+        str(tmp_path / "question.wav"),
+        "--out",
+        "text,audio",
+        "--save",
+        str(tmp_path),
+    )
     pcm, rate = soundfile.read(tmp_path / "reply1.wav", dtype="float32")
     assert "red" in comparable(transcribe(pcm, rate)).split()
 
 
 def test_watches_through_the_command(tmp_path: Path) -> None:
-    frames = [draw_things([Thing("star", "blue", "big", 14 + 12 * step, 32)]).resize((128, 128)) for step in range(4)]
+    frames = [
+        draw_things([Thing("star", "blue", "big", 14 + 12 * step, 32)]).resize((128, 128))
+        for step in range(4)
+    ]
     frames[0].save(tmp_path / "clip.gif", save_all=True, append_images=frames[1:], duration=500)
     answer = chat("--video", str(tmp_path / "clip.gif"), "What moves, and which way?")
     assert "blue star" in answer and "to the right" in answer
@@ -100,7 +121,10 @@ def test_hears_in_noise_and_by_telephone(omni: Omni) -> None:
 
 def test_is_asked_before_it_is_shown(omni: Omni) -> None:
     scene = draw_things([Thing("heart", "red", "big", 32, 32)])
-    asked = [omni.reply("What colour is the heart?", scene).text, omni.reply(scene, "what color is the heart").text]
+    asked = [
+        omni.reply("What colour is the heart?", scene).text,
+        omni.reply(scene, "what color is the heart").text,
+    ]
     assert all("red" in answer for answer in asked), asked
 
 

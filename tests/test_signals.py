@@ -1,4 +1,5 @@
 """Sound and pictures of any kind as the codecs take them: odd rates, numbers, modes, sizes and margins."""
+
 import warnings
 from pathlib import Path
 
@@ -21,7 +22,9 @@ def test_any_sound_becomes_mono_at_the_rate(rate: int, channels: int) -> None:
 @pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint16, np.int32])
 def test_integers_are_taken_at_their_full_scale(kind: type) -> None:
     bounds = np.iinfo(kind)
-    pcm = np.clip((tone() + (bounds.min == 0)) * 2.0 ** (bounds.bits - 1), bounds.min, bounds.max).astype(kind)
+    pcm = np.clip((tone() + (bounds.min == 0)) * 2.0 ** (bounds.bits - 1), bounds.min, bounds.max).astype(
+        kind
+    )
     assert np.abs(to_mono(pcm, 16000, 16000) - tone()).max() < 0.01
 
 
@@ -58,7 +61,9 @@ def test_any_size_fits(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr", "HSV", "I"])
 def test_any_kind_of_picture_keeps_its_looks(mode: str) -> None:
     grey = Pictures.linear_gradient("L").rotate(90)
-    found = np.asarray(fit(grey.convert("RGB").convert(mode) if mode != "I" else grey.convert("I"), 32), np.float32)
+    found = np.asarray(
+        fit(grey.convert("RGB").convert(mode) if mode != "I" else grey.convert("I"), 32), np.float32
+    )
     wanted = np.asarray(fit(grey, 32), np.float32)
     assert np.abs(found - wanted).mean() < (40 if mode == "1" else 8)
 
@@ -99,19 +104,31 @@ def test_transparency_is_white() -> None:
 
 
 @pytest.mark.parametrize("high", [False, True])
-@pytest.mark.parametrize("size, placed", [
-    ((96, 64), 16),         # in the middle: cut in equal parts
-    ((96, 64), 0), ((96, 64), 32), ((96, 64), 4),       # elsewhere: all of it is kept
-    ((70, 64), 3), ((1601, 1000), 203), ((1601, 1000), 601)])
+@pytest.mark.parametrize(
+    "size, placed",
+    [
+        ((96, 64), 16),  # in the middle: cut in equal parts
+        ((96, 64), 0),
+        ((96, 64), 32),
+        ((96, 64), 4),  # elsewhere: all of it is kept
+        ((70, 64), 3),
+        ((1601, 1000), 203),
+        ((1601, 1000), 601),
+    ],
+)
 def test_empty_ends_are_not_looked_at(size: tuple[int, int], placed: int, high: bool) -> None:
     shown = Pictures.effect_noise((size[1], size[1]), 80).convert("RGB")
     page = Pictures.new("RGB", size, (250, 240, 230))
     page.paste(shown, (placed, 0))
     if high:
         page, shown = (picture.transpose(Pictures.Transpose.TRANSPOSE) for picture in (page, shown))
-    found, = trimmed([page])
-    least = size[0] // 512     # of a large picture every few rows are looked at at once
-    assert abs(found.width - found.height) <= least and abs(found.width - size[1]) <= least and max(found.size) >= size[1]
+    (found,) = trimmed([page])
+    least = size[0] // 512  # of a large picture every few rows are looked at at once
+    assert (
+        abs(found.width - found.height) <= least
+        and abs(found.width - size[1]) <= least
+        and max(found.size) >= size[1]
+    )
     assert least or (np.asarray(found) == np.asarray(shown)).all()
 
 
@@ -132,4 +149,7 @@ def test_a_clip_is_cut_to_what_moves_in_all_of_it() -> None:
     found = trimmed(frames)
     assert {picture.size for picture in found} == {(70, 60)}
     assert [int(np.asarray(picture)[30, :, 1].argmin()) for picture in found] == [0, 30, 50]
-    assert [picture.size for picture in trimmed([frames[0], frames[1].resize((60, 30))])] == [(120, 60), (60, 30)]
+    assert [picture.size for picture in trimmed([frames[0], frames[1].resize((60, 30))])] == [
+        (120, 60),
+        (60, 30),
+    ]

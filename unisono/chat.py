@@ -1,4 +1,5 @@
 """`unisono chat`: a conversation in the terminal, or one question for scripts."""
+
 import argparse
 import os
 import re
@@ -18,7 +19,7 @@ from rich.text import Text as Coloured
 
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
-from unisono.media import MOST_SECONDS, kind_of, read_clip, read_picture, read_sound, write_sound
+from unisono.media import MAX_SECONDS, kind_of, read_clip, read_picture, read_sound, write_sound
 from unisono.omni import Conversation, Input, Omni, PictureDelta, SoundDelta, outputs_of
 from unisono.tokens.show import UNSEEN
 
@@ -29,12 +30,14 @@ HELP = """Type and press enter. A path in the line is attached: what is this? ~/
   /voice NAME         the voice of spoken replies        /new   forget the conversation
   /help               this                               /quit  leave (or ctrl-d)"""
 READERS = {"image": read_picture, "audio": read_sound, "video": read_clip}
-MOST_LETTERS = 10_000_000       # read of a question from a pipe, which may never end; none so long fits a conversation
+MAX_LETTERS = (
+    10_000_000  # read of a question from a pipe, which may never end; none so long fits a conversation
+)
 PLAYERS = (["aplay", "-q"], ["afplay"], ["ffplay", "-nodisp", "-autoexit", "-loglevel", "quiet"])
 
 
 def parse_outputs(text: str) -> tuple[str, ...]:
-    """"text,audio" -> ("text", "audio"); UserError for any other name."""
+    """ "text,audio" -> ("text", "audio"); UserError for any other name."""
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     outputs_of(names)
     return names
@@ -58,7 +61,9 @@ class Talker:
         self.conversation = fresh
 
     def change(self, outputs: tuple[str, ...], voice: str) -> None:
-        """Begins anew with other outputs or another voice; UserError, and nothing changed, where there is no such voice."""
+        """Begins anew with other outputs or another voice; UserError, and nothing changed, where there is no
+        such voice.
+        """
         before = self.outputs, self.voice
         self.outputs, self.voice = outputs, voice
         try:
@@ -88,11 +93,15 @@ class Talker:
         if sounds:
             self._spoken(np.concatenate(sounds))
         if self.arguments.timing:
-            self.console.print(f"[dim]first word after {first:.2f} s, all after {time.monotonic() - began:.2f} s[/dim]")
+            self.console.print(
+                f"[dim]first word after {first:.2f} s, all after {time.monotonic() - began:.2f} s[/dim]"
+            )
 
     def _place(self, ending: str) -> Path:
         self.folder = _made(self.folder or Path(tempfile.mkdtemp(prefix="unisono-")))
-        while os.path.exists(path := self.folder / f"reply{self.number}.{ending}"):     # of an earlier run, or another picture of this turn
+        while os.path.exists(
+            path := self.folder / f"reply{self.number}.{ending}"
+        ):  # of an earlier run, or another picture of this turn
             self.number += 1
         return path
 
@@ -102,7 +111,9 @@ class Talker:
         self._note(f"spoken, {len(pcm) / self.omni.sample_rate:.1f} s: {path}")
         player = next((player for player in PLAYERS if shutil.which(player[0])), None)
         if player and self.console.is_terminal and not self.arguments.quiet:
-            subprocess.run([*player, str(path)], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            subprocess.run(
+                [*player, str(path)], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
 
     def _drawing(self, picture: Pictures.Image) -> None:
         path = self._place("png")
@@ -121,7 +132,9 @@ def _made(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot make the folder {folder}: {error.strerror}; choose another with --save") from None
+        raise UserError(
+            f"cannot make the folder {folder}: {error.strerror}; choose another with --save"
+        ) from None
     return folder
 
 
@@ -138,23 +151,55 @@ def blocks(picture: Pictures.Image, width: int = 32) -> Coloured:
 
 def record(seconds: float) -> Input:
     """Sound from the microphone, through arecord or ffmpeg."""
-    if seconds > MOST_SECONDS:
-        raise UserError(f"the microphone is listened to for at most {MOST_SECONDS:.0f} s at a time, got {seconds:.0f}; say it in pieces")
-    with tempfile.TemporaryDirectory(prefix="unisono-") as folder:      # nobody's voice is left behind
+    if seconds > MAX_SECONDS:
+        raise UserError(
+            f"the microphone is listened to for at most {MAX_SECONDS:.0f} s at a time, got "
+            f"{seconds:.0f}; say it in pieces"
+        )
+    with tempfile.TemporaryDirectory(prefix="unisono-") as folder:  # nobody's voice is left behind
         return _recorded(seconds, Path(folder) / "microphone.wav")
 
 
 def _recorded(seconds: float, path: Path) -> Input:
     if shutil.which("arecord"):
-        command = ["arecord", "-q", "-f", "S16_LE", "-r", "16000", "-c", "1", "-d", str(max(1, round(seconds))), str(path)]     # 0 would never end
+        command = [
+            "arecord",
+            "-q",
+            "-f",
+            "S16_LE",
+            "-r",
+            "16000",
+            "-c",
+            "1",
+            "-d",
+            str(max(1, round(seconds))),
+            str(path),
+        ]  # 0 would never end
     elif sys.platform == "darwin" and shutil.which("ffmpeg"):
-        command = ["ffmpeg", "-loglevel", "error", "-f", "avfoundation", "-i", ":0", "-t", str(seconds), "-ar", "16000", str(path)]
+        command = [
+            "ffmpeg",
+            "-loglevel",
+            "error",
+            "-f",
+            "avfoundation",
+            "-i",
+            ":0",
+            "-t",
+            str(seconds),
+            "-ar",
+            "16000",
+            str(path),
+        ]
     else:
-        raise UserError("no recorder found; install alsa-utils (arecord), or record a file and attach it with /audio PATH")
+        raise UserError(
+            "no recorder found; install alsa-utils (arecord), or record a file and attach it with /audio PATH"
+        )
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode or not path.exists():
-        raise UserError(f"the microphone gave nothing ({done.stderr.strip() or 'no reason given'}); "
-                        "check that one is connected, or attach a file with /audio PATH")
+        raise UserError(
+            f"the microphone gave nothing ({done.stderr.strip() or 'no reason given'}); "
+            "check that one is connected, or attach a file with /audio PATH"
+        )
     return read_sound(path)
 
 
@@ -164,7 +209,7 @@ def parse_line(line: str) -> list[Input]:
     words: list[str] = []
     try:
         tokens = shlex.split(line, posix=True)
-    except ValueError:      # an apostrophe is no quotation
+    except ValueError:  # an apostrophe is no quotation
         tokens = re.findall(r'"[^"]+"[^\w\s"]*|\S+', line)
     for token in tokens:
         path, mark = _attachment(token)
@@ -177,7 +222,9 @@ def parse_line(line: str) -> list[Input]:
 
 
 def _attachment(token: str) -> tuple[str, str]:
-    """A word -> the file that it names, alone or between other marks, and the mark of a question or call behind it."""
+    """A word -> the file that it names, alone or between other marks, and the mark of a question or call
+    behind it.
+    """
     bare = token.lstrip("(\"'").rstrip("?!.,;:)\"'")
     for name, mark in ((token, ""), (bare, token[-1:] if token.endswith(("?", "!")) else "")):
         path = os.path.expanduser(name)
@@ -190,7 +237,7 @@ def _path_first(line: str) -> tuple[str, str]:
     """A path, in quotation marks or with backslashes where it has spaces, and the words behind it."""
     found = re.match(r"""'([^']+)'|"([^"]+)"|((?:\\.|\S)*)""", line)
     quoted = found[1] or found[2]
-    return quoted or re.sub(r"\\(.)", r"\1", found[3] or ""), line[found.end():].strip()
+    return quoted or re.sub(r"\\(.)", r"\1", found[3] or ""), line[found.end() :].strip()
 
 
 def _command(talker: Talker, line: str) -> bool:
@@ -230,8 +277,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.save:
         _made(Path(arguments.save))
     parts = _attached(arguments)
-    has_terminal = sys.stdin is not None and sys.stdin.isatty()     # None: closed, as in `<&-`
-    question = " ".join(arguments.question).strip() or ("" if has_terminal or sys.stdin is None else sys.stdin.read(MOST_LETTERS).strip())
+    has_terminal = sys.stdin is not None and sys.stdin.isatty()  # None: closed, as in `<&-`
+    question = " ".join(arguments.question).strip() or (
+        "" if has_terminal or sys.stdin is None else sys.stdin.read(MAX_LETTERS).strip()
+    )
     interactive = has_terminal and not parts and not question
     if not (parts or question or interactive):
         raise UserError("nothing was asked; give a question, or attach --image, --audio or --video")
@@ -242,7 +291,10 @@ def run(arguments: argparse.Namespace) -> int:
     if not interactive:
         talker.say([*parts, *([question] if question else [])])
         return 0
-    console.print("This is Unisono, a small network trained from scratch. /help shows what it takes, ctrl-d leaves.", highlight=False)
+    console.print(
+        "This is Unisono, a small network trained from scratch. /help shows what it takes, ctrl-d leaves.",
+        highlight=False,
+    )
     _loop(talker, _lines(console))
     return 0
 

@@ -1,8 +1,11 @@
-"""`unisono export`: the network for other engines. `hf`: a folder for transformers, vLLM, SGLang; `gguf`: a file for llama.cpp.
+"""`unisono export`: the network for other engines. `hf`: a folder for transformers, vLLM, SGLang; `gguf`: a
+file for llama.cpp.
 
-Every id has a name there: special ids, time marks and the codes of sound and pictures are added tokens, so that a
+Every id has a name there: special ids, time marks and the codes of sound and pictures are added tokens, so
+that a
 conversation can be written as text (<|user|>What is this?<|begin_image|><|image_17|>...).
 """
+
 import argparse
 import json
 import shlex
@@ -23,8 +26,8 @@ from unisono.tokens.text import TextTokenizer
 from unisono.tokens.vocab import Vocabulary
 
 GGUF_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
-NORMAL, CONTROL = 1, 3      # kinds of tokens in a GGUF file
-PRE_TOKENIZER = "qwen2"     # llama.cpp's name for the split of words that is nearest to tokens/text.py
+NORMAL, CONTROL = 1, 3  # kinds of tokens in a GGUF file
+PRE_TOKENIZER = "qwen2"  # llama.cpp's name for the split of words that is nearest to tokens/text.py
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -33,16 +36,23 @@ def run(arguments: argparse.Namespace) -> int:
     check_whole(folder)
     if arguments.what == "hf":
         export_hf(folder, arguments.target)
-        print(f"{arguments.target}: load it with transformers' AutoModelForCausalLM.from_pretrained, or: "
-              f"vllm serve {arguments.target} --served-model-name unisono --max-logprobs 1000")
+        print(
+            f"{arguments.target}: load it with transformers' AutoModelForCausalLM.from_pretrained, or: "
+            f"vllm serve {arguments.target} --served-model-name unisono --max-logprobs 1000"
+        )
     else:
         export_gguf(folder, arguments.target, arguments.type)
-        print(f"{arguments.target}: {arguments.target.stat().st_size / 1e6:.1f} MB, {arguments.type}; run it with llama-server -m {shlex.quote(str(arguments.target))}")
+        print(
+            f"{arguments.target}: {arguments.target.stat().st_size / 1e6:.1f} MB, {arguments.type}; "
+            f"run it with llama-server -m {shlex.quote(str(arguments.target))}"
+        )
     return 0
 
 
 def check_whole(folder: Path) -> None:
-    """UserError unless all of the network is there and fits together: who gets it should not be the first to find out."""
+    """UserError unless all of the network is there and fits together: who gets it should not be the first to
+    find out.
+    """
     load_pretrained(folder, vocab_size=OmniTokenizer.load(folder).vocab.size)
 
 
@@ -53,15 +63,17 @@ def token_names(folder: Path) -> list[str]:
 
 
 def export_hf(folder: Path, target: Path) -> None:
-    """Writes weights, config, a tokenizer that knows every id, and the chat template; all of it or nothing."""
+    """Writes weights, config, a tokenizer that knows every id, and the chat template; all of it or
+    nothing.
+    """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} is not an empty folder; name a new one")
     if target.resolve().is_relative_to(folder.resolve()):
         raise UserError(f"{target} lies inside the network that is to be copied; name a folder elsewhere")
-    texts = _texts(folder)      # what is wrong with the network is found before anything is written
+    texts = _texts(folder)  # what is wrong with the network is found before anything is written
     try:
         target.mkdir(parents=True, exist_ok=True)
-        for path in folder.iterdir():       # the codecs too: they turn codes back into sound and pictures
+        for path in folder.iterdir():  # the codecs too: they turn codes back into sound and pictures
             if path.is_dir():
                 shutil.copytree(path, target / path.name, copy_function=_copy)
             elif path.suffix in (".safetensors", ".json") and path.name not in texts:
@@ -77,17 +89,37 @@ def _texts(folder: Path) -> dict[str, str]:
     """The files that are not simply copied."""
     names, size = token_names(folder), TextTokenizer.load(folder / "tokenizer.json").size
     tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf8"))
-    tokenizer["added_tokens"] = [{"id": id, "content": names[id], "single_word": False, "lstrip": False, "rstrip": False,
-                                  "normalized": False, "special": True} for id in range(size, len(names))]
-    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|end|>", "pad_token": "<|pad|>",
-                "clean_up_tokenization_spaces": False, "model_max_length": config_from_hf(read_config(folder)).max_position_embeddings,
-                "chat_template": chat_template()}
-    texts = {"tokenizer.json": json.dumps(tokenizer, ensure_ascii=False), "tokenizer_config.json": json.dumps(settings, indent=1),
-             "chat_template.jinja": chat_template()}
+    tokenizer["added_tokens"] = [
+        {
+            "id": id,
+            "content": names[id],
+            "single_word": False,
+            "lstrip": False,
+            "rstrip": False,
+            "normalized": False,
+            "special": True,
+        }
+        for id in range(size, len(names))
+    ]
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "eos_token": "<|end|>",
+        "pad_token": "<|pad|>",
+        "clean_up_tokenization_spaces": False,
+        "model_max_length": config_from_hf(read_config(folder)).max_position_embeddings,
+        "chat_template": chat_template(),
+    }
+    texts = {
+        "tokenizer.json": json.dumps(tokenizer, ensure_ascii=False),
+        "tokenizer_config.json": json.dumps(settings, indent=1),
+        "chat_template.jinja": chat_template(),
+    }
     tensors = read_tensors(folder)
     # vLLM takes every file of tensors for weights, unless an index says which are. Shards have theirs.
     if (folder / "model.safetensors").exists():
-        texts["model.safetensors.index.json"] = json.dumps({"metadata": {}, "weight_map": dict.fromkeys(sorted(tensors), "model.safetensors")})
+        texts["model.safetensors.index.json"] = json.dumps(
+            {"metadata": {}, "weight_map": dict.fromkeys(sorted(tensors), "model.safetensors")}
+        )
     return texts
 
 
@@ -98,14 +130,20 @@ def _copy(source: str | Path, target: str | Path) -> None:
 def export_gguf(folder: Path, target: Path, kind: str = "q8_0") -> None:
     """Writes one file for llama.cpp; matrices in `kind`, vectors in float32."""
     if kind not in GGUF_TYPES:
-        raise UserError(f"no GGUF type {kind!r} here; choose from {', '.join(GGUF_TYPES)}, or write f16 and run llama-quantize for others")
+        raise UserError(
+            f"no GGUF type {kind!r} here; choose from {', '.join(GGUF_TYPES)}, or write f16 and run "
+            f"llama-quantize for others"
+        )
     try:
         import gguf
     except ImportError:
         raise UserError("writing GGUF needs a package; run: pip install gguf") from None
     config = config_from_hf(read_config(folder))
     if config.model_type != "qwen3":
-        raise UserError(f"GGUF export is written for qwen3 networks, this one is {config.model_type}; use `export hf` and llama.cpp's converter")
+        raise UserError(
+            f"GGUF export is written for qwen3 networks, this one is {config.model_type}; use `export "
+            f"hf` and llama.cpp's converter"
+        )
 
     def write(part: Path) -> None:
         writer = gguf.GGUFWriter(part, "qwen3")
@@ -145,7 +183,11 @@ def _describe(writer: Any, config: Qwen3Config, name: str) -> None:
 
 
 def _add_tokens(writer: Any, folder: Path) -> None:
-    names, size, vocab = token_names(folder), TextTokenizer.load(folder / "tokenizer.json").size, Vocabulary.load(folder / "vocabulary.json")
+    names, size, vocab = (
+        token_names(folder),
+        TextTokenizer.load(folder / "tokenizer.json").size,
+        Vocabulary.load(folder / "vocabulary.json"),
+    )
     merges = json.loads((folder / "tokenizer.json").read_text(encoding="utf8"))["model"]["merges"]
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(PRE_TOKENIZER)
@@ -161,6 +203,7 @@ def _add_tokens(writer: Any, folder: Path) -> None:
 def _add_tensor(writer: Any, place: str, values: NDArray[np.float32], kind: Any) -> None:
     """Matrices whose rows divide into the type's blocks are quantized, the rest stays as it is."""
     import gguf
+
     block = gguf.GGML_QUANT_SIZES[kind][0]
     if values.ndim < 2 or values.shape[-1] % block or kind == gguf.GGMLQuantizationType.F32:
         writer.add_tensor(place, np.ascontiguousarray(values, np.float32))

@@ -1,4 +1,5 @@
-"""The network with its codecs and its engine, ready to talk to: parts in, parts out, all of them from the network.
+"""The network with its codecs and its engine, ready to talk to: parts in, parts out, all of them from the
+network.
 
     import unisono
     omni = unisono.load()
@@ -6,6 +7,7 @@
 
 Shapes: N samples. pcm is float32 mono in [-1, 1] at `Omni.sample_rate`.
 """
+
 import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,14 +23,14 @@ from PIL import Image as Pictures
 from unisono.codecs.audio import DecoderStream
 from unisono.core.errors import UserError
 from unisono.core.home import default_weights
-from unisono.data.wishes import SAY
 from unisono.engine.grammar import Grammar, Rules
 from unisono.engine.load import load_network
 from unisono.engine.sample import SAMPLING, Sampler
-from unisono.engine.session import Reply as Making, Session
+from unisono.engine.session import ReplyState as Making, Session
 from unisono.media import Footage, Sound
 from unisono.tokenizer import AudioDelta, ImageDelta, OmniTokenizer, TextDelta
 from unisono.tokens.message import Codes, Message, Part, Text
+from unisono.tokens.phrases import SAY
 
 Input = str | Sound | Footage | Pictures.Image
 OUTPUTS = ("text", "audio", "image")
@@ -51,7 +53,9 @@ class PictureDelta:
 
     @cached_property
     def picture(self) -> Pictures.Image:
-        """Decoded when it is looked at: that takes as long as the finished picture, and most look at that one only."""
+        """Decoded when it is looked at: that takes as long as the finished picture, and most look at that one
+        only.
+        """
         return self.decode(self.codes)
 
 
@@ -68,28 +72,40 @@ class Reply:
 class Omni:
     """A loaded network. Conversations share it; one thread at a time."""
 
-    def __init__(self, folder: str | Path | None = None, *, engine: str = "auto", precision: str = "int8") -> None:
+    def __init__(
+        self, folder: str | Path | None = None, *, engine: str = "auto", precision: str = "int8"
+    ) -> None:
         if not isinstance(folder, str | os.PathLike | None):
             raise UserError(f"expected the folder of a network, got {folder!r}")
         self.folder = Path(folder) if folder else default_weights()
         self.tokenizer, self.engine = load_network(self.folder, engine=engine, precision=precision)
         self.sample_rate = self.tokenizer.audio_codec.sample_rate
-        self.forgotten: list[Session] = []      # of conversations that nobody closed
+        self.forgotten: list[Session] = []  # of conversations that nobody closed
 
-    def conversation(self, *, outputs: Iterable[str] = ("text",), voice: str = "heart", instructions: str = "",
-                     seed: int | None = None) -> "Conversation":
+    def conversation(
+        self,
+        *,
+        outputs: Iterable[str] = ("text",),
+        voice: str = "heart",
+        instructions: str = "",
+        seed: int | None = None,
+    ) -> "Conversation":
         """A new conversation; its replies are made of `outputs`."""
         while self.forgotten:
             self.forgotten.pop().close()
         return Conversation(self, outputs=outputs, voice=voice, instructions=instructions, seed=seed)
 
-    def reply(self, *parts: Input, outputs: Iterable[str] = ("text",), voice: str = "heart", seed: int | None = None) -> Reply:
+    def reply(
+        self, *parts: Input, outputs: Iterable[str] = ("text",), voice: str = "heart", seed: int | None = None
+    ) -> Reply:
         """One question, one reply."""
         with self.conversation(outputs=outputs, voice=voice, seed=seed) as conversation:
             return conversation.reply(*parts)
 
     def say(self, sentence: str, *, voice: str = "heart", seed: int | None = None) -> Reply:
-        """A sentence in exactly these words, aloud: only the sound is the network's to choose. It was taught sentences of up to 90 letters."""
+        """A sentence in exactly these words, aloud: only the sound is the network's to choose. It was taught
+        sentences of up to 90 letters.
+        """
         if not isinstance(sentence, str) or not sentence.strip():
             raise UserError(f"nothing to say; expected a sentence, got {sentence!r}")
         with self.conversation(outputs=("audio",), voice=voice, seed=seed) as conversation:
@@ -103,7 +119,9 @@ class Omni:
 class Conversation:
     """Turns over one engine session; what was said before is never computed again."""
 
-    def __init__(self, omni: Omni, *, outputs: Iterable[str], voice: str, instructions: str, seed: int | None) -> None:
+    def __init__(
+        self, omni: Omni, *, outputs: Iterable[str], voice: str, instructions: str, seed: int | None
+    ) -> None:
         self.omni = omni
         self.outputs = outputs_of(outputs)
         if not isinstance(instructions, str):
@@ -114,7 +132,7 @@ class Conversation:
         if "audio" in self.outputs and known and voice not in known:
             raise UserError(f"no voice {voice!r}; this network speaks as {', '.join(known)}")
         self.seed, self.finish_reason = seed, None
-        self.making: Making | None = None       # the latest reply, until `_end`
+        self.making: Making | None = None  # the latest reply, until `_end`
         self.session = Session(omni.engine)
         # Closed with the next conversation: now the engine may be at work, and in another thread.
         weakref.finalize(self, omni.forgotten.append, self.session)
@@ -133,7 +151,9 @@ class Conversation:
         self.close()
 
     def close(self) -> None:
-        """Interrupts what is being said and frees the engine's memory. What was said stays to be read; nothing can be added."""
+        """Interrupts what is being said and frees the engine's memory. What was said stays to be read;
+        nothing can be added.
+        """
         self._end()
         self.session.close()
 
@@ -154,7 +174,9 @@ class Conversation:
         self.session.append(ids.tolist())
 
     def reply(self, *parts: Input, script: str = "") -> Reply:
-        """Says `parts` to the network and waits for its whole reply; a `script` is what it says, word for word."""
+        """Says `parts` to the network and waits for its whole reply; a `script` is what it says, word for
+        word.
+        """
         reply = Reply()
         sounds = []
         for event in self.stream(*parts, script=script):
@@ -170,7 +192,9 @@ class Conversation:
         return reply
 
     def stream(self, *parts: Input, script: str = "") -> Iterator[TextDelta | SoundDelta | PictureDelta]:
-        """Says `parts` to the network and yields its reply as it is made; closing the iterator, or the next question, interrupts it."""
+        """Says `parts` to the network and yields its reply as it is made; closing the iterator, or the next
+        question, interrupts it.
+        """
         if not self.session.is_open:
             raise UserError("this conversation is closed; begin a new one")
         self._end()
@@ -195,7 +219,9 @@ class Conversation:
 
     def _grammar(self, script: str) -> Grammar:
         tokenizer = self.omni.tokenizer
-        usual = Rules.usual(self.outputs, tokenizer.image_codec.grid_size ** 2, max_text_ids=300, words_of=tokenizer.words_of)
+        usual = Rules.usual(
+            self.outputs, tokenizer.image_codec.grid_size**2, max_text_ids=300, words_of=tokenizer.words_of
+        )
         return Grammar(tokenizer.vocab, Rules.spoken(tokenizer.script(script)) if script else usual)
 
     def _event(self, event: object, sound: DecoderStream) -> Iterator[TextDelta | SoundDelta | PictureDelta]:
@@ -211,7 +237,9 @@ def outputs_of(names: Iterable[str]) -> frozenset[str]:
     """What replies are made of; UserError for anything but some of OUTPUTS, one alone or several."""
     given = [names] if isinstance(names, str) else list(names) if isinstance(names, Iterable) else [names]
     if not given or not all(isinstance(name, str) and name in OUTPUTS for name in given):
-        raise UserError(f"outputs are made of {', '.join(OUTPUTS)}; got {', '.join(map(str, given)) or 'none'}")
+        raise UserError(
+            f"outputs are made of {', '.join(OUTPUTS)}; got {', '.join(map(str, given)) or 'none'}"
+        )
     return frozenset(given)
 
 
@@ -226,4 +254,7 @@ def code(tokenizer: OmniTokenizer, part: Input) -> Part:
         return tokenizer.video_part(part.frames, *((sound.pcm, sound.sample_rate) if sound else ()))
     if isinstance(part, Pictures.Image):
         return tokenizer.image_part(part)
-    raise UserError(f"expected text, or what unisono.sound, unisono.picture or unisono.clip reads, got {type(part).__name__}")
+    raise UserError(
+        f"expected text, or what unisono.sound, unisono.picture or unisono.clip reads, got "
+        f"{type(part).__name__}"
+    )

@@ -1,4 +1,5 @@
 """`unisono show`: the ids that a conversation becomes."""
+
 import argparse
 
 from rich.console import Console
@@ -31,7 +32,10 @@ def run(arguments: argparse.Namespace) -> int:
     ids, mask = tokenizer.encode(messages, begin_reply=not arguments.reply)
     console.print(coloured(ids, mask, tokenizer.vocab, tokenizer.text))
     found = counts(ids, tokenizer.vocab)
-    console.print(f"{len(ids)} ids: " + ", ".join(f"[{COLOURS[name]}]{number} {name}[/]" for name, number in found.items()))
+    console.print(
+        f"{len(ids)} ids: "
+        + ", ".join(f"[{COLOURS[name]}]{number} {name}[/]" for name, number in found.items())
+    )
     if arguments.svg:
         picture = svg(ids.tolist(), tokenizer.vocab, tokenizer.text)
         atomic_write(arguments.svg, lambda path: path.write_text(picture, encoding="utf8"))

@@ -1,9 +1,11 @@
 """Messages <-> ids with the codecs in between: the only place where text, codecs and vocabulary meet.
 
-A folder of a trained network holds tokenizer.json, vocabulary.json, audio_codec/ and image_codec/ beside the weights.
+A folder of a trained network holds tokenizer.json, vocabulary.json, audio_codec/ and image_codec/ beside the
+weights.
 
 Shapes: N samples, F audio frames, L ids. pcm is float32 mono in [-1, 1].
 """
+
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +26,7 @@ from unisono.tokens.template import Template
 from unisono.tokens.text import TextStream, TextTokenizer, words
 from unisono.tokens.vocab import NUM_TIMES, TIME_STEP_S, Vocabulary
 
-BEYOND_S = 0.1          # of a clip's sound past what is kept of it: the codec looks 40 ms ahead, resampling a little
+BEYOND_S = 0.1  # of a clip's sound past what is kept of it: the codec looks 40 ms ahead, resampling a little
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,9 @@ class TextDelta:
 
 @dataclass(frozen=True)
 class AudioDelta:
-    """A code of sound; `last` marks the end of a stretch and carries no code. One that breaks off has no `last`."""
+    """A code of sound; `last` marks the end of a stretch and carries no code. One that breaks off has no
+    `last`.
+    """
 
     codes: Codes
     last: bool = False
@@ -52,7 +56,9 @@ class ImageDelta:
 
 @dataclass(frozen=True)
 class CallDelta:
-    """Characters of a call that became certain; `last` marks its end and carries none. One that breaks off has no `last`."""
+    """Characters of a call that became certain; `last` marks its end and carries none. One that breaks off
+    has no `last`.
+    """
 
     text: str
     last: bool = False
@@ -78,14 +84,26 @@ WRITTEN = {"text": TextDelta, "call": CallDelta, "thought": ThoughtDelta}
 class OmniTokenizer:
     """Everything between what people send and what the network reads."""
 
-    def __init__(self, vocab: Vocabulary, text: TextTokenizer, audio_codec: AudioCodec, image_codec: ImageCodec,
-                 voices: Sequence[str] = ()) -> None:
-        named, made = (vocab.span("audio").size, vocab.span("image").size), (audio_codec.codebook_size, image_codec.codebook_size)
+    def __init__(
+        self,
+        vocab: Vocabulary,
+        text: TextTokenizer,
+        audio_codec: AudioCodec,
+        image_codec: ImageCodec,
+        voices: Sequence[str] = (),
+    ) -> None:
+        named, made = (
+            (vocab.span("audio").size, vocab.span("image").size),
+            (audio_codec.codebook_size, image_codec.codebook_size),
+        )
         if named != made:
-            raise UserError(f"the vocabulary has {named[0]} codes of sound and {named[1]} of pictures, the codecs {made[0]} and {made[1]}: "
-                            "they are not of the same training; use a folder as it was trained")
+            raise UserError(
+                f"the vocabulary has {named[0]} codes of sound and {named[1]} of pictures, the codecs "
+                f"{made[0]} and {made[1]}: "
+                "they are not of the same training; use a folder as it was trained"
+            )
         self.vocab, self.text = vocab, text
-        self.voices = list(voices)      # that the network was taught to speak with, the usual one first
+        self.voices = list(voices)  # that the network was taught to speak with, the usual one first
         self.audio_codec, self.image_codec = audio_codec, image_codec
         self.template = Template(vocab, text)
 
@@ -93,8 +111,13 @@ class OmniTokenizer:
     def load(cls, folder: str | Path) -> "OmniTokenizer":
         """Reads the folder of a trained network; UserError says what is missing."""
         folder = Path(folder)
-        return cls(Vocabulary.load(folder / "vocabulary.json"), TextTokenizer.load(folder / "tokenizer.json"),
-                   AudioCodec.load(folder / "audio_codec"), ImageCodec.load(folder / "image_codec"), _voices(folder))
+        return cls(
+            Vocabulary.load(folder / "vocabulary.json"),
+            TextTokenizer.load(folder / "tokenizer.json"),
+            AudioCodec.load(folder / "audio_codec"),
+            ImageCodec.load(folder / "image_codec"),
+            _voices(folder),
+        )
 
     def save(self, folder: str | Path) -> None:
         """Writes everything beside the network's weights."""
@@ -106,19 +129,28 @@ class OmniTokenizer:
         self.audio_codec.save(folder / "audio_codec")
         self.image_codec.save(folder / "image_codec")
 
-    def encode(self, messages: Sequence[Message], *, begin_reply: bool = False,
-               rng: np.random.Generator | None = None) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    def encode(
+        self,
+        messages: Sequence[Message],
+        *,
+        begin_reply: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
         """Messages -> ids (L,), loss_mask (L,); see tokens/template.py."""
         return self.template.encode(messages, begin_reply=begin_reply, rng=rng)
 
-    def most_letters(self, num_ids: int) -> int:
-        """Longer texts do not fit into so many ids, whatever they say; even counting their ids takes time, and memory."""
+    def max_letters(self, num_ids: int) -> int:
+        """Longer texts do not fit into so many ids, whatever they say; even counting their ids takes time,
+        and memory.
+        """
         return num_ids * self.text.longest
 
     def check_letters(self, messages: Sequence[Message], num_ids: int) -> None:
         """UserError where a conversation could never fit into the `num_ids` that a network holds."""
-        written = (part for message in messages for part in message.parts if isinstance(part, Text | Call | Thought))
-        if sum(len(part.text) for part in written) > self.most_letters(num_ids):
+        written = (
+            part for message in messages for part in message.parts if isinstance(part, Text | Call | Thought)
+        )
+        if sum(len(part.text) for part in written) > self.max_letters(num_ids):
             raise UserError(f"the conversation is too long: the network holds {num_ids} ids; shorten it")
 
     def words_of(self, thought: Sequence[int]) -> tuple[tuple[int, ...], ...]:
@@ -126,7 +158,9 @@ class OmniTokenizer:
         return self.script(self.text.decode(list(thought)).rpartition(SAID)[2])
 
     def script(self, text: str) -> tuple[tuple[int, ...], ...]:
-        """What will be spoken -> the ids of each word, as the network was taught to spell and speak them one by one."""
+        """What will be spoken -> the ids of each word, as the network was taught to spell and speak them one
+        by one.
+        """
         return tuple(tuple(self.text.spell(word)) for word in words(text))
 
     def audio_part(self, pcm: NDArray[np.float32], sample_rate: int) -> Audio:
@@ -138,22 +172,39 @@ class OmniTokenizer:
         """A picture of any size -> its codes, fitted into the codec's square on white; see `trimmed`."""
         return Image(self.picture_codes(trimmed([picture]))[0])
 
-    def video_part(self, frames: Sequence[Pictures.Image], pcm: NDArray[np.float32] | None = None,
-                   sample_rate: int = 16000) -> Video:
-        """Pictures at two a second, and the sound of the clip -> codes of both, half second by half second; sound past the half second
+    def video_part(
+        self,
+        frames: Sequence[Pictures.Image],
+        pcm: NDArray[np.float32] | None = None,
+        sample_rate: int = 16000,
+    ) -> Video:
+        """Pictures at two a second, and the sound of the clip -> codes of both, half second by half second;
+        sound past the half second
         of the last picture is left out."""
         frames = list(frames)
         if not frames:
             raise UserError("expected a clip of at least one picture")
         if len(frames) > NUM_TIMES:
-            raise UserError(f"a clip may last {NUM_TIMES * TIME_STEP_S:.0f} s at two pictures a second, got {len(frames)} pictures; cut it")
+            raise UserError(
+                f"a clip may last {NUM_TIMES * TIME_STEP_S:.0f} s at two pictures a second, got "
+                f"{len(frames)} pictures; cut it"
+            )
         codes = self.picture_codes(trimmed(frames))
         if pcm is None or not len(pcm):
             return Video(codes)
         check_rate(sample_rate)
-        sound = self.audio_part(pcm[:round((len(frames) * TIME_STEP_S + BEYOND_S) * sample_rate)], sample_rate).codes
+        sound = self.audio_part(
+            pcm[: round((len(frames) * TIME_STEP_S + BEYOND_S) * sample_rate)], sample_rate
+        ).codes
         width = int(TIME_STEP_S * self.audio_codec.frame_rate)
-        return Video(codes, [piece for piece in (sound[n * width:(n + 1) * width] for n in range(len(frames))) if len(piece)])
+        return Video(
+            codes,
+            [
+                piece
+                for piece in (sound[n * width : (n + 1) * width] for n in range(len(frames)))
+                if len(piece)
+            ],
+        )
 
     def picture_codes(self, pictures: Sequence[Pictures.Image]) -> list[Codes]:
         """Pictures of any size -> the (I,) codes of each, all in one batch."""
@@ -163,11 +214,15 @@ class OmniTokenizer:
         return list(codes.flatten(1).numpy())
 
     def to_picture(self, codes: Codes) -> Pictures.Image:
-        """Codes of one picture -> the picture; a picture in the making is filled up with its last code's colour."""
+        """Codes of one picture -> the picture; a picture in the making is filled up with its last code's
+        colour.
+        """
         side = self.image_codec.grid_size
         full = np.full(side * side, codes[-1] if len(codes) else 0, np.int64)
-        full[:len(codes)] = codes
-        pixels = self.image_codec.decode(torch.from_numpy(full).view(1, side, side))[0].permute(1, 2, 0).numpy()
+        full[: len(codes)] = codes
+        pixels = (
+            self.image_codec.decode(torch.from_numpy(full).view(1, side, side))[0].permute(1, 2, 0).numpy()
+        )
         return Pictures.fromarray((pixels.clip(0, 1) * 255).round().astype(np.uint8))
 
     def stream(self) -> "Decoder":
@@ -188,7 +243,9 @@ class OmniTokenizer:
 
 
 def _voices(folder: Path) -> list[str]:
-    """Names of voices beside a network; none where the file is missing, as with networks that were never taught to speak."""
+    """Names of voices beside a network; none where the file is missing, as with networks that were never
+    taught to speak.
+    """
     try:
         found = json.loads((folder / "voices.json").read_text())
     except FileNotFoundError:
@@ -206,7 +263,7 @@ class Decoder:
     def __init__(self, tokenizer: OmniTokenizer) -> None:
         self.vocab = tokenizer.vocab
         self.text: TextStream = tokenizer.text.stream()
-        self.picture_size = tokenizer.image_codec.grid_size ** 2
+        self.picture_size = tokenizer.image_codec.grid_size**2
         self.mode = "text"
         self.picture: list[int] = []
 

@@ -1,10 +1,12 @@
 """`unisono bench`: speed of training, generation, codecs and chat, and what `quality` measures.
 
-Each speed is shown as a table for people and, on the last line, as JSON for programs; one record holds it with its
+Each speed is shown as a table for people and, on the last line, as JSON for programs; one record holds it
+with its
 circumstances. What is held against transformers stands in peers.py, how time is taken in timing.py.
 
 Shapes: N samples, F code frames.
 """
+
 import argparse
 import json
 import os
@@ -24,22 +26,22 @@ from rich.table import Table
 from torch import Tensor
 
 import unisono
-from unisono.assess.peers import bench_generate, bench_train
-from unisono.assess.probe import QUESTION
-from unisono.assess.timing import Effort, Measured, Summary, seconds, summary, threads
+from unisono.assess.speed.probe import QUESTION
+from unisono.assess.speed.timing import Effort, Measured, Summary, seconds, summary, threads
+from unisono.assess.speed.transformers import bench_generate, bench_train
 from unisono.codecs.audio import AudioCodec
 from unisono.codecs.packed import pack
 from unisono.core.errors import UserError
-from unisono.core.record import can_keep, weights_of, write_record
-from unisono.data.recordings import iter_recordings
-from unisono.data.world import MAKERS
-from unisono.media import write_sound
 from unisono.core.home import default_weights
+from unisono.core.record import can_keep, weights_of, write_record
+from unisono.data.speech.recordings import iter_recordings
+from unisono.data.world.conversations import MAKERS
+from unisono.media import write_sound
 from unisono.omni import Omni
 from unisono.tokenizer import OmniTokenizer
 
-PIECE_S = 0.1               # what a microphone delivers at a time
-MOST_QUESTION_S = 4.0
+PIECE_S = 0.1  # what a microphone delivers at a time
+MAX_QUESTION_S = 4.0
 
 
 def run(arguments: argparse.Namespace, effort: Effort = Effort()) -> int:
@@ -47,27 +49,40 @@ def run(arguments: argparse.Namespace, effort: Effort = Effort()) -> int:
     if arguments.what != "report":
         can_keep(arguments.records)
     if arguments.what == "quality":
-        from unisono.assess.quality import run as run_quality   # here: its judges are heavy to import
+        from unisono.assess.quality.measures import run as run_quality  # here: its judges are heavy to import
+
         return run_quality(arguments)
     if arguments.what == "report":
         from unisono.assess.report import run as run_report
+
         return run_report(arguments)
     benches: dict[str, Callable[[argparse.Namespace, Effort], Measured]] = {
-        "train": bench_train, "generate": bench_generate, "codec": bench_codec, "chat": bench_chat}
+        "train": bench_train,
+        "generate": bench_generate,
+        "codec": bench_codec,
+        "chat": bench_chat,
+    }
     if arguments.what == "serve":
-        from unisono.assess.serving import bench_serve      # here: its clients are optional packages
+        from unisono.assess.speed.server import bench_serve  # here: its clients are optional packages
+
         benches["serve"] = bench_serve
     if arguments.what == "page":
-        from unisono.assess.page import bench_page
+        from unisono.assess.speed.page import bench_page
+
         benches["page"] = bench_page
     if arguments.what == "soak":
-        from unisono.assess.soak import bench_soak
+        from unisono.assess.speed.soak import bench_soak
+
         benches["soak"] = bench_soak
     load_before = os.getloadavg()[0]
     measured = benches[arguments.what](arguments, effort)
-    config = {**measured.config, "effort": asdict(effort), "model": arguments.model or "",
-              "weights": weights_of(Path(arguments.model or default_weights())),
-              "load_average": {"before": load_before, "after": os.getloadavg()[0]}}
+    config = {
+        **measured.config,
+        "effort": asdict(effort),
+        "model": arguments.model or "",
+        "weights": weights_of(Path(arguments.model or default_weights())),
+        "load_average": {"before": load_before, "after": os.getloadavg()[0]},
+    }
     path = write_record(f"bench-{arguments.what}", measured.numbers, config=config, folder=arguments.records)
     Console(soft_wrap=True).print(table(f"bench {arguments.what}", measured))
     print(f"record: {path}")
@@ -78,25 +93,36 @@ def run(arguments: argparse.Namespace, effort: Effort = Effort()) -> int:
 def table(title: str, measured: Measured) -> Table:
     """The rows for people: medians with their standard errors."""
     shown = Table(title=title, title_justify="left")
-    for column, side in (("", "left"), ("median", "right"), ("+-", "right"), ("unit", "left"), ("beside", "left")):
-        shown.add_column(column, justify=side)      # type: ignore[arg-type]
+    for column, side in (
+        ("", "left"),
+        ("median", "right"),
+        ("+-", "right"),
+        ("unit", "left"),
+        ("beside", "left"),
+    ):
+        shown.add_column(column, justify=side)  # type: ignore[arg-type]
     for what, value, unit, beside in measured.rows:
-        median, stderr = (value["median"], f"{value['stderr']:.2g}") if isinstance(value, dict) else (value, "")
+        median, stderr = (
+            (value["median"], f"{value['stderr']:.2g}") if isinstance(value, dict) else (value, "")
+        )
         shown.add_row(what, "none came" if median is None else f"{median:,.4g}", stderr, unit, beside)
     return shown
 
 
 # ---- codecs ----
 
+
 def bench_codec(arguments: argparse.Namespace, effort: Effort) -> Measured:
-    """Seconds of computing per second of sound on one core, whole and streaming, and milliseconds per picture."""
+    """Seconds of computing per second of sound on one core, whole and streaming, and milliseconds per
+    picture.
+    """
     tokenizer = OmniTokenizer.load(arguments.model or default_weights())
     codec = tokenizer.audio_codec
     pack(codec)
     pcm = some_sound(arguments.shared, codec.sample_rate, effort.sound_s)
     duration_s = len(pcm) / codec.sample_rate
     with threads(1):
-        codes = codec.encode(pcm[None])                     # also warms up
+        codes = codec.encode(pcm[None])  # also warms up
         streamed_codes, streamed_pcm, _ = stream(codec, pcm)
         whole_pcm = codec.decode(streamed_codes[None])[0]
         rtf: dict[str, list[float]] = {"encode": [], "decode": [], "whole": [], "streaming": []}
@@ -109,11 +135,21 @@ def bench_codec(arguments: argparse.Namespace, effort: Effort) -> Measured:
             rtf["streaming"].append(sum(spent) / duration_s)
             pieces_s += spent
         pictures_ms = time_pictures(tokenizer, effort)
-    numbers = {"rtf": {name: summary(values) for name, values in rtf.items()},
-               "piece_ms": summary([1000 * spent for spent in pieces_s]), "slowest_piece_ms": 1000 * max(pieces_s),
-               "differing_codes": int((codes[0] != streamed_codes).sum()), "num_codes": codes.shape[1],
-               "max_pcm_error": float((whole_pcm - streamed_pcm).abs().max()), "picture_ms": pictures_ms}
-    config = {"threads": 1, "piece_s": PIECE_S, "sound": "held-out readings" if arguments.shared else "synthetic", "sound_s": duration_s}
+    numbers = {
+        "rtf": {name: summary(values) for name, values in rtf.items()},
+        "piece_ms": summary([1000 * spent for spent in pieces_s]),
+        "slowest_piece_ms": 1000 * max(pieces_s),
+        "differing_codes": int((codes[0] != streamed_codes).sum()),
+        "num_codes": codes.shape[1],
+        "max_pcm_error": float((whole_pcm - streamed_pcm).abs().max()),
+        "picture_ms": pictures_ms,
+    }
+    config = {
+        "threads": 1,
+        "piece_s": PIECE_S,
+        "sound": "held-out readings" if arguments.shared else "synthetic",
+        "sound_s": duration_s,
+    }
     return codec_report(Measured(numbers, config))
 
 
@@ -121,9 +157,21 @@ def codec_report(measured: Measured) -> Measured:
     """Adds the rows."""
     numbers = measured.numbers
     for name, value in numbers["rtf"].items():
-        measured.row(f"sound, {name}", value, "s per s", f"{1 / value['median']:,.0f} x real time on one core")
-    measured.row(f"sound, a piece of {1000 * PIECE_S:.0f} ms", numbers["piece_ms"], "ms", f"slowest {numbers['slowest_piece_ms']:.1f} ms")
-    measured.row("streaming against whole: codes that differ", numbers["differing_codes"], "", f"of {numbers['num_codes']}")
+        measured.row(
+            f"sound, {name}", value, "s per s", f"{1 / value['median']:,.0f} x real time on one core"
+        )
+    measured.row(
+        f"sound, a piece of {1000 * PIECE_S:.0f} ms",
+        numbers["piece_ms"],
+        "ms",
+        f"slowest {numbers['slowest_piece_ms']:.1f} ms",
+    )
+    measured.row(
+        "streaming against whole: codes that differ",
+        numbers["differing_codes"],
+        "",
+        f"of {numbers['num_codes']}",
+    )
     measured.row("streaming against whole: largest difference", numbers["max_pcm_error"], "of full scale")
     for name, value in numbers["picture_ms"].items():
         measured.row(f"picture, {name}", value, "ms")
@@ -131,7 +179,9 @@ def codec_report(measured: Measured) -> Measured:
 
 
 def some_sound(shared: Path | None, sample_rate: int, length_s: float) -> Tensor:
-    """(N,) held-out LibriSpeech readings one after the other; without --shared, gliding tones in bursts over noise."""
+    """(N,) held-out LibriSpeech readings one after the other; without --shared, gliding tones in bursts over
+    noise.
+    """
     num_samples = int(length_s * sample_rate)
     if shared:
         pieces: list[np.ndarray] = []
@@ -141,13 +191,17 @@ def some_sound(shared: Path | None, sample_rate: int, length_s: float) -> Tensor
                 break
         return torch.from_numpy(np.concatenate(pieces)[:num_samples].astype(np.float32))
     at = torch.arange(num_samples) / sample_rate
-    tone = sum(torch.sin(2 * torch.pi * (120 * k * at + 15 * k * torch.sin(3 * at))) / k for k in range(1, 12))
+    tone = sum(
+        torch.sin(2 * torch.pi * (120 * k * at + 15 * k * torch.sin(3 * at))) / k for k in range(1, 12)
+    )
     noise = torch.randn(num_samples, generator=torch.Generator().manual_seed(1))
     return (0.2 * tone * torch.sin(2 * torch.pi * 2 * at).clamp(min=0) + 0.01 * noise).clamp(-1, 1)
 
 
 def stream(codec: AudioCodec, pcm: Tensor) -> tuple[Tensor, Tensor, list[float]]:
-    """(N,) in pieces through encoder and decoder -> (F,) codes, (F * frame_size,) pcm, seconds for each piece."""
+    """(N,) in pieces through encoder and decoder -> (F,) codes, (F * frame_size,) pcm, seconds for each
+    piece.
+    """
     encoder, decoder = codec.encoder_stream(), codec.decoder_stream()
     codes, sound, spent = [], [], []
     for piece in [*pcm.split(int(PIECE_S * codec.sample_rate)), None]:
@@ -166,21 +220,28 @@ def time_pictures(tokenizer: OmniTokenizer, effort: Effort) -> dict[str, Summary
     tokenizer.to_picture(codes[0])
     encode, decode = [], []
     for _ in range(effort.num_turns):
-        encode += [1000 * seconds(lambda picture=picture: tokenizer.image_part(picture)) for picture in pictures]
+        encode += [
+            1000 * seconds(lambda picture=picture: tokenizer.image_part(picture)) for picture in pictures
+        ]
         decode += [1000 * seconds(lambda code=code: tokenizer.to_picture(code)) for code in codes]
     return {"encode": summary(encode), "decode": summary(decode)}
 
 
 # ---- chat ----
 
+
 def bench_chat(arguments: argparse.Namespace, effort: Effort) -> Measured:
-    """From the start of a fresh process to an answer, asked by keyboard and by voice; each process is asked once."""
+    """From the start of a fresh process to an answer, asked by keyboard and by voice; each process is asked
+    once.
+    """
     folder = Path(arguments.model or default_weights()).resolve()
     with tempfile.TemporaryDirectory() as place:
         wav = Path(place) / "question.wav"
         question_s = speak_question(folder, wav)
         found = [probe(folder, wav) for _ in range(effort.num_processes)]
-    numbers: dict[str, object] = {name: summary([one[name] for one in found]) for name in ("import_s", "load_s", "resident_mb")}
+    numbers: dict[str, object] = {
+        name: summary([one[name] for one in found]) for name in ("import_s", "load_s", "resident_mb")
+    }
     for way in ("typed", "spoken"):
         for name in ("first_word_s", "first_sound_s", "total_s", "sound_s"):
             values = [one[way][name] for one in found if one[way][name] is not None]
@@ -188,11 +249,16 @@ def bench_chat(arguments: argparse.Namespace, effort: Effort) -> Measured:
     numbers["replies"] = {way: found[0][way]["text"] for way in ("typed", "spoken")}
     measured = Measured(numbers, {"question": QUESTION, "question_s": question_s})
     for what, name, unit in (
-            ("fresh process until loaded", "load_s", "s"), ("of which imports", "import_s", "s"),
-            ("typed question: first word", "typed_first_word_s", "s"), ("typed question: whole reply", "typed_total_s", "s"),
-            ("spoken question: first word", "spoken_first_word_s", "s"), ("spoken question: first sound", "spoken_first_sound_s", "s"),
-            ("spoken question: whole reply", "spoken_total_s", "s"), ("  of which sounds", "spoken_sound_s", "s"),
-            ("memory after the replies", "resident_mb", "MB")):
+        ("fresh process until loaded", "load_s", "s"),
+        ("of which imports", "import_s", "s"),
+        ("typed question: first word", "typed_first_word_s", "s"),
+        ("typed question: whole reply", "typed_total_s", "s"),
+        ("spoken question: first word", "spoken_first_word_s", "s"),
+        ("spoken question: first sound", "spoken_first_sound_s", "s"),
+        ("spoken question: whole reply", "spoken_total_s", "s"),
+        ("  of which sounds", "spoken_sound_s", "s"),
+        ("memory after the replies", "resident_mb", "MB"),
+    ):
         measured.row(what, numbers[name], unit)
     return measured
 
@@ -200,7 +266,9 @@ def bench_chat(arguments: argparse.Namespace, effort: Effort) -> Measured:
 def speak_question(folder: Path, wav: Path) -> float:
     """Lets the network itself say the question -> its length in seconds."""
     omni = Omni(folder)
-    pcm = omni.reply(f"Say: {QUESTION}", outputs=("text", "audio"), seed=1).pcm[:int(MOST_QUESTION_S * omni.sample_rate)]
+    pcm = omni.reply(f"Say: {QUESTION}", outputs=("text", "audio"), seed=1).pcm[
+        : int(MAX_QUESTION_S * omni.sample_rate)
+    ]
     if not len(pcm):
         raise UserError(f"the network in {folder} said nothing when asked to speak; is it trained?")
     write_sound(wav, pcm, omni.sample_rate)
@@ -209,10 +277,14 @@ def speak_question(folder: Path, wav: Path) -> float:
 
 def probe(folder: Path, wav: Path) -> dict:
     """What a fresh process measures; see probe.py."""
-    command = [sys.executable, "-m", "unisono.assess.probe", str(folder), str(wav), repr(time.time())]
-    package = str(Path(unisono.__file__).resolve().parent.parent)      # found from any folder, installed or not
+    command = [sys.executable, "-m", "unisono.assess.speed.probe", str(folder), str(wav), repr(time.time())]
+    package = str(Path(unisono.__file__).resolve().parent.parent)  # found from any folder, installed or not
     paths = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": paths})
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": paths}
+    )
     if done.returncode:
-        raise UserError(f"the measuring process failed: {(done.stderr.strip() or 'no reason given').splitlines()[-1]}")
+        raise UserError(
+            f"the measuring process failed: {(done.stderr.strip() or 'no reason given').splitlines()[-1]}"
+        )
     return json.loads(done.stdout.splitlines()[-1])

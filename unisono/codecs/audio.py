@@ -7,6 +7,7 @@ transforms (an inverse-STFT head as in Vocos, Siuzdak 2023, arXiv 2306.00814).
 
 Shapes: B batch, N samples, F code frames, C channels, D quantizer dimensions. pcm is float in [-1, 1].
 """
+
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,25 +25,32 @@ class AudioCodecConfig:
     """Everything that fixes the shape of an AudioCodec; the time grid itself is constant."""
 
     sample_rate: int = 16000
-    frame_size: int = 320                       # samples per code: 50 codes a second
-    levels: tuple[int, ...] = (7, 5, 5, 5, 5)   # 4,375 codes, 605 bit/s
+    frame_size: int = 320  # samples per code: 50 codes a second
+    levels: tuple[int, ...] = (7, 5, 5, 5, 5)  # 4,375 codes, 605 bit/s
     num_mels: int = 80
-    analysis_size: int = 512                    # samples seen by one mel frame
+    analysis_size: int = 512  # samples seen by one mel frame
     encoder_channels: int = 256
     encoder_dilations: tuple[int, ...] = (1, 1, 2, 4, 1)
     decoder_channels: int = 320
     decoder_dilations: tuple[int, ...] = (1, 2, 4, 8, 1, 2, 4)
-    lookahead: int = 2                          # frames the encoder waits: 40 ms
+    lookahead: int = 2  # frames the encoder waits: 40 ms
 
     def __post_init__(self) -> None:
         if self.sample_rate < 1 or self.frame_size < 2 or self.frame_size % 2:
-            raise ValueError(f"expected a sample rate and an even frame_size above 0, got {self.sample_rate} and {self.frame_size}")
+            raise ValueError(
+                f"expected a sample rate and an even frame_size above 0, got {self.sample_rate} and "
+                f"{self.frame_size}"
+            )
 
 
 def mel_filters(num_mels: int, num_bins: int, sample_rate: int) -> Tensor:
-    """(num_bins, num_mels) triangles, equally wide on the mel scale of O'Shaughnessy 1987, as in HTK (area not normalised)."""
+    """(num_bins, num_mels) triangles, equally wide on the mel scale of O'Shaughnessy 1987, as in HTK (area
+    not normalised).
+    """
+
     def to_mel(hertz: Tensor) -> Tensor:
         return 2595 * torch.log10(1 + hertz / 700)
+
     edges_mel = torch.linspace(0, float(to_mel(torch.tensor(sample_rate / 2))), num_mels + 2)
     edges = 700 * (10 ** (edges_mel / 2595) - 1)
     bins = torch.linspace(0, sample_rate / 2, num_bins)[:, None]
@@ -62,7 +70,9 @@ class Analysis(nn.Module):
         self.register_buffer("filters", filters, persistent=False)
 
     def forward(self, pcm: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """(B, N), N whole frames; state = the last samples before them -> (B, F, 2 * num_mels), next state."""
+        """(B, N), N whole frames; state = the last samples before them -> (B, F, 2 * num_mels), next
+        state.
+        """
         num_past = self.size - self.hop
         if state is None:
             state = pcm.new_zeros(pcm.shape[0], num_past)
@@ -70,7 +80,7 @@ class Analysis(nn.Module):
         pieces = padded.unfold(1, self.size, self.hop) * self.window
         power = torch.fft.rfft(pieces).abs().square()
         logmel = torch.log10(power @ self.filters + 1e-4) * 0.5
-        return logmel.unflatten(1, (-1, 2)).flatten(2), padded[:, padded.shape[1] - num_past:]
+        return logmel.unflatten(1, (-1, 2)).flatten(2), padded[:, padded.shape[1] - num_past :]
 
 
 class Synthesis(nn.Module):
@@ -85,7 +95,9 @@ class Synthesis(nn.Module):
         self.register_buffer("window", torch.hann_window(self.size), persistent=False)
 
     def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """(B, F, C), state (B, 3, 4, hop) of the three last windows | None -> (B, F * frame_size) pcm, next state."""
+        """(B, F, C), state (B, 3, 4, hop) of the three last windows | None -> (B, F * frame_size) pcm, next
+        state.
+        """
         spectra = self.head(x).float().unflatten(2, (2, 2, self.num_bins)).flatten(1, 2)
         magnitude, phase = torch.exp(spectra[:, :, 0].clamp(max=6.0)), spectra[:, :, 1]
         pieces = torch.fft.irfft(torch.polar(magnitude, phase), n=self.size) * self.window
@@ -94,7 +106,7 @@ class Synthesis(nn.Module):
             state = quarters.new_zeros(x.shape[0], 3, 4, self.hop)
         quarters = torch.cat([state, quarters], dim=1)
         n = quarters.shape[1] - 3
-        pcm = sum(quarters[:, 3 - j:3 - j + n, j] for j in range(4)) / 2
+        pcm = sum(quarters[:, 3 - j : 3 - j + n, j] for j in range(4)) / 2
         return pcm.flatten(1), quarters[:, n:]
 
 
@@ -125,9 +137,13 @@ class AudioCodec(nn.Module):
 
     @torch.inference_mode()
     def encode(self, pcm: Tensor) -> Tensor:
-        """(B, N) pcm in [-1, 1] at `sample_rate` -> (B, F) int64 codes; the last frame is filled with silence."""
+        """(B, N) pcm in [-1, 1] at `sample_rate` -> (B, F) int64 codes; the last frame is filled with
+        silence.
+        """
         if pcm.ndim != 2 or not pcm.is_floating_point():
-            raise ValueError(f"expected float pcm of shape (batch, samples), got {pcm.dtype} {tuple(pcm.shape)}")
+            raise ValueError(
+                f"expected float pcm of shape (batch, samples), got {pcm.dtype} {tuple(pcm.shape)}"
+            )
         return self.quantizer(self.latent(pcm))[1]
 
     @torch.inference_mode()
@@ -163,10 +179,10 @@ class EncoderStream:
 
     def __init__(self, codec: AudioCodec) -> None:
         self.codec = codec
-        self.pending = torch.zeros(0)                      # samples short of a whole frame
+        self.pending = torch.zeros(0)  # samples short of a whole frame
         self.analysis_state: Tensor | None = None
         self.states: States | None = None
-        self.num_wait = codec.config.lookahead             # outputs still to be thrown away
+        self.num_wait = codec.config.lookahead  # outputs still to be thrown away
 
     @torch.inference_mode()
     def push(self, pcm: Tensor) -> Tensor:

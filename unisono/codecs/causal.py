@@ -6,6 +6,7 @@ depthwise filter fuses into one loop under torch.compile.
 
 Shapes: B batch, F frames, C channels, K filter taps, P = (K - 1) * dilation past frames kept as state.
 """
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -20,7 +21,7 @@ class CausalDepthwise(nn.Module):
         super().__init__()
         self.kernel_size, self.dilation = kernel_size, dilation
         self.num_past = (kernel_size - 1) * dilation
-        self.weight = nn.Parameter(torch.randn(kernel_size, channels) * kernel_size ** -0.5)
+        self.weight = nn.Parameter(torch.randn(kernel_size, channels) * kernel_size**-0.5)
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -28,19 +29,21 @@ class CausalDepthwise(nn.Module):
         if state is None:
             state = x.new_zeros(x.shape[0], self.num_past, x.shape[2])
         padded = torch.cat([state.to(x.dtype), x], dim=1)
-        return self.filtered(padded, x.shape[1]), padded[:, x.shape[1]:]
+        return self.filtered(padded, x.shape[1]), padded[:, x.shape[1] :]
 
     def filtered(self, padded: Tensor, num_frames: int) -> Tensor:
         """(B, P + F, C) -> (B, F, C): tap by tap, which needs the least memory in training."""
         y = self.bias
         for tap, weight in enumerate(self.weight.unbind()):
             start = tap * self.dilation
-            y = torch.addcmul(y, padded[:, start:start + num_frames], weight)
+            y = torch.addcmul(y, padded[:, start : start + num_frames], weight)
         return y
 
 
 class CausalBlock(nn.Module):
-    """ConvNeXt block (Liu et al. 2022, arXiv 2201.03545), causal: depthwise filter, norm, widen, narrow, add."""
+    """ConvNeXt block (Liu et al. 2022, arXiv 2201.03545), causal: depthwise filter, norm, widen, narrow,
+    add.
+    """
 
     def __init__(self, channels: int, kernel_size: int, dilation: int, expansion: int = 3) -> None:
         super().__init__()
@@ -59,7 +62,9 @@ class CausalBlock(nn.Module):
 class CausalStack(nn.Module):
     """Linear in, blocks with the given dilations, norm: C_in channels -> C."""
 
-    def __init__(self, in_channels: int, channels: int, dilations: tuple[int, ...], kernel_size: int = 7) -> None:
+    def __init__(
+        self, in_channels: int, channels: int, dilations: tuple[int, ...], kernel_size: int = 7
+    ) -> None:
         super().__init__()
         self.input = nn.Linear(in_channels, channels)
         self.blocks = nn.ModuleList(CausalBlock(channels, kernel_size, dilation) for dilation in dilations)

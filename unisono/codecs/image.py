@@ -1,10 +1,12 @@
 """Pixels <-> codes: a square picture becomes a small grid of codes and comes back.
 
-A convolutional autoencoder with finite scalar quantization. Pixels are folded 4 x 4 into channels first, so that
+A convolutional autoencoder with finite scalar quantization. Pixels are folded 4 x 4 into channels first, so
+that
 the costly layers run on a grid of 16 x 16 and 8 x 8; 64 x 64 pixels give 8 x 8 codes.
 
 Shapes: B batch, S = image_size pixels, G = S / 8 codes a side, C channels, D quantizer dimensions.
 """
+
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,14 +25,21 @@ class ImageCodecConfig:
     """Everything that fixes the shape of an ImageCodec."""
 
     image_size: int = 64
-    levels: tuple[int, ...] = (7, 5, 5, 5, 5)     # 4,375 codes
-    fine_channels: int = 80                        # on the grid of S / 4
-    coarse_channels: int = 192                     # on the grid of S / 8
+    levels: tuple[int, ...] = (7, 5, 5, 5, 5)  # 4,375 codes
+    fine_channels: int = 80  # on the grid of S / 4
+    coarse_channels: int = 192  # on the grid of S / 8
     num_coarse_blocks: int = 3
 
     def __post_init__(self) -> None:
         if self.image_size < PATCH or self.image_size % PATCH:
             raise ValueError(f"image_size must be a multiple of {PATCH}, got {self.image_size}")
+
+
+# By size of the network; a size that is not named here uses that of nano.
+IMAGE_CODECS = {
+    "nano": ImageCodecConfig(),
+    "small": ImageCodecConfig(image_size=128, fine_channels=128, coarse_channels=320),
+}
 
 
 class Residual(nn.Module):
@@ -57,14 +66,31 @@ class ImageCodec(nn.Module):
         fine, coarse, count = config.fine_channels, config.coarse_channels, config.num_coarse_blocks
         num_dims = len(config.levels)
         self.encoder = nn.Sequential(
-            nn.PixelUnshuffle(4), nn.Conv2d(48, fine, 3, padding=1), Residual(fine),
-            nn.Conv2d(fine, coarse, 4, stride=2, padding=1), *(Residual(coarse) for _ in range(count)),
-            nn.GroupNorm(8, coarse), nn.SiLU(), nn.Conv2d(coarse, num_dims, 1))
+            nn.PixelUnshuffle(4),
+            nn.Conv2d(48, fine, 3, padding=1),
+            Residual(fine),
+            nn.Conv2d(fine, coarse, 4, stride=2, padding=1),
+            *(Residual(coarse) for _ in range(count)),
+            nn.GroupNorm(8, coarse),
+            nn.SiLU(),
+            nn.Conv2d(coarse, num_dims, 1),
+        )
         self.decoder = nn.Sequential(
-            nn.Conv2d(num_dims, coarse, 3, padding=1), *(Residual(coarse) for _ in range(count)),
-            nn.Conv2d(coarse, 4 * fine, 1), nn.PixelShuffle(2), Residual(fine), Residual(fine),
-            nn.GroupNorm(8, fine), nn.SiLU(), nn.Conv2d(fine, 4 * 32, 1), nn.PixelShuffle(2),
-            nn.Conv2d(32, 32, 3, padding=1), nn.SiLU(), nn.Conv2d(32, 12, 3, padding=1), nn.PixelShuffle(2))
+            nn.Conv2d(num_dims, coarse, 3, padding=1),
+            *(Residual(coarse) for _ in range(count)),
+            nn.Conv2d(coarse, 4 * fine, 1),
+            nn.PixelShuffle(2),
+            Residual(fine),
+            Residual(fine),
+            nn.GroupNorm(8, fine),
+            nn.SiLU(),
+            nn.Conv2d(fine, 4 * 32, 1),
+            nn.PixelShuffle(2),
+            nn.Conv2d(32, 32, 3, padding=1),
+            nn.SiLU(),
+            nn.Conv2d(32, 12, 3, padding=1),
+            nn.PixelShuffle(2),
+        )
         self.image_size, self.grid_size = config.image_size, config.image_size // PATCH
         self.codebook_size, self.num_codebooks = self.quantizer.codebook_size, 1
 
@@ -78,17 +104,27 @@ class ImageCodec(nn.Module):
 
     @torch.inference_mode()
     def encode(self, pixels: Tensor) -> Tensor:
-        """(B, 3, S, S) float pixels in [0, 1] -> (B, G, G) int64 codes. ValueError for another shape or type."""
+        """(B, 3, S, S) float pixels in [0, 1] -> (B, G, G) int64 codes. ValueError for another shape or
+        type.
+        """
         size = self.image_size
         if pixels.ndim != 4 or pixels.shape[1:] != (3, size, size) or not pixels.is_floating_point():
-            raise ValueError(f"expected float pixels of shape (batch, 3, {size}, {size}), got {pixels.dtype} {tuple(pixels.shape)}")
+            raise ValueError(
+                f"expected float pixels of shape (batch, 3, {size}, {size}), got {pixels.dtype} "
+                f"{tuple(pixels.shape)}"
+            )
         return self.quantize(pixels)[1]
 
     @torch.inference_mode()
     def decode(self, codes: Tensor) -> Tensor:
-        """(B, G, G) int codes -> (B, 3, S, S) pixels in [0, 1]. ValueError for a code outside the codebook."""
+        """(B, G, G) int codes -> (B, 3, S, S) pixels in [0, 1]. ValueError for a code outside the
+        codebook.
+        """
         if codes.ndim != 3 or codes.shape[1:] != (self.grid_size, self.grid_size):
-            raise ValueError(f"expected codes of shape (batch, {self.grid_size}, {self.grid_size}), got {tuple(codes.shape)}")
+            raise ValueError(
+                f"expected codes of shape (batch, {self.grid_size}, {self.grid_size}), got "
+                f"{tuple(codes.shape)}"
+            )
         return self.synthesize(self.quantizer.from_codes(codes)).clamp(0, 1)
 
     def save(self, folder: str | Path) -> None:

@@ -1,7 +1,9 @@
-"""What an audio codec is asked to keep: spectra at several resolutions, as in DAC (Kumar et al. 2023, arXiv 2306.06546).
+"""What an audio codec is asked to keep: spectra at several resolutions, as in DAC (Kumar et al. 2023, arXiv
+2306.06546).
 
 Shapes: B batch, N samples, T spectrogram frames, M mel bands.
 """
+
 import torch
 from torch import Tensor, nn
 
@@ -17,7 +19,9 @@ class MelDistance(nn.Module):
         for size in sizes:
             num_mels = min(80, max(10, size // 8))
             self.register_buffer(f"window{size}", torch.hann_window(size), persistent=False)
-            self.register_buffer(f"filters{size}", mel_filters(num_mels, size // 2 + 1, sample_rate), persistent=False)
+            self.register_buffer(
+                f"filters{size}", mel_filters(num_mels, size // 2 + 1, sample_rate), persistent=False
+            )
 
     def forward(self, made: Tensor, true: Tensor) -> Tensor:
         """(B, N), (B, N) -> scalar, averaged over the resolutions; log10 units."""

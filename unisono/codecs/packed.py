@@ -1,10 +1,14 @@
 """Layers of a finished codec, packed for the CPU.
 
-A stream brings a few frames at a time: then a product costs what it takes to read its weights, and PyTorch's plain product reads them
-at a quarter of the memory's speed. FBGEMM's packed half precision (Khudia et al. 2021, arXiv 2101.05615) reads half the bytes, at full
-speed, and adds in float32; codecs are stored in half precision, so that nothing is lost. Of what is left most is the calling of operators,
+A stream brings a few frames at a time: then a product costs what it takes to read its weights, and PyTorch's
+plain product reads them
+at a quarter of the memory's speed. FBGEMM's packed half precision (Khudia et al. 2021, arXiv 2101.05615)
+reads half the bytes, at full
+speed, and adds in float32; codecs are stored in half precision, so that nothing is lost. Of what is left most
+is the calling of operators,
 and a filter's taps need two instead of two each.
 """
+
 import torch
 from torch import Tensor, nn
 
@@ -24,7 +28,9 @@ class PackedLinear(nn.Module):
 
 
 class PackedDepthwise(CausalDepthwise):
-    """The same filter with all taps at once: half the time where frames are few; it holds K times as many numbers, and is slower to train."""
+    """The same filter with all taps at once: half the time where frames are few; it holds K times as many
+    numbers, and is slower to train.
+    """
 
     def __init__(self, layer: CausalDepthwise) -> None:
         nn.Module.__init__(self)
@@ -33,17 +39,23 @@ class PackedDepthwise(CausalDepthwise):
 
     def filtered(self, padded: Tensor, num_frames: int) -> Tensor:
         """(B, P + F, C) -> (B, F, C)."""
-        seen = padded.unfold(1, self.num_past + 1, 1)[..., ::self.dilation]      # (B, F, C, K), a view
+        seen = padded.unfold(1, self.num_past + 1, 1)[..., :: self.dilation]  # (B, F, C, K), a view
         return (seen.permute(0, 3, 1, 2) * self.weight[:, None]).sum(1) + self.bias
 
 
 def pack(module: nn.Module) -> None:
-    """Packs every filter inside, and every linear layer whose weights are of half precision; does nothing where PyTorch lacks FBGEMM
+    """Packs every filter inside, and every linear layer whose weights are of half precision; does nothing
+    where PyTorch lacks FBGEMM
     (other than x86)."""
     if not can_pack():
         return
     for name, child in module.named_children():
-        if isinstance(child, nn.Linear) and child.bias is not None and child.weight.device.type == "cpu" and is_half(child.weight):
+        if (
+            isinstance(child, nn.Linear)
+            and child.bias is not None
+            and child.weight.device.type == "cpu"
+            and is_half(child.weight)
+        ):
             setattr(module, name, PackedLinear(child))
         elif isinstance(child, CausalDepthwise) and child.weight.device.type == "cpu":
             setattr(module, name, PackedDepthwise(child))

@@ -1,8 +1,10 @@
-"""Codes of sound -> phonemes. The audio codec is trained together with this reader, so that its codes are phonetic; afterwards the
+"""Codes of sound -> phonemes. The audio codec is trained together with this reader, so that its codes are
+phonetic; afterwards the
 reader finds where the words of a recording begin.
 
 Shapes: B batch, F frames, D quantizer dimensions, P phonemes.
 """
+
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -23,10 +25,15 @@ class PhonemeReader(nn.Module):
 
     def __init__(self, num_dims: int, channels: int = 160) -> None:
         super().__init__()
-        self.layers = nn.Sequential(nn.Conv1d(num_dims, channels, 5, padding=2), nn.GELU(),
-                                    nn.Conv1d(channels, channels, 5, padding=2), nn.GELU(),
-                                    nn.Conv1d(channels, channels, 5, padding=2), nn.GELU(),
-                                    nn.Conv1d(channels, len(PHONES) + 1, 1))
+        self.layers = nn.Sequential(
+            nn.Conv1d(num_dims, channels, 5, padding=2),
+            nn.GELU(),
+            nn.Conv1d(channels, channels, 5, padding=2),
+            nn.GELU(),
+            nn.Conv1d(channels, channels, 5, padding=2),
+            nn.GELU(),
+            nn.Conv1d(channels, len(PHONES) + 1, 1),
+        )
 
     def forward(self, quantized: Tensor) -> Tensor:
         """(B, F, D) -> (B, F, P + 1)."""
@@ -34,7 +41,10 @@ class PhonemeReader(nn.Module):
 
     def save(self, path: Path) -> None:
         """Writes one safetensors file, in half precision."""
-        atomic_write(path, lambda part: save_file({name: value.half() for name, value in self.state_dict().items()}, part))
+        atomic_write(
+            path,
+            lambda part: save_file({name: value.half() for name, value in self.state_dict().items()}, part),
+        )
 
     @classmethod
     def load(cls, path: Path) -> "PhonemeReader":
@@ -44,7 +54,9 @@ class PhonemeReader(nn.Module):
             reader = cls(weights["layers.0.weight"].shape[1])
             reader.load_state_dict(weights)
         except FileNotFoundError:
-            raise UserError(f"no phoneme reader at {path}; `unisono train audio-codec` writes it beside the codec") from None
+            raise UserError(
+                f"no phoneme reader at {path}; `unisono train audio-codec` writes it beside the codec"
+            ) from None
         except (SafetensorError, KeyError, RuntimeError):
             raise UserError(f"{path} is not a phoneme reader; train the audio codec again") from None
         return reader.eval()

@@ -5,6 +5,7 @@ learned codebook, so nothing collapses and nothing has to be stored.
 
 Shapes: D = number of levels (one per dimension), ... = any leading dimensions.
 """
+
 from collections.abc import Sequence
 from math import prod
 
@@ -13,7 +14,9 @@ from torch import Tensor, nn
 
 
 class FSQ(nn.Module):
-    """Rounds each of D numbers to one of `levels[d]` values in [-1, 1]; the code is their mixed-radix number."""
+    """Rounds each of D numbers to one of `levels[d]` values in [-1, 1]; the code is their mixed-radix
+    number.
+    """
 
     def __init__(self, levels: Sequence[int]) -> None:
         super().__init__()
@@ -27,9 +30,11 @@ class FSQ(nn.Module):
         self.register_buffer("radix", radix, persistent=False)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """(..., D) any real -> (..., D) quantized in [-1, 1] with straight-through gradient, (...) int64 codes."""
+        """(..., D) any real -> (..., D) quantized in [-1, 1] with straight-through gradient, (...) int64
+        codes.
+        """
         top = (self.sizes - 1).to(torch.float32)
-        unit = (torch.tanh(z.float()) + 1) / 2 * top      # 0 .. levels-1, continuous
+        unit = (torch.tanh(z.float()) + 1) / 2 * top  # 0 .. levels-1, continuous
         rounded = unit.round()
         straight = unit + (rounded - unit).detach()
         codes = (rounded.long() * self.radix).sum(-1)
@@ -38,8 +43,9 @@ class FSQ(nn.Module):
     def from_codes(self, codes: Tensor) -> Tensor:
         """(...) int codes -> (..., D) values in [-1, 1]. ValueError for a code outside the codebook."""
         if codes.numel() and (int(codes.min()) < 0 or int(codes.max()) >= self.codebook_size):
-            raise ValueError(f"codes must lie in [0, {self.codebook_size}), "
-                             f"got {int(codes.min())} to {int(codes.max())}")
+            raise ValueError(
+                f"codes must lie in [0, {self.codebook_size}), got {int(codes.min())} to {int(codes.max())}"
+            )
         digits = codes.unsqueeze(-1) // self.radix % self.sizes
         return digits.float() / (self.sizes - 1) * 2 - 1
 

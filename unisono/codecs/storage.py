@@ -1,4 +1,5 @@
 """A codec on disk: config.json beside model.safetensors in half precision."""
+
 import hashlib
 import json
 from dataclasses import fields
@@ -18,14 +19,20 @@ Codec = TypeVar("Codec", bound=nn.Module)
 
 
 def save_codec(codec: nn.Module, config: dict[str, Any], folder: str | Path) -> None:
-    """Writes both files so that each is either whole or absent. ValueError for a packed codec, whose matrices are not there to be written."""
+    """Writes both files so that each is either whole or absent. ValueError for a packed codec, whose matrices
+    are not there to be written.
+    """
     if any(isinstance(module, PackedLinear) for module in codec.modules()):
-        raise ValueError("a packed codec cannot be saved; copy the folder that it came from, or load it again")
+        raise ValueError(
+            "a packed codec cannot be saved; copy the folder that it came from, or load it again"
+        )
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: value.detach().half().contiguous() for name, value in codec.state_dict().items()}
     atomic_write(folder / "model.safetensors", lambda path: save_file(tensors, path))
-    atomic_write(folder / "config.json", lambda path: Path(path).write_text(json.dumps(config, indent=1) + "\n"))
+    atomic_write(
+        folder / "config.json", lambda path: Path(path).write_text(json.dumps(config, indent=1) + "\n")
+    )
 
 
 def load_codec(kind: type[Codec], config_kind: type, folder: str | Path) -> Codec:
@@ -36,28 +43,43 @@ def load_codec(kind: type[Codec], config_kind: type, folder: str | Path) -> Code
         tensors = load_file(folder / "model.safetensors")
         codec.load_state_dict({name: value.to(torch.float32) for name, value in tensors.items()})
     except FileNotFoundError as error:
-        missing = Path(error.filename or "model.safetensors").name      # safetensors does not say which
-        raise UserError(f"no {kind.__name__} in {folder}: {missing} is missing; "
-                        "expected config.json and model.safetensors") from None
+        missing = Path(error.filename or "model.safetensors").name  # safetensors does not say which
+        raise UserError(
+            f"no {kind.__name__} in {folder}: {missing} is missing; "
+            "expected config.json and model.safetensors"
+        ) from None
     except (json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
-        raise UserError(f"the {kind.__name__} in {folder} is damaged ({error}); fetch or train it again") from None
+        raise UserError(
+            f"the {kind.__name__} in {folder} is damaged ({error}); fetch or train it again"
+        ) from None
     except RuntimeError as error:
         raise UserError(f"the weights in {folder} do not fit its config.json: {error}") from None
-    except (ValueError, ArithmeticError) as error:      # also of the codec itself, which numbers it cannot be built with
+    except (
+        ValueError,
+        ArithmeticError,
+    ) as error:  # also of the codec itself, which numbers it cannot be built with
         raise UserError(f"{folder / 'config.json'} does not describe a {kind.__name__}: {error}") from None
     return codec.eval()
 
 
 def _config(kind: type, stored: object) -> Any:
-    """What config.json says -> the config; ValueError says what is wrong. All that there is are whole numbers, and lists of them."""
+    """What config.json says -> the config; ValueError says what is wrong. All that there is are whole
+    numbers, and lists of them.
+    """
     known = {field.name: field.default for field in fields(kind)}
     if not isinstance(stored, dict) or set(stored) - set(known):
         raise ValueError(f"expected only the keys {sorted(known)}")
     for name, value in stored.items():
         is_list = isinstance(known[name], tuple)
-        if isinstance(value, list) != is_list or not all(type(one) is int and one >= 0 for one in (value if is_list else [value])):
-            raise ValueError(f"{name} must be {'a list of whole numbers' if is_list else 'a whole number'}, got {value!r}")
-    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()})
+        if isinstance(value, list) != is_list or not all(
+            type(one) is int and one >= 0 for one in (value if is_list else [value])
+        ):
+            raise ValueError(
+                f"{name} must be {'a list of whole numbers' if is_list else 'a whole number'}, got {value!r}"
+            )
+    return kind(
+        **{name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
+    )
 
 
 def made_by(codec: nn.Module, parts: tuple[str, ...] = ()) -> str:

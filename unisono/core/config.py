@@ -1,4 +1,7 @@
-"""Configurations are frozen dataclasses; here they become JSON and come back, and single fields are overridden."""
+"""Configurations are frozen dataclasses; here they become JSON and come back, and single fields are
+overridden.
+"""
+
 import dataclasses
 import json
 from collections.abc import Sequence
@@ -15,7 +18,8 @@ def to_json(config: Any) -> dict[str, Any]:
 
 
 def override(config: Config, assignments: Sequence[str]) -> Config:
-    """`section.field=value` for each assignment; the value is JSON or a bare word. UserError for an unknown field or type; what names there
+    """`section.field=value` for each assignment; the value is JSON or a bare word. UserError for an unknown
+    field or type; what names there
     are in a table is for the program to say."""
     for assignment in assignments:
         path, sign, value = assignment.partition("=")
@@ -48,13 +52,16 @@ def _parse(text: str, old: Any, name: str) -> Any:
     except json.JSONDecodeError:
         value = text
     if dataclasses.is_dataclass(old) or isinstance(old, dict) and not isinstance(value, dict):
-        raise UserError(f"{name} is a group; set one of its fields, such as {name}.{next(iter(old if isinstance(old, dict) else vars(old)), 'x')}=...")
+        raise UserError(
+            f"{name} is a group; set one of its fields, such as "
+            f"{name}.{next(iter(old if isinstance(old, dict) else vars(old)), 'x')}=..."
+        )
     if isinstance(old, tuple) and isinstance(value, list):
         value = tuple(value)
     if isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if isinstance(old, str) and not isinstance(value, str):
-        value = text        # a word may look like a number
+        value = text  # a word may look like a number
     if type(value) is not type(old):
         raise UserError(f"{name} is {type(old).__name__} such as {old!r}, got {text!r}")
     return value

@@ -1,4 +1,5 @@
 """Device, number format, seeds, memory: what the machine is."""
+
 import contextlib
 import os
 import platform

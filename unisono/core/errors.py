@@ -2,4 +2,6 @@
 
 
 class UserError(ValueError):
-    """Something the caller can mend: one sentence saying what was expected and what to do. Shown without a traceback."""
+    """Something the caller can mend: one sentence saying what was expected and what to do. Shown without a
+    traceback.
+    """

@@ -1,9 +1,18 @@
 """A progress bar over anything that takes longer than a moment; in a log file, a line now and then."""
+
 import time
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 Item = TypeVar("Item")
 LINE_EVERY_S = 20.0
@@ -21,13 +30,22 @@ class Lines(Progress):
             self.last_line_s = time.monotonic()
             task = self._tasks[task_id]
             total = "?" if task.total is None else f"{task.total:g}"
-            self.console.print(f"{task.description} {task.completed:g}/{total} {task.fields.get('note', '')}", highlight=False)
+            self.console.print(
+                f"{task.description} {task.completed:g}/{total} {task.fields.get('note', '')}",
+                highlight=False,
+            )
 
 
 def progress() -> Progress:
     """Description, bar, count, times, and a `note` field."""
-    return Lines(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-                    TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
+    return Lines(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
 
 
 def track(items: Iterable[Item], title: str, total: int | None = None) -> Iterable[Item]:

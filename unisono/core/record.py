@@ -1,4 +1,7 @@
-"""One JSON file per run: the numbers with everything that they depend on. Nothing else may stand in a table."""
+"""One JSON file per run: the numbers with everything that they depend on. Nothing else may stand in a
+table.
+"""
+
 import datetime
 import hashlib
 import json
@@ -35,14 +38,25 @@ def mean_stderr(values: Sequence[float]) -> dict[str, float | int]:
 
 
 def commit() -> str:
-    """The commit of the source tree, with "+changes" if files differ from it; "unknown" outside a checkout."""
+    """The commit of the source tree, with "+changes" if files differ from it; "unknown" outside a
+    checkout.
+    """
     file = Path(__file__).resolve()
     folder = file.parent
-    try:        # a checkout of something else may lie around an installed package
-        subprocess.run(["git", "ls-files", "--error-unmatch", file.name], cwd=folder, capture_output=True, check=True)
-        head = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)
-        dirty = subprocess.run(["git", "status", "--porcelain", "--untracked-files=no"], cwd=folder, capture_output=True,
-                               text=True, check=True)
+    try:  # a checkout of something else may lie around an installed package
+        subprocess.run(
+            ["git", "ls-files", "--error-unmatch", file.name], cwd=folder, capture_output=True, check=True
+        )
+        head = subprocess.run(
+            ["git", "rev-parse", "--short=12", "HEAD"], cwd=folder, capture_output=True, text=True, check=True
+        )
+        dirty = subprocess.run(
+            ["git", "status", "--porcelain", "--untracked-files=no"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return head.stdout.strip() + ("+changes" if dirty.stdout.strip() else "")
@@ -59,11 +73,13 @@ def versions() -> dict[str, str]:
     return found
 
 
-PHONEMES = "phonemes.safetensors"       # the reader that data is cut with: no reply depends on it
+PHONEMES = "phonemes.safetensors"  # the reader that data is cut with: no reply depends on it
 
 
 def plain(value: Any) -> Any:
-    """Numbers of numpy as JSON knows them; what is infinite or no number becomes null, which every reader takes."""
+    """Numbers of numpy as JSON knows them; what is infinite or no number becomes null, which every reader
+    takes.
+    """
     if isinstance(value, dict):
         return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
@@ -88,9 +104,14 @@ def _without_folders(config: Any) -> Any:
 
 
 def weights_of(folder: Path) -> dict[str, str]:
-    """Weight file -> 16 digits of its contents, of a network and its codecs: what was measured, whatever its folder is called."""
+    """Weight file -> 16 digits of its contents, of a network and its codecs: what was measured, whatever its
+    folder is called.
+    """
     paths = [path for path in sorted(Path(folder).rglob("*.safetensors")) if path.name != PHONEMES]
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in paths}
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        for path in paths
+    }
 
 
 def can_keep(folder: Path) -> None:
@@ -104,8 +125,14 @@ def can_keep(folder: Path) -> None:
         raise UserError(f"cannot keep records in {folder}: {reason}; choose another folder")
 
 
-def write_record(what: str, numbers: dict[str, Any], *, config: dict[str, Any] | None = None,
-                 seeds: Sequence[int] = (), folder: Path = Path("records")) -> Path:
+def write_record(
+    what: str,
+    numbers: dict[str, Any],
+    *,
+    config: dict[str, Any] | None = None,
+    seeds: Sequence[int] = (),
+    folder: Path = Path("records"),
+) -> Path:
     """Writes folder/<what>_<hardware>_<date>.json -> its path. A second record of the day gets a number."""
     machine = hardware()
     date = datetime.datetime.now(datetime.timezone.utc)
@@ -116,8 +143,23 @@ def write_record(what: str, numbers: dict[str, Any], *, config: dict[str, Any] |
     while path.exists():
         path = folder / f"{what}_{name}_{date:%Y-%m-%d}_{number}.json"
         number += 1
-    record = {"what": what, "date": date.isoformat(timespec="seconds"), "command": ["unisono", *map(_without_folder, sys.argv[1:])],
-              "commit": commit(), "versions": versions(), "hardware": machine, "seeds": list(seeds),
-              "wall_s": round(time.time() - STARTED, 1), "peak_mb": round(peak_mb()), "config": _without_folders(plain(config or {})), "numbers": plain(numbers)}
-    atomic_write(path, lambda part: part.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf8"))
+    record = {
+        "what": what,
+        "date": date.isoformat(timespec="seconds"),
+        "command": ["unisono", *map(_without_folder, sys.argv[1:])],
+        "commit": commit(),
+        "versions": versions(),
+        "hardware": machine,
+        "seeds": list(seeds),
+        "wall_s": round(time.time() - STARTED, 1),
+        "peak_mb": round(peak_mb()),
+        "config": _without_folders(plain(config or {})),
+        "numbers": plain(numbers),
+    }
+    atomic_write(
+        path,
+        lambda part: part.write_text(
+            json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf8"
+        ),
+    )
     return path

@@ -1,4 +1,7 @@
-"""Training, validation and test are kept apart by what an item is, not by chance: the same words always fall the same way."""
+"""Training, validation and test are kept apart by what an item is, not by chance: the same words always fall
+the same way.
+"""
+
 from zlib import crc32
 
 

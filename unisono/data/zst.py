@@ -1,4 +1,7 @@
-"""Archives, packed by zstandard or not: one that is damaged or was cut short is told apart from a short one."""
+"""Archives, packed by zstandard or not: one that is damaged or was cut short is told apart from a short
+one.
+"""
+
 import io
 import tarfile
 from collections.abc import Iterator
@@ -31,12 +34,22 @@ def unpack(path: Path) -> bytes:
 
 @contextmanager
 def archive_at(path: Path) -> Iterator[tarfile.TarFile]:
-    """An open .tar or .tar.zst. UserError if it is missing or damaged, also where that shows only while it is read."""
+    """An open .tar or .tar.zst. UserError if it is missing or damaged, also where that shows only while it is
+    read.
+    """
     if not path.exists():
-        raise UserError(f"expected the archive {path.name} in {path.parent}; name the shared data folder that holds it")
+        raise UserError(
+            f"expected the archive {path.name} in {path.parent}; name the shared data folder that holds it"
+        )
     try:
-        with tarfile.open(path) if path.suffix != ".zst" else tarfile.open(fileobj=io.BytesIO(unpack(path))) as archive:
+        with (
+            tarfile.open(path)
+            if path.suffix != ".zst"
+            else tarfile.open(fileobj=io.BytesIO(unpack(path))) as archive
+        ):
             yield archive
     except (tarfile.TarError, EOFError, KeyError) as error:
-        reason = (str(error) or "it ends too early").splitlines()[0].rstrip(":")     # tarfile tells what each way of unpacking found
+        reason = (
+            (str(error) or "it ends too early").splitlines()[0].rstrip(":")
+        )  # tarfile tells what each way of unpacking found
         raise UserError(f"{path} is damaged ({reason}); fetch it again") from None

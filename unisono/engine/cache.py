@@ -1,9 +1,12 @@
-"""Which slot of the key/value cache holds which sequence: the part of an engine that is the same on every device.
+"""Which slot of the key/value cache holds which sequence: the part of an engine that is the same on every
+device.
 
-The cache is one array per layer with one row, a slot, per sequence. It starts small and doubles, in slots and in
+The cache is one array per layer with one row, a slot, per sequence. It starts small and doubles, in slots and
+in
 ids per slot, so an idle engine costs little and nobody has to guess the number of users. Forgetting is free:
 keys and values past a sequence's length are never attended to and are overwritten by the next feed.
 """
+
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +17,7 @@ from numpy.typing import NDArray
 from unisono.core.errors import UserError
 from unisono.engine.engine import Engine, Feed, Handle
 
-FIRST_CAPACITY = 256    # ids per slot at the start
+FIRST_CAPACITY = 256  # ids per slot at the start
 
 
 @dataclass
@@ -49,7 +52,9 @@ class CachedEngine(Engine):
 
     def open(self) -> Handle:
         used = {slot.row for slot in self.slots.values()}
-        row = next(row for row in range(len(used) + 1) if row not in used)   # lowest first: live rows stay together
+        row = next(
+            row for row in range(len(used) + 1) if row not in used
+        )  # lowest first: live rows stay together
         if row >= self.num_rows:
             self._grow(max(1, 2 * self.num_rows), self.capacity or min(FIRST_CAPACITY, self.max_length + 1))
         handle, self._next_handle = self._next_handle, self._next_handle + 1
@@ -62,7 +67,8 @@ class CachedEngine(Engine):
             raise ValueError("a sequence may be fed only once per step")
         if not pieces:
             return np.empty((0, self.vocab_size), np.float32)
-        # One id is kept free at the end of every row: see OnnxEngine, which parks the rows it is not asked for there.
+        # One id is kept free at the end of every row: see OnnxEngine, which parks the rows it is not asked
+        # for there.
         needed = max(piece.end for piece in pieces) + 1
         if needed > self.capacity:
             self._grow(self.num_rows, min(max(2 * self.capacity, needed), self.max_length + 1))
@@ -108,7 +114,9 @@ class CachedEngine(Engine):
 
     @abstractmethod
     def _grow(self, num_rows: int, capacity: int) -> None:
-        """Makes room for `num_rows` x `capacity` ids, keeps what is there, sets self.num_rows and self.capacity."""
+        """Makes room for `num_rows` x `capacity` ids, keeps what is there, sets self.num_rows and
+        self.capacity.
+        """
 
     @abstractmethod
     def _copy_row(self, source: int, target: int, length: int) -> None:
@@ -121,5 +129,7 @@ class CachedEngine(Engine):
 
 def too_long(num_ids: int, room: int, max_length: int) -> UserError:
     """The error for a context that does not fit."""
-    return UserError(f"the conversation is too long: {num_ids} more ids were to be added, but only {room} of the "
-                     f"model's {max_length} still fit; shorten the message or start a new conversation")
+    return UserError(
+        f"the conversation is too long: {num_ids} more ids were to be added, but only {room} of the "
+        f"model's {max_length} still fit; shorten the message or start a new conversation"
+    )

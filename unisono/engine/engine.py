@@ -4,6 +4,7 @@ A sequence is known by a handle, a plain int. An engine belongs to one thread at
 
 Shapes: N sequences fed together, V vocab_size.
 """
+
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
@@ -24,7 +25,7 @@ class Engine(ABC):
     """Live sequences over one model."""
 
     vocab_size: int
-    max_length: int     # ids that one sequence can hold
+    max_length: int  # ids that one sequence can hold
 
     @abstractmethod
     def open(self) -> Handle:
@@ -34,7 +35,8 @@ class Engine(ABC):
     def feed(self, feeds: Sequence[Feed]) -> NDArray[np.float32]:
         """Appends ids to each sequence, all in one step -> (N, V) logits of the id that follows each.
 
-        A sequence may occur once and needs at least one id. UserError if one would become too long, ValueError
+        A sequence may occur once and needs at least one id. UserError if one would become too long,
+        ValueError
         for an id outside the vocabulary; nothing has been fed then, to any sequence.
         """
 

@@ -1,8 +1,11 @@
-"""Which ids may follow, so that every reply can be decoded: a small state machine over the spans of the vocabulary.
+"""Which ids may follow, so that every reply can be decoded: a small state machine over the spans of the
+vocabulary.
 
-A reply is text, with stretches of sound and pictures in between, up to <|end|>. Sound follows the text that it
+A reply is text, with stretches of sound and pictures in between, up to <|end|>. Sound follows the text that
+it
 speaks; a picture is exactly as many codes as the picture codec makes. Before all that the network may think.
 """
+
 import copy
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,17 +18,23 @@ from numpy.typing import NDArray
 from unisono.core.errors import UserError
 from unisono.tokens.vocab import Vocabulary
 
-Script = tuple[tuple[int, ...], ...]     # the ids of each word
+Script = tuple[tuple[int, ...], ...]  # the ids of each word
 
 OUTPUTS = frozenset({"text", "audio", "image"})
-OPENS = {"<|begin_audio|>": "audio", "<|begin_image|>": "image", "<|begin_call|>": "call", "<|begin_thought|>": "thought"}
+OPENS = {
+    "<|begin_audio|>": "audio",
+    "<|begin_image|>": "image",
+    "<|begin_call|>": "call",
+    "<|begin_thought|>": "thought",
+}
 CLOSES = {mode: opens.replace("begin", "end") for opens, mode in OPENS.items()}
 END = "<|end|>"
-SCRIPTED = "text_"           # before the number of a single id of text
-SPARE_FRAMES = 40           # of any sound, before its words count
-FRAMES_PER_TEXT_ID = 25     # an id is a digit, a letter or some four of them; a letter takes three frames of 20 ms, a digit up to 25
-MOST_FRAMES = 600           # of a stretch of sound: 12 s
-MOST_THOUGHTS = 96          # ids
+SCRIPTED = "text_"  # before the number of a single id of text
+SPARE_FRAMES = 40  # of any sound, before its words count
+# an id is a digit, a letter or some four of them; a letter takes three frames of 20 ms, a digit up to 25
+FRAMES_PER_TEXT_ID = 25
+MAX_FRAMES = 600  # of a stretch of sound: 12 s
+MAX_THOUGHTS = 96  # ids
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,38 +42,59 @@ class Rules:
     """What a reply may and must contain."""
 
     outputs: frozenset[str] = frozenset({"text"})
-    force_audio: bool = False               # everything written is spoken before the reply may end
-    force_image: bool = False               # the reply cannot end without a picture
-    max_audio_frames: int | None = None     # of a stretch of sound
-    frames_per_text_id: int | None = None   # of a stretch, beyond a breath, for each id of its words
-    max_text_ids: int | None = None         # per reply
+    force_audio: bool = False  # everything written is spoken before the reply may end
+    force_image: bool = False  # the reply cannot end without a picture
+    max_audio_frames: int | None = None  # of a stretch of sound
+    frames_per_text_id: int | None = None  # of a stretch, beyond a breath, for each id of its words
+    max_text_ids: int | None = None  # per reply
     max_images: int = 1
     ids_per_image: int = 64
-    calls: bool = False                     # tools may be called
-    thoughts: bool = False                  # the reply may begin with one
-    script: Script = ()                     # these words are written, one by one, and each is spoken
-    # Of a thought: the words that it says will be spoken. They need not be found again, word after word, between the sounds.
+    calls: bool = False  # tools may be called
+    thoughts: bool = False  # the reply may begin with one
+    script: Script = ()  # these words are written, one by one, and each is spoken
+    # Of a thought: the words that it says will be spoken. They need not be found again, word after word,
+    # between the sounds.
     words_of: Callable[[Sequence[int]], Script] | None = None
 
     @classmethod
     def spoken(cls, script: Iterable[Iterable[int]]) -> "Rules":
         """Of words that are given and need only be said."""
-        return cls(outputs=frozenset({"audio"}), max_audio_frames=MOST_FRAMES, frames_per_text_id=FRAMES_PER_TEXT_ID,
-                   script=tuple(map(tuple, script)))
+        return cls(
+            outputs=frozenset({"audio"}),
+            max_audio_frames=MAX_FRAMES,
+            frames_per_text_id=FRAMES_PER_TEXT_ID,
+            script=tuple(map(tuple, script)),
+        )
 
     @classmethod
-    def usual(cls, outputs: frozenset[str], ids_per_image: int, max_text_ids: int | None = None,
-              words_of: Callable[[Sequence[int]], Script] | None = None) -> "Rules":
-        """Of a reply made of `outputs`: it is written, whatever is wanted besides; sound is bounded by its words, and what was thought
+    def usual(
+        cls,
+        outputs: frozenset[str],
+        ids_per_image: int,
+        max_text_ids: int | None = None,
+        words_of: Callable[[Sequence[int]], Script] | None = None,
+    ) -> "Rules":
+        """Of a reply made of `outputs`: it is written, whatever is wanted besides; sound is bounded by its
+        words, and what was thought
         is what is said."""
-        return cls(outputs=outputs | {"text"}, force_audio="audio" in outputs, force_image=outputs == {"image"}, max_audio_frames=MOST_FRAMES,
-                   frames_per_text_id=FRAMES_PER_TEXT_ID, max_text_ids=max_text_ids, ids_per_image=ids_per_image, thoughts=True,
-                   words_of=words_of if "audio" in outputs else None)
+        return cls(
+            outputs=outputs | {"text"},
+            force_audio="audio" in outputs,
+            force_image=outputs == {"image"},
+            max_audio_frames=MAX_FRAMES,
+            frames_per_text_id=FRAMES_PER_TEXT_ID,
+            max_text_ids=max_text_ids,
+            ids_per_image=ids_per_image,
+            thoughts=True,
+            words_of=words_of if "audio" in outputs else None,
+        )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "outputs", frozenset(self.outputs))
         if not self.outputs or self.outputs - OUTPUTS:
-            raise UserError(f"outputs must be some of {', '.join(sorted(OUTPUTS))}; got {sorted(self.outputs)}")
+            raise UserError(
+                f"outputs must be some of {', '.join(sorted(OUTPUTS))}; got {sorted(self.outputs)}"
+            )
         for kind in ("audio", "image"):
             if getattr(self, f"force_{kind}") and kind not in self.outputs:
                 raise UserError(f"force_{kind} needs {kind!r} among the outputs")
@@ -75,12 +105,14 @@ class Rules:
 
 @lru_cache(maxsize=256)
 def piece_mask(vocab: Vocabulary, pieces: frozenset[str]) -> NDArray[np.bool_]:
-    """(vocab size,) True for the ids of the named spans (text, audio, image) and single ids (<|end|>, text_17, ...)."""
+    """(vocab size,) True for the ids of the named spans (text, audio, image) and single ids (<|end|>,
+    text_17, ...).
+    """
     mask = np.zeros(vocab.size, np.bool_)
     for piece in pieces:
         if piece in OUTPUTS:
             span = vocab.span(piece)
-            mask[span.start:span.start + span.size] = True
+            mask[span.start : span.start + span.size] = True
         elif piece.startswith(SCRIPTED):
             mask[int(piece.removeprefix(SCRIPTED))] = True
         else:
@@ -94,13 +126,13 @@ class Grammar:
 
     def __init__(self, vocab: Vocabulary, rules: Rules | None = None) -> None:
         self.vocab, self.rules = vocab, rules or Rules()
-        self.mode = "text"          # text | audio | image | call | thought
-        self.num_codes = 0          # in the open stretch of sound or picture
+        self.mode = "text"  # text | audio | image | call | thought
+        self.num_codes = 0  # in the open stretch of sound or picture
         self.num_text_ids = 0
-        self.num_spoken = 0         # stretches of sound
+        self.num_spoken = 0  # stretches of sound
         self.num_images = 0
-        self.num_unspoken = 0       # text ids since the last sound
-        self.has_begun = False      # something was thought, said or shown
+        self.num_unspoken = 0  # text ids since the last sound
+        self.has_begun = False  # something was thought, said or shown
         self.thought: tuple[int, ...] = ()
         self.script = self.rules.script
         self.done = False
@@ -117,9 +149,13 @@ class Grammar:
 
     @property
     def is_cut(self) -> bool:
-        """Whether the text ended because no more of it was allowed. What is said before a picture that must come, or by a script, is whole."""
+        """Whether the text ended because no more of it was allowed. What is said before a picture that must
+        come, or by a script, is whole.
+        """
         most = self.rules.max_text_ids
-        return most is not None and self.num_text_ids >= most and not self.rules.force_image and not self.script
+        return (
+            most is not None and self.num_text_ids >= most and not self.rules.force_image and not self.script
+        )
 
     def mask(self) -> NDArray[np.bool_]:
         """(vocab size,) True for every id that may follow; read-only. All False once the reply has ended."""
@@ -137,7 +173,9 @@ class Grammar:
         if self.mode == "call":
             return frozenset({"text", CLOSES["call"]})
         if self.mode == "thought":
-            return frozenset({"text", CLOSES["thought"]} if self.num_codes < MOST_THOUGHTS else {CLOSES["thought"]})
+            return frozenset(
+                {"text", CLOSES["thought"]} if self.num_codes < MAX_THOUGHTS else {CLOSES["thought"]}
+            )
         is_full = self.num_codes >= self._most_frames()
         return frozenset(({CLOSES["audio"]} if self.num_codes else set()) | (set() if is_full else {"audio"}))
 
@@ -154,7 +192,11 @@ class Grammar:
         if self.num_spoken < len(self.script):
             return {self._scripted()}
         pieces = set()
-        if "text" in rules.outputs and not self.script and (rules.max_text_ids is None or self.num_text_ids < rules.max_text_ids):
+        if (
+            "text" in rules.outputs
+            and not self.script
+            and (rules.max_text_ids is None or self.num_text_ids < rules.max_text_ids)
+        ):
             pieces.add("text")
         speaks_without_text = "text" not in rules.outputs and not self.num_spoken and not self.script
         if "audio" in rules.outputs and (self.num_unspoken or speaks_without_text):
@@ -179,8 +221,10 @@ class Grammar:
     def advance(self, id: int) -> None:
         """Takes the next id. ValueError if it may not follow here."""
         if not (0 <= id < self.vocab.size and self.mask()[id]):
-            raise ValueError(f"{self.vocab.name(id) if 0 <= id < self.vocab.size else id} may not follow here; "
-                             f"expected {' or '.join(sorted(self.allowed())) or 'nothing, the reply has ended'}")
+            raise ValueError(
+                f"{self.vocab.name(id) if 0 <= id < self.vocab.size else id} may not follow here; "
+                f"expected {' or '.join(sorted(self.allowed())) or 'nothing, the reply has ended'}"
+            )
         self._follow(id)
 
     def replay(self, ids: Iterable[int]) -> "Grammar":

@@ -1,5 +1,7 @@
-"""A checkpoint as one ONNX graph, built by hand with the fused operators of ONNX Runtime, weights optionally in
-4 or 8 bits. Nothing is traced and no file is written: the graph holds names, the weights are handed over as arrays.
+"""A checkpoint as one ONNX graph, built by hand with the fused operators of ONNX Runtime, weights optionally
+in
+4 or 8 bits. Nothing is traced and no file is written: the graph holds names, the weights are handed over as
+arrays.
 
 Inputs  ids (B, T) int64; seqlens_k (B,) int32 = ids of the sequence after this step, minus 1;
         total_length (1,) int32 = the longest of them; past_k.L / past_v.L (B, K, S, D) per layer L.
@@ -7,6 +9,7 @@ Outputs logits (B, V) of the last id of each row; present_k.L / present_v.L, bou
 
 Shapes: B sequences, T ids fed, S cache capacity, V vocab_size, C hidden_size, K key/value heads, D head_dim.
 """
+
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,7 +23,7 @@ from unisono.model.config import Qwen3Config
 PRECISIONS = ("float32", "int8", "int4")
 CONTRIB = "com.microsoft"
 OPSET = 21
-QUANT_BLOCK = 32    # weights that share one scale
+QUANT_BLOCK = 32  # weights that share one scale
 Array = NDArray[np.generic]
 DTYPES = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.uint8): TensorProto.UINT8}
 
@@ -48,7 +51,7 @@ class GraphBuilder:
     """Collects nodes and weights; every method returns the name of what it computes."""
 
     config: Qwen3Config
-    state: dict[str, NDArray[np.float32]]   # tensors under their Hugging Face names without `model.`
+    state: dict[str, NDArray[np.float32]]  # tensors under their Hugging Face names without `model.`
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     weights: dict[str, Array] = field(default_factory=dict)
     constants: dict[str, Array] = field(default_factory=dict)
@@ -62,13 +65,19 @@ class GraphBuilder:
         self.weights[name] = value
         return name
 
-    def node(self, op: str, inputs: list[str], output: str | list[str], domain: str = "", **attributes: object) -> str:
+    def node(
+        self, op: str, inputs: list[str], output: str | list[str], domain: str = "", **attributes: object
+    ) -> str:
         outputs = [output] if isinstance(output, str) else output
-        self.nodes.append(helper.make_node(op, inputs, outputs, domain=domain, name=f"{op}:{outputs[0]}", **attributes))
+        self.nodes.append(
+            helper.make_node(op, inputs, outputs, domain=domain, name=f"{op}:{outputs[0]}", **attributes)
+        )
         return outputs[0]
 
     def linear(self, x: str, modules: list[str], output: str, bits: int) -> str:
-        """x times the stacked weights of several modules: one product instead of two or three. bits 32 = float."""
+        """x times the stacked weights of several modules: one product instead of two or three. bits 32 =
+        float.
+        """
         weight = np.concatenate([self.state[f"{module}.weight"] for module in modules])
         has_bias = f"{modules[0]}.bias" in self.state
         product = f"{output}.product" if has_bias else output
@@ -76,9 +85,17 @@ class GraphBuilder:
             self.node("MatMul", [x, self.weight(f"{output}.weight", np.ascontiguousarray(weight.T))], product)
         else:
             codes, scales = quantize(weight, bits)
-            self.node("MatMulNBits", [x, self.weight(f"{output}.codes", codes), self.weight(f"{output}.scales", scales)],
-                      product, CONTRIB, N=weight.shape[0], K=weight.shape[1], bits=bits, block_size=QUANT_BLOCK,
-                      accuracy_level=4)
+            self.node(
+                "MatMulNBits",
+                [x, self.weight(f"{output}.codes", codes), self.weight(f"{output}.scales", scales)],
+                product,
+                CONTRIB,
+                N=weight.shape[0],
+                K=weight.shape[1],
+                bits=bits,
+                block_size=QUANT_BLOCK,
+                accuracy_level=4,
+            )
         if has_bias:
             bias = np.concatenate([self.state[f"{module}.bias"] for module in modules])
             self.node("Add", [product, self.weight(f"{output}.bias", bias)], output)
@@ -88,14 +105,25 @@ class GraphBuilder:
         self.node("Split", [x, self.constant(f"{x}.sizes", sizes)], outputs, axis=-1)
 
     def norm(self, x: str, module: str, output: str) -> str:
-        return self.node("SimplifiedLayerNormalization", [x, self.weight(module, self.state[f"{module}.weight"])], output,
-                         axis=-1, epsilon=self.config.rms_norm_eps, stash_type=1)
+        return self.node(
+            "SimplifiedLayerNormalization",
+            [x, self.weight(module, self.state[f"{module}.weight"])],
+            output,
+            axis=-1,
+            epsilon=self.config.rms_norm_eps,
+            stash_type=1,
+        )
 
     def add_and_norm(self, x: str, skip: str, module: str, name: str) -> tuple[str, str]:
         """(norm(x + skip), x + skip)."""
         outputs = [f"{name}.normed", "", "", f"{name}.residual"]
-        self.node("SkipSimplifiedLayerNormalization", [x, skip, self.weight(module, self.state[f"{module}.weight"])],
-                  outputs, CONTRIB, epsilon=self.config.rms_norm_eps)
+        self.node(
+            "SkipSimplifiedLayerNormalization",
+            [x, skip, self.weight(module, self.state[f"{module}.weight"])],
+            outputs,
+            CONTRIB,
+            epsilon=self.config.rms_norm_eps,
+        )
         return outputs[0], outputs[3]
 
     def head_norm(self, x: str, module: str) -> str:
@@ -114,10 +142,15 @@ class GraphBuilder:
         qkv = self.linear(x, [f"{module}.{name}_proj" for name in "qkv"], f"{module}.qkv", bits)
         self.split(qkv, [q_size, kv_size, kv_size], [q, k, v])
         q, k = self.head_norm(q, f"{module}.q_norm"), self.head_norm(k, f"{module}.k_norm")
-        y = self.node("GroupQueryAttention",
-                      [q, k, v, f"past_k.{layer}", f"past_v.{layer}", "seqlens_k", "total_length", "cos", "sin"],
-                      [f"{module}.y", f"present_k.{layer}", f"present_v.{layer}"], CONTRIB,
-                      num_heads=config.num_attention_heads, kv_num_heads=config.num_key_value_heads, do_rotary=1)
+        y = self.node(
+            "GroupQueryAttention",
+            [q, k, v, f"past_k.{layer}", f"past_v.{layer}", "seqlens_k", "total_length", "cos", "sin"],
+            [f"{module}.y", f"present_k.{layer}", f"present_v.{layer}"],
+            CONTRIB,
+            num_heads=config.num_attention_heads,
+            kv_num_heads=config.num_key_value_heads,
+            do_rotary=1,
+        )
         return self.linear(y, [f"{module}.o_proj"], f"{module}.out", bits)
 
     def mlp(self, x: str, layer: int, bits: int) -> str:
@@ -133,17 +166,23 @@ class GraphBuilder:
         self.constant("per_head", [0, 0, -1, config.head_dim])
         self.constant("merged", [0, 0, -1])
         self.rotary_tables()
-        residual = self.node("Gather", [self.weight("embed_tokens", self.state["embed_tokens.weight"]), "ids"], "embedded")
+        residual = self.node(
+            "Gather", [self.weight("embed_tokens", self.state["embed_tokens.weight"]), "ids"], "embedded"
+        )
         x = self.norm(residual, "layers.0.input_layernorm", "layers.0.normed")
         for layer in range(config.num_hidden_layers):
             name, is_last = f"layers.{layer}", layer + 1 == config.num_hidden_layers
             attended = self.attention(x, layer, bits)
-            x, residual = self.add_and_norm(attended, residual, f"{name}.post_attention_layernorm", f"{name}.middle")
+            x, residual = self.add_and_norm(
+                attended, residual, f"{name}.post_attention_layernorm", f"{name}.middle"
+            )
             widened = self.mlp(x, layer, bits)
             following = "norm" if is_last else f"layers.{layer + 1}.input_layernorm"
             x, residual = self.add_and_norm(widened, residual, following, f"{name}.end")
         last = self.node("Gather", [x, self.constant("last", -1)], "last_hidden", axis=1)
-        self.linear(last, ["lm_head" if "lm_head.weight" in self.state else "embed_tokens"], "logits", head_bits)
+        self.linear(
+            last, ["lm_head" if "lm_head.weight" in self.state else "embed_tokens"], "logits", head_bits
+        )
 
     def rotary_tables(self) -> None:
         config = self.config
@@ -154,12 +193,16 @@ class GraphBuilder:
         self.weight("sin", np.sin(angles))
 
     def model(self) -> onnx.ModelProto:
-        """The graph, whose weights are named as external: they are handed over in memory, never serialized."""
+        """The graph, whose weights are named as external: they are handed over in memory, never
+        serialized.
+        """
         config = self.config
         cache_shape = ["B", config.num_key_value_heads, "S", config.head_dim]
-        inputs = [helper.make_tensor_value_info("ids", TensorProto.INT64, ["B", "T"]),
-                  helper.make_tensor_value_info("seqlens_k", TensorProto.INT32, ["B"]),
-                  helper.make_tensor_value_info("total_length", TensorProto.INT32, [1])]
+        inputs = [
+            helper.make_tensor_value_info("ids", TensorProto.INT64, ["B", "T"]),
+            helper.make_tensor_value_info("seqlens_k", TensorProto.INT32, ["B"]),
+            helper.make_tensor_value_info("total_length", TensorProto.INT32, [1]),
+        ]
         outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["B", config.vocab_size])]
         for name in cache_names(config):
             inputs.append(helper.make_tensor_value_info(f"past_{name}", TensorProto.FLOAT, cache_shape))
@@ -177,8 +220,9 @@ def cache_names(config: Qwen3Config) -> list[str]:
 
 
 def external_tensor(name: str, value: Array) -> onnx.TensorProto:
-    tensor = TensorProto(name=name, dims=value.shape, data_type=DTYPES[value.dtype],
-                         data_location=TensorProto.EXTERNAL)
+    tensor = TensorProto(
+        name=name, dims=value.shape, data_type=DTYPES[value.dtype], data_location=TensorProto.EXTERNAL
+    )
     tensor.external_data.add(key="location", value="in_memory")
     return tensor
 

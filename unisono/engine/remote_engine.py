@@ -1,11 +1,15 @@
-"""An engine that computes elsewhere: vLLM, SGLang or llama.cpp's server holding the exported network, asked by token ids.
+"""An engine that computes elsewhere: vLLM, SGLang or llama.cpp's server holding the exported network, asked
+by token ids.
 
-Each feed asks /v1/completions for one id with the log-probabilities of the likeliest; they stand in for the logits,
-and whatever is not among them counts as far less likely. The other side's prefix cache keeps what was said before.
+Each feed asks /v1/completions for one id with the log-probabilities of the likeliest; they stand in for the
+logits,
+and whatever is not among them counts as far less likely. The other side's prefix cache keeps what was said
+before.
 Start vLLM with --max-logprobs as large as NUM_LOGPROBS here.
 
 Shapes: N sequences fed together, V vocab_size.
 """
+
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -18,25 +22,39 @@ from unisono.engine.cache import too_long
 from unisono.engine.engine import Engine, EngineAway, Feed, Handle
 
 NUM_LOGPROBS = 1000
-FAR = 20.0      # nats below the least likely that was told
+FAR = 20.0  # nats below the least likely that was told
 WAIT_S = 60.0
 
 
 class RemoteEngine(Engine):
     """Sequences are kept here as ids; only their next id is computed there."""
 
-    def __init__(self, url: str, vocab_size: int, max_length: int, *, model: str = "unisono", key: str = "none", most_at_once: int = 32) -> None:
+    def __init__(
+        self,
+        url: str,
+        vocab_size: int,
+        max_length: int,
+        *,
+        model: str = "unisono",
+        key: str = "none",
+        max_at_once: int = 32,
+    ) -> None:
         import httpx
-        if not (key.isascii() and key.isprintable()):       # and not shown: it is a secret
-            raise UserError("the key of the remote engine, UNISONO_ENGINE_KEY, may hold only printable ASCII characters")
+
+        if not (key.isascii() and key.isprintable()):  # and not shown: it is a secret
+            raise UserError(
+                "the key of the remote engine, UNISONO_ENGINE_KEY, may hold only printable ASCII characters"
+            )
         try:
             httpx.URL(url)
         except httpx.InvalidURL as error:
-            raise UserError(f"{url!r} is no address of a server ({error}); expected one such as http://gpu:8000/v1") from None
+            raise UserError(
+                f"{url!r} is no address of a server ({error}); expected one such as http://gpu:8000/v1"
+            ) from None
         self.vocab_size, self.max_length, self.model = vocab_size, max_length, model
         self.url = url.rstrip("/") + "/completions"
         self.client = httpx.Client(timeout=WAIT_S, headers={"authorization": f"Bearer {key}"})
-        self.pool = ThreadPoolExecutor(most_at_once)
+        self.pool = ThreadPoolExecutor(max_at_once)
         self.sequences: dict[Handle, list[int]] = {}
         self._next = 0
 
@@ -60,8 +78,15 @@ class RemoteEngine(Engine):
     def _ask(self, ids: list[int]) -> NDArray[np.float32]:
         """(V,) of the id that follows."""
         import httpx
-        body = {"model": self.model, "prompt": [int(id) for id in ids], "max_tokens": 1, "temperature": 0, "logprobs": NUM_LOGPROBS,
-                "return_tokens_as_token_ids": True}
+
+        body = {
+            "model": self.model,
+            "prompt": [int(id) for id in ids],
+            "max_tokens": 1,
+            "temperature": 0,
+            "logprobs": NUM_LOGPROBS,
+            "return_tokens_as_token_ids": True,
+        }
         try:
             answer = self.client.post(self.url, json=body)
             answer.raise_for_status()
@@ -69,9 +94,15 @@ class RemoteEngine(Engine):
             row = np.full(self.vocab_size, min(told.values()) - FAR, np.float32)
             row[list(told)] = list(told.values())
         except httpx.HTTPError as error:
-            raise EngineAway(f"the remote engine at {self.url} failed: {error}; check that it runs and serves {self.model!r}") from None
+            raise EngineAway(
+                f"the remote engine at {self.url} failed: {error}; check that it runs and serves "
+                f"{self.model!r}"
+            ) from None
         except (KeyError, IndexError, TypeError, ValueError):
-            raise EngineAway(f"the remote engine at {self.url} told no log-probabilities of this network's ids; serve what `unisono export` wrote, vLLM with --max-logprobs {NUM_LOGPROBS}") from None
+            raise EngineAway(
+                f"the remote engine at {self.url} told no log-probabilities of this network's ids; "
+                f"serve what `unisono export` wrote, vLLM with --max-logprobs {NUM_LOGPROBS}"
+            ) from None
         return row
 
     def fork(self, handle: Handle) -> Handle:
@@ -99,7 +130,11 @@ class RemoteEngine(Engine):
 
 
 def _logprobs(told: dict[str, Any]) -> dict[int, float]:
-    """Id -> log-probability, as llama.cpp ({content: [{top_logprobs: [{id, logprob}]}]}) or vLLM ({top_logprobs: [{"token_id:7": ...}]}) tells it."""
+    """Id -> log-probability, as llama.cpp ({content: [{top_logprobs: [{id, logprob}]}]}) or vLLM
+    ({top_logprobs: [{"token_id:7": ...}]}) tells it.
+    """
     if "content" in told:
         return {int(one["id"]): float(one["logprob"]) for one in told["content"][0]["top_logprobs"]}
-    return {int(name.removeprefix("token_id:")): float(value) for name, value in told["top_logprobs"][0].items()}
+    return {
+        int(name.removeprefix("token_id:")): float(value) for name, value in told["top_logprobs"][0].items()
+    }

@@ -2,6 +2,7 @@
 
 Shapes: V vocab_size, A allowed ids.
 """
+
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,17 +29,27 @@ class Sampling:
 
 
 GREEDY = Sampling(temperature=0)
-FEW = 256           # likeliest ids that are sorted first
-MARGIN = 1e-9       # of a sum, for what rounding does to it
+FEW = 256  # likeliest ids that are sorted first
+MARGIN = 1e-9  # of a sum, for what rounding does to it
 # Text close to the likeliest, sound and pictures with the spread that they were learned with.
-DEFAULTS = {"text": Sampling(temperature=0.7, top_p=0.95), "audio": Sampling(temperature=0.8, top_k=100),
-            "image": Sampling(temperature=0.9, top_k=200), "thought": GREEDY}
+DEFAULTS = {
+    "text": Sampling(temperature=0.7, top_p=0.95),
+    "audio": Sampling(temperature=0.8, top_k=100),
+    "image": Sampling(temperature=0.9, top_k=200),
+    "thought": GREEDY,
+}
 
-# What talking to the network uses. Cutting the tail is better than cooling: of 30 wishes 76 % of the attributes came with the likeliest 40 %
-# of each code's probability, which leaves a choice of places, 74 % near temperature 0, which draws the same picture each time; the voice has
+# What talking to the network uses. Cutting the tail is better than cooling: of 30 wishes 76 % of the
+# attributes came with the likeliest 40 %
+# of each code's probability, which leaves a choice of places, 74 % near temperature 0, which draws the same
+# picture each time; the voice has
 # word errors of .50 with the likeliest 85 %, .70 with all of them at temperature 0.7 (dev/LOG.md 2026-11-21).
-SAMPLING = {"text": GREEDY, "audio": Sampling(temperature=0.85, top_k=100, top_p=0.85), "image": Sampling(temperature=1.0, top_p=0.4),
-            "thought": Sampling(temperature=1.0, top_p=0.5)}
+SAMPLING = {
+    "text": GREEDY,
+    "audio": Sampling(temperature=0.85, top_k=100, top_p=0.85),
+    "image": Sampling(temperature=1.0, top_p=0.4),
+    "thought": Sampling(temperature=1.0, top_p=0.5),
+}
 
 
 def probabilities(logits_A: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float64]:
@@ -54,7 +65,7 @@ def choose(logits_A: NDArray[np.float32], sampling: Sampling, uniform: float) ->
         return int(logits_A.argmax())
     order: NDArray[np.int64] | None = None
     if 0 < sampling.top_k < len(logits_A):
-        order = np.argpartition(-logits_A, sampling.top_k - 1)[:sampling.top_k]
+        order = np.argpartition(-logits_A, sampling.top_k - 1)[: sampling.top_k]
         logits_A = logits_A[order]
     weights = probabilities(logits_A, sampling.temperature)
     if sampling.top_p < 1:
@@ -70,7 +81,9 @@ def choose(logits_A: NDArray[np.float32], sampling: Sampling, uniform: float) ->
 
 
 def _likeliest(weights: NDArray[np.float64], share: float) -> NDArray[np.int64]:
-    """Places in falling order of weight, as many as are sure to reach `share`: sorting thousands took as long as the network."""
+    """Places in falling order of weight, as many as are sure to reach `share`: sorting thousands took as long
+    as the network.
+    """
     if len(weights) > 2 * FEW:
         few = np.sort(np.argpartition(-weights, FEW - 1)[:FEW])
         if weights[few].sum() >= share + MARGIN:
@@ -88,7 +101,9 @@ class Sampler:
     def __post_init__(self) -> None:
         unknown = set(self.settings) - set(DEFAULTS)
         if unknown:
-            raise UserError(f"sampling can be set for {', '.join(DEFAULTS)}, not for {', '.join(sorted(unknown))}")
+            raise UserError(
+                f"sampling can be set for {', '.join(DEFAULTS)}, not for {', '.join(sorted(unknown))}"
+            )
         self.settings = {**DEFAULTS, **self.settings}
         self.random = np.random.default_rng(self.seed)
 
@@ -96,6 +111,6 @@ class Sampler:
         """(V,) logits, (V,) True where an id may follow -> the id."""
         sampling = self.settings[modality]
         if sampling.temperature == 0 and mask[likeliest := int(logits.argmax())]:
-            return likeliest        # the usual case of text, in a quarter of the time
+            return likeliest  # the usual case of text, in a quarter of the time
         allowed = np.flatnonzero(mask)
         return int(allowed[choose(logits[allowed], sampling, self.random.random())])

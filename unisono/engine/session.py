@@ -1,10 +1,13 @@
-"""The live state of one conversation over an engine: append, generate, interrupt, rewind to what was heard, fork.
+"""The live state of one conversation over an engine: append, generate, interrupt, rewind to what was heard,
+fork.
 
-Ids are fed as late as possible and all at once. A Reply is iterated for one conversation; a server's scheduler feeds
+Ids are fed as late as possible and all at once. A ReplyState is iterated for one conversation; a server's
+scheduler feeds
 the pending ids of many in one batch, hands each its logits with `accept`, and calls `step`.
 
 Shapes: V vocab_size.
 """
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +19,7 @@ from unisono.engine.engine import Engine
 from unisono.engine.grammar import Grammar
 from unisono.engine.sample import Sampler
 
-NUM_CLOSING = 2     # ids kept free so that an open reply can always be closed: <|end_audio|> <|end|>
+NUM_CLOSING = 2  # ids kept free so that an open reply can always be closed: <|end_audio|> <|end|>
 
 
 class Session:
@@ -28,7 +31,7 @@ class Session:
         self.is_open = True
         self.ids: list[int] = []
         self.num_fed = 0
-        self._logits: NDArray[np.float32] | None = None     # of the id after ids[:num_fed]
+        self._logits: NDArray[np.float32] | None = None  # of the id after ids[:num_fed]
 
     @property
     def length(self) -> int:
@@ -43,7 +46,7 @@ class Session:
     @property
     def pending(self) -> list[int]:
         """Ids that the engine has not seen yet."""
-        return self.ids[self.num_fed:]
+        return self.ids[self.num_fed :]
 
     def append(self, ids: Sequence[int]) -> None:
         """Adds what was said. UserError, and nothing added, if it does not fit."""
@@ -93,12 +96,18 @@ class Session:
         other.ids, other.num_fed, other._logits = list(self.ids), self.num_fed, self._logits
         return other
 
-    def begin(self, grammar: Grammar, sampler: Sampler | None = None, max_ids: int | None = None) -> "Reply":
+    def begin(
+        self, grammar: Grammar, sampler: Sampler | None = None, max_ids: int | None = None
+    ) -> "ReplyState":
         """A reply to be generated here. UserError if no reply fits any more."""
-        return Reply(self, grammar, sampler or Sampler(), max_ids)
+        return ReplyState(self, grammar, sampler or Sampler(), max_ids)
 
-    def generate(self, grammar: Grammar, sampler: Sampler | None = None, max_ids: int | None = None) -> Iterator[int]:
-        """Yields the ids of a reply one by one, <|end|> included; each is part of the conversation when it comes."""
+    def generate(
+        self, grammar: Grammar, sampler: Sampler | None = None, max_ids: int | None = None
+    ) -> Iterator[int]:
+        """Yields the ids of a reply one by one, <|end|> included; each is part of the conversation when it
+        comes.
+        """
         yield from self.begin(grammar, sampler, max_ids)
 
     def close(self) -> None:
@@ -115,10 +124,11 @@ class Session:
 
 
 @dataclass
-class Reply:
+class ReplyState:
     """A reply in the making: iterate it, or call `step`.
 
-    finish_reason: stop (it ended itself), length (max_ids or max_text_ids, or the context is full), interrupted; None while it runs.
+    finish_reason: stop (it ended itself), length (max_ids or max_text_ids, or the context is full),
+    interrupted; None while it runs.
     A reply that did not end itself is open until `close` or `interrupt`.
     """
 
@@ -127,12 +137,12 @@ class Reply:
     sampler: Sampler
     max_ids: int | None = None
     finish_reason: str | None = None
-    num_ids: int = 0        # generated, thoughts apart
+    num_ids: int = 0  # generated, thoughts apart
 
     def __post_init__(self) -> None:
         if self.session.room <= NUM_CLOSING:
             raise too_long(NUM_CLOSING + 1, self.session.room, self.session.engine.max_length)
-        self.start = self.session.length    # where to rewind to for another try
+        self.start = self.session.length  # where to rewind to for another try
         self._first_grammar = self.grammar.copy()
         self._check()
 
@@ -157,7 +167,9 @@ class Reply:
         return id
 
     def _logits(self) -> NDArray[np.float32]:
-        """(vocab size,) of the next id. Who would end but owes a picture draws it, and does not go on writing instead."""
+        """(vocab size,) of the next id. Who would end but owes a picture draws it, and does not go on writing
+        instead.
+        """
         logits = self.session.logits()
         if not (self.grammar.owes_image and self.grammar.mode == "text"):
             return logits
@@ -173,14 +185,18 @@ class Reply:
             self.finish_reason = "length"
 
     def interrupt(self, length: int | None = None) -> None:
-        """Ends the reply now and closes it; `length`: how many ids of the conversation are kept, what was heard of it."""
+        """Ends the reply now and closes it; `length`: how many ids of the conversation are kept, what was
+        heard of it.
+        """
         self.finish_reason = "interrupted"
         if length is not None:
             self.session.rewind(max(length, self.start))
         self.close()
 
     def close(self) -> None:
-        """Adds the ids that make an open reply decodable history; an unfinished picture is taken out of it."""
+        """Adds the ids that make an open reply decodable history; an unfinished picture is taken out of
+        it.
+        """
         session, start = self.session, self.start
         grammar = self._first_grammar.copy().replay(session.ids[start:])
         if grammar.mode == "image":

@@ -1,7 +1,9 @@
 """What shape a language model has: Hugging Face Qwen3 field names and nothing else, and one preset per size.
 
-`model_type` is "qwen3", or "llama" for the same network without QK-norm, so that Llama checkpoints can be a start.
+`model_type` is "qwen3", or "llama" for the same network without QK-norm, so that Llama checkpoints can be a
+start.
 """
+
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -12,14 +14,42 @@ MODEL_TYPES = ("qwen3", "llama")
 
 # One dial. Width, depth and heads per size; the vocabulary comes from the tokenizer.
 SIZES: dict[str, dict[str, Any]] = {
-    "tiny": dict(hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
-                 num_key_value_heads=2, head_dim=16, max_position_embeddings=512),
-    "nano": dict(hidden_size=256, intermediate_size=1024, num_hidden_layers=6, num_attention_heads=4,
-                 num_key_value_heads=2, head_dim=64, max_position_embeddings=4096),
-    "small": dict(hidden_size=640, intermediate_size=1792, num_hidden_layers=12, num_attention_heads=10,
-                  num_key_value_heads=5, head_dim=64, max_position_embeddings=8192),
-    "base": dict(hidden_size=1536, intermediate_size=5120, num_hidden_layers=32, num_attention_heads=12,
-                 num_key_value_heads=4, head_dim=128, max_position_embeddings=16384),
+    "tiny": dict(
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=16,
+        max_position_embeddings=512,
+    ),
+    "nano": dict(
+        hidden_size=256,
+        intermediate_size=1024,
+        num_hidden_layers=6,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=64,
+        max_position_embeddings=4096,
+    ),
+    "small": dict(
+        hidden_size=640,
+        intermediate_size=1792,
+        num_hidden_layers=12,
+        num_attention_heads=10,
+        num_key_value_heads=5,
+        head_dim=64,
+        max_position_embeddings=8192,
+    ),
+    "base": dict(
+        hidden_size=1536,
+        intermediate_size=5120,
+        num_hidden_layers=32,
+        num_attention_heads=12,
+        num_key_value_heads=4,
+        head_dim=128,
+        max_position_embeddings=16384,
+    ),
 }
 
 
@@ -43,8 +73,16 @@ class Qwen3Config:
     model_type: str = "qwen3"
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
-                     "num_key_value_heads", "head_dim", "max_position_embeddings"):
+        for name in (
+            "vocab_size",
+            "hidden_size",
+            "intermediate_size",
+            "num_hidden_layers",
+            "num_attention_heads",
+            "num_key_value_heads",
+            "head_dim",
+            "max_position_embeddings",
+        ):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise UserError(f"{name} must be a whole number from 1 on, got {value!r}")
@@ -53,8 +91,10 @@ class Qwen3Config:
             if not isinstance(value, int | float) or not 0 <= value < inf:
                 raise UserError(f"{name} must be a number from 0 on, got {value!r}")
         if self.num_attention_heads % self.num_key_value_heads:
-            raise UserError(f"num_attention_heads ({self.num_attention_heads}) must be a multiple of "
-                            f"num_key_value_heads ({self.num_key_value_heads})")
+            raise UserError(
+                f"num_attention_heads ({self.num_attention_heads}) must be a multiple of "
+                f"num_key_value_heads ({self.num_key_value_heads})"
+            )
         if self.head_dim % 2:
             raise UserError(f"head_dim must be even for rotary positions, got {self.head_dim}")
         if self.model_type not in MODEL_TYPES:
@@ -69,17 +109,32 @@ def preset(size: str, vocab_size: int, **changes: Any) -> Qwen3Config:
 
 
 def weight_shapes(config: Qwen3Config) -> dict[str, tuple[int, ...]]:
-    """Every weight of the network under its name: what transformer.py builds, without building it, which would cost a start 1 s and 75 MB."""
+    """Every weight of the network under its name: what transformer.py builds, without building it, which
+    would cost a start 1 s and 75 MB.
+    """
     C, D, width = config.hidden_size, config.head_dim, config.intermediate_size
     q, kv = config.num_attention_heads * D, config.num_key_value_heads * D
-    linears = {"self_attn.q_proj": (q, C), "self_attn.k_proj": (kv, C), "self_attn.v_proj": (kv, C), "self_attn.o_proj": (C, q),
-               "mlp.gate_proj": (width, C), "mlp.up_proj": (width, C), "mlp.down_proj": (C, width)}
+    linears = {
+        "self_attn.q_proj": (q, C),
+        "self_attn.k_proj": (kv, C),
+        "self_attn.v_proj": (kv, C),
+        "self_attn.o_proj": (C, q),
+        "mlp.gate_proj": (width, C),
+        "mlp.up_proj": (width, C),
+        "mlp.down_proj": (C, width),
+    }
     block: dict[str, tuple[int, ...]] = {f"{name}.weight": shape for name, shape in linears.items()}
     block |= {"input_layernorm.weight": (C,), "post_attention_layernorm.weight": (C,)}
     if config.attention_bias:
-        block |= {f"{name}.bias": shape[:1] for name, shape in linears.items() if name.startswith("self_attn")}
+        block |= {
+            f"{name}.bias": shape[:1] for name, shape in linears.items() if name.startswith("self_attn")
+        }
     if config.model_type == "qwen3":
         block |= {"self_attn.q_norm.weight": (D,), "self_attn.k_norm.weight": (D,)}
-    shapes = {f"layers.{layer}.{name}": shape for layer in range(config.num_hidden_layers) for name, shape in block.items()}
+    shapes = {
+        f"layers.{layer}.{name}": shape
+        for layer in range(config.num_hidden_layers)
+        for name, shape in block.items()
+    }
     shapes |= {"embed_tokens.weight": (config.vocab_size, C), "norm.weight": (C,)}
     return shapes if config.tie_word_embeddings else shapes | {"lm_head.weight": (config.vocab_size, C)}

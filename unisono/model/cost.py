@@ -1,7 +1,9 @@
-"""What a model of a given shape costs: parameters, floating-point operations, cache bytes, roofline. Formulas only.
+"""What a model of a given shape costs: parameters, floating-point operations, cache bytes, roofline. Formulas
+only.
 
 A multiply and an add count as two operations. The embedding look-up costs no operations; the head does.
 """
+
 from dataclasses import dataclass
 
 from unisono.model.config import Qwen3Config
@@ -27,8 +29,7 @@ def matmul_parameters(config: Qwen3Config) -> int:
     """Weights that every id is multiplied with: the blocks' matrices and the head, tied or not."""
     C, D = config.hidden_size, config.head_dim
     attention = 2 * C * D * (config.num_attention_heads + config.num_key_value_heads)
-    return (config.num_hidden_layers * (attention + 3 * C * config.intermediate_size)
-            + config.vocab_size * C)
+    return config.num_hidden_layers * (attention + 3 * C * config.intermediate_size) + config.vocab_size * C
 
 
 def forward_flops_per_id(config: Qwen3Config, context: int) -> int:
@@ -39,7 +40,14 @@ def forward_flops_per_id(config: Qwen3Config, context: int) -> int:
 
 def train_flops_per_id(config: Qwen3Config, sequence_length: int) -> int:
     """Forward and backward, averaged over a causal sequence (mean context = (length + 1) / 2)."""
-    attended = 4 * config.num_hidden_layers * config.num_attention_heads * config.head_dim * (sequence_length + 1) // 2
+    attended = (
+        4
+        * config.num_hidden_layers
+        * config.num_attention_heads
+        * config.head_dim
+        * (sequence_length + 1)
+        // 2
+    )
     return 3 * (2 * matmul_parameters(config) + attended)
 
 
@@ -60,13 +68,24 @@ class DecodeRoofline:
         return min(self.memory_ids_per_s, self.compute_ids_per_s)
 
 
-def decode_roofline(config: Qwen3Config, *, context: int, batch: int, bytes_per_weight: float,
-                    bandwidth: float, peak_flops: float, kv_bytes_per_number: float = 4) -> DecodeRoofline:
+def decode_roofline(
+    config: Qwen3Config,
+    *,
+    context: int,
+    batch: int,
+    bytes_per_weight: float,
+    bandwidth: float,
+    peak_flops: float,
+    kv_bytes_per_number: float = 4,
+) -> DecodeRoofline:
     """Limits for `batch` sequences of `context` ids each; bandwidth in bytes/s, peak_flops in operations/s.
 
     Each step reads every weight once and each sequence's cache once.
     """
-    step_bytes = (matmul_parameters(config) * bytes_per_weight
-                  + batch * context * kv_bytes_per_id(config, kv_bytes_per_number))
-    return DecodeRoofline(memory_ids_per_s=batch * bandwidth / step_bytes,
-                          compute_ids_per_s=peak_flops / forward_flops_per_id(config, context))
+    step_bytes = matmul_parameters(config) * bytes_per_weight + batch * context * kv_bytes_per_id(
+        config, kv_bytes_per_number
+    )
+    return DecodeRoofline(
+        memory_ids_per_s=batch * bandwidth / step_bytes,
+        compute_ids_per_s=peak_flops / forward_flops_per_id(config, context),
+    )

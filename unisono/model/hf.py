@@ -3,6 +3,7 @@
 config.json plus model.safetensors (read also when sharded). Our attribute names are theirs behind `model.`.
 `transformers` itself is never imported.
 """
+
 import json
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,13 @@ PREFIX = "model."
 HEAD = "lm_head.weight"
 ARCHITECTURES = {"qwen3": "Qwen3ForCausalLM", "llama": "LlamaForCausalLM"}
 SIZE_FIELDS = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
-PLAIN_FIELDS = ("max_position_embeddings", "rms_norm_eps", "attention_bias", "initializer_range", "model_type")
+PLAIN_FIELDS = (
+    "max_position_embeddings",
+    "rms_norm_eps",
+    "attention_bias",
+    "initializer_range",
+    "model_type",
+)
 
 
 def config_to_hf(config: Qwen3Config, dtype: torch.dtype = torch.float32) -> dict[str, Any]:
@@ -55,11 +62,15 @@ def config_from_hf(stored: dict[str, Any]) -> Qwen3Config:
     """config.json -> our config. UserError for a network that ours is not."""
     model_type = stored.get("model_type")
     if model_type not in MODEL_TYPES:
-        raise UserError(f"expected a checkpoint with model_type {' or '.join(MODEL_TYPES)}, found {model_type!r}")
+        raise UserError(
+            f"expected a checkpoint with model_type {' or '.join(MODEL_TYPES)}, found {model_type!r}"
+        )
     missing = [name for name in SIZE_FIELDS if not isinstance(stored.get(name), int)]
     if missing:
-        raise UserError(f"config.json lacks the whole number {missing[0]}; expected a {model_type} config with "
-                        f"{', '.join(SIZE_FIELDS)}")
+        raise UserError(
+            f"config.json lacks the whole number {missing[0]}; expected a {model_type} config with "
+            f"{', '.join(SIZE_FIELDS)}"
+        )
     rope = stored.get("rope_parameters") or stored.get("rope_scaling") or {}
     if not isinstance(rope, dict):
         raise UserError(f"rope_parameters in config.json must be a JSON object, got {rope!r}")
@@ -74,7 +85,8 @@ def config_from_hf(stored: dict[str, Any]) -> Qwen3Config:
         **{name: stored[name] for name in PLAIN_FIELDS if name in stored},
         num_key_value_heads=stored.get("num_key_value_heads") or heads,
         # What transformers assumes when the field is absent: 128 for Qwen3, hidden / heads for Llama.
-        head_dim=stored.get("head_dim") or (128 if model_type == "qwen3" else stored["hidden_size"] // max(heads, 1)),
+        head_dim=stored.get("head_dim")
+        or (128 if model_type == "qwen3" else stored["hidden_size"] // max(heads, 1)),
         rope_theta=rope.get("rope_theta") or stored.get("rope_theta") or 10000.0,
         tie_word_embeddings=bool(stored.get("tie_word_embeddings", False)),
     )
@@ -85,20 +97,26 @@ def _expect(what: str, found: object, wanted: object) -> None:
         raise UserError(f"cannot load this checkpoint: expected {what} {wanted!r}, found {found!r}")
 
 
-def save_pretrained(model: Qwen3, folder: str | Path, extras: dict[str, Any] | None = None,
-                    dtype: torch.dtype = torch.float32) -> Path:
+def save_pretrained(
+    model: Qwen3, folder: str | Path, extras: dict[str, Any] | None = None, dtype: torch.dtype = torch.float32
+) -> Path:
     """Writes config.json, generation_config.json and model.safetensors; each file is either whole or absent.
 
     extras: further keys of config.json, such as eos_token_id (the id of <|end|>) and pad_token_id.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name if name == HEAD else PREFIX + name: value.detach().to("cpu", dtype).contiguous()
-               for name, value in model.state_dict().items()}
+    tensors = {
+        name if name == HEAD else PREFIX + name: value.detach().to("cpu", dtype).contiguous()
+        for name, value in model.state_dict().items()
+    }
     extras = extras or {}
-    generation = {name: extras[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id") if name in extras}
-    atomic_write(folder / "model.safetensors",
-                 lambda path: save_file(tensors, path, metadata={"format": "pt"}))
+    generation = {
+        name: extras[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id") if name in extras
+    }
+    atomic_write(
+        folder / "model.safetensors", lambda path: save_file(tensors, path, metadata={"format": "pt"})
+    )
     _write_json(folder / "generation_config.json", generation)
     _write_json(folder / "config.json", {**config_to_hf(model.config, dtype), **extras})
     return folder
@@ -114,7 +132,9 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     try:
         stored = json.loads(path.read_text())
     except FileNotFoundError:
-        raise UserError(f"no model in {folder}: expected a folder with config.json and model.safetensors") from None
+        raise UserError(
+            f"no model in {folder}: expected a folder with config.json and model.safetensors"
+        ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid JSON ({error}); export or fetch the model again") from None
     if not isinstance(stored, dict):
@@ -131,43 +151,69 @@ def read_tensors(folder: str | Path) -> dict[str, Tensor]:
             return load_file(whole)
         return {name: value for shard in _shards(index) for name, value in load_file(folder / shard).items()}
     except FileNotFoundError as error:
-        raise UserError(f"weights are missing in {folder} ({error}); expected model.safetensors or all shards that "
-                        "model.safetensors.index.json names") from None
+        raise UserError(
+            f"weights are missing in {folder} ({error}); expected model.safetensors or all shards that "
+            "model.safetensors.index.json names"
+        ) from None
     except OSError as error:
         raise UserError(f"the weights in {folder} cannot be read ({error.strerror or error})") from None
     except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"the weights in {folder} are damaged ({error}); export or fetch the model again") from None
+        raise UserError(
+            f"the weights in {folder} are damaged ({error}); export or fetch the model again"
+        ) from None
 
 
 def _shards(index: Path) -> list[str]:
     """The names of the files of tensors."""
     stored = json.loads(index.read_text())
     places = stored.get("weight_map") if isinstance(stored, dict) else None
-    if not isinstance(places, dict) or not places or not all(isinstance(place, str) for place in places.values()):
-        raise UserError(f"{index} is damaged: expected a weight_map that names the file of each tensor; export or fetch the model again")
+    if (
+        not isinstance(places, dict)
+        or not places
+        or not all(isinstance(place, str) for place in places.values())
+    ):
+        raise UserError(
+            f"{index} is damaged: expected a weight_map that names the file of each tensor; export or "
+            f"fetch the model again"
+        )
     return sorted(set(places.values()))
 
 
-def read_state(folder: str | Path, *, dtype: torch.dtype = torch.float32,
-               device: str | torch.device = "cpu") -> tuple[Qwen3Config, dict[str, Tensor]]:
-    """The config, and exactly the tensors that it wants, under our names. UserError where the two do not fit."""
+def read_state(
+    folder: str | Path, *, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu"
+) -> tuple[Qwen3Config, dict[str, Tensor]]:
+    """The config, and exactly the tensors that it wants, under our names. UserError where the two do not
+    fit.
+    """
     config = config_from_hf(read_config(folder))
-    state = {name.removeprefix(PREFIX): value.to(device, dtype) for name, value in read_tensors(folder).items()
-             if not name.endswith("rotary_emb.inv_freq")}
+    state = {
+        name.removeprefix(PREFIX): value.to(device, dtype)
+        for name, value in read_tensors(folder).items()
+        if not name.endswith("rotary_emb.inv_freq")
+    }
     if config.tie_word_embeddings:
         state.pop(HEAD, None)
     _check_state(config, state, folder)
     return config, state
 
 
-def load_pretrained(folder: str | Path, *, vocab_size: int | None = None, dtype: torch.dtype = torch.float32,
-                    device: str | torch.device = "cpu") -> Qwen3:
-    """The model in evaluation mode. `vocab_size`: what the tokenizer needs; UserError if the model has another."""
+def load_pretrained(
+    folder: str | Path,
+    *,
+    vocab_size: int | None = None,
+    dtype: torch.dtype = torch.float32,
+    device: str | torch.device = "cpu",
+) -> Qwen3:
+    """The model in evaluation mode. `vocab_size`: what the tokenizer needs; UserError if the model has
+    another.
+    """
     config, state = read_state(folder, dtype=dtype, device=device)
     if vocab_size is not None and vocab_size != config.vocab_size:
-        raise UserError(f"the model in {folder} has {config.vocab_size} ids but the vocabulary has {vocab_size}; "
-                        "use the tokenizer saved beside the model, or grow the model's vocabulary first")
-    with torch.device("meta"):   # no memory and no random numbers for weights that are about to be replaced
+        raise UserError(
+            f"the model in {folder} has {config.vocab_size} ids but the vocabulary has {vocab_size}; "
+            "use the tokenizer saved beside the model, or grow the model's vocabulary first"
+        )
+    with torch.device("meta"):  # no memory and no random numbers for weights that are about to be replaced
         model = Qwen3(config)
     model.load_state_dict(state, assign=True)
     model.inv_freq = inverse_frequencies(config).to(device)
@@ -179,20 +225,26 @@ def _check_state(config: Qwen3Config, state: dict[str, Tensor], folder: str | Pa
     found = {name: tuple(value.shape) for name, value in state.items()}
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
-            raise UserError(f"the weights in {folder} do not fit config.json: {name} should be "
-                            f"{expected.get(name, 'absent')}, found {found.get(name, 'nothing')}")
+            raise UserError(
+                f"the weights in {folder} do not fit config.json: {name} should be "
+                f"{expected.get(name, 'absent')}, found {found.get(name, 'nothing')}"
+            )
 
 
 @torch.no_grad()
 def grow_vocabulary(model: Qwen3, new_size: int) -> Qwen3:
-    """A model with the same weights and `new_size` ids: old ids keep their rows, new rows start near the mean row.
+    """A model with the same weights and `new_size` ids: old ids keep their rows, new rows start near the mean
+    row.
 
-    Near the mean, and with the spread of `initializer_range`: a new id is then no likelier than an average old
+    Near the mean, and with the spread of `initializer_range`: a new id is then no likelier than an average
+    old
     one, where a row of zeros or a wide random one would disturb what the model already does.
     """
     old_size = model.config.vocab_size
     if new_size < old_size:
-        raise UserError(f"the vocabulary can only grow: the model has {old_size} ids, {new_size} were asked for")
+        raise UserError(
+            f"the vocabulary can only grow: the model has {old_size} ids, {new_size} were asked for"
+        )
     grown = Qwen3(Qwen3Config(**{**vars(model.config), "vocab_size": new_size}))
     grown = grown.to(model.embed_tokens.weight.device, model.embed_tokens.weight.dtype)
     state = model.state_dict()
@@ -207,14 +259,20 @@ def grow_vocabulary(model: Qwen3, new_size: int) -> Qwen3:
 
 @torch.no_grad()
 def grow_depth(model: Qwen3, num_hidden_layers: int) -> Qwen3:
-    """A model of more layers that computes the same at first: copies of some blocks, evenly spread, whose outputs are nothing until they
+    """A model of more layers that computes the same at first: copies of some blocks, evenly spread, whose
+    outputs are nothing until they
     are trained (Wu et al. 2024, "LLaMA Pro: Progressive LLaMA with block expansion", arXiv 2401.02415)."""
     old = model.config.num_hidden_layers
     if num_hidden_layers < old:
-        raise UserError(f"the depth can only grow: the model has {old} layers, {num_hidden_layers} were asked for")
+        raise UserError(
+            f"the depth can only grow: the model has {old} layers, {num_hidden_layers} were asked for"
+        )
     grown = Qwen3(Qwen3Config(**{**vars(model.config), "num_hidden_layers": num_hidden_layers}))
     grown = grown.to(model.embed_tokens.weight.device, model.embed_tokens.weight.dtype)
-    grown.load_state_dict({name: value for name, value in model.state_dict().items() if not name.startswith("layers.")}, strict=False)
+    grown.load_state_dict(
+        {name: value for name, value in model.state_dict().items() if not name.startswith("layers.")},
+        strict=False,
+    )
     sources = [number * old // num_hidden_layers for number in range(num_hidden_layers)]
     for block, source, before in zip(grown.layers, sources, [-1, *sources]):
         block.load_state_dict(model.layers[source].state_dict())

@@ -1,4 +1,5 @@
-"""The decoder-only language model: ids in, next-id logits out. One device, no modality, Qwen3 layer for layer.
+"""The decoder-only language model: ids in, next-id logits out. One device, no modality, Qwen3 layer for
+layer.
 
 Attribute names are those of Hugging Face, so hf.py only adds the prefix `model.`. RMSNorm, QK-norm, rotary
 positions, grouped-query attention, SwiGLU. Nothing that the Qwen3 family lacks may enter this file.
@@ -6,6 +7,7 @@ positions, grouped-query attention, SwiGLU. Nothing that the Qwen3 family lacks 
 Shapes: B batch, T ids fed, S ids attended to (S = T without a cache), C hidden_size, V vocab_size,
 H query heads, K key/value heads, D head_dim.
 """
+
 from typing import Protocol
 
 import torch
@@ -14,8 +16,8 @@ from torch.nn import functional
 
 from unisono.model.config import Qwen3Config
 
-IGNORE = -100   # a label that is not learned
-BLOCKS = 4      # pieces of the queries in blockwise_attention
+IGNORE = -100  # a label that is not learned
+BLOCKS = 4  # pieces of the queries in blockwise_attention
 
 
 class KVCache(Protocol):
@@ -50,10 +52,13 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def blockwise_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
-    """Attention under a causal mask in plain operators, a quarter of the queries at a time, so that what lies ahead is not computed.
+    """Attention under a causal mask in plain operators, a quarter of the queries at a time, so that what lies
+    ahead is not computed.
 
-    (B, H, T, D), (B, K, T, D) twice, (B, 1, T, T) bool -> (B, H, T, D). Compiled for a CPU it takes half the time of
-    scaled_dot_product_attention forward and backward (T 512, 4 heads, bf16: 26 ms, not 51; dev/LOG.md 2026-11-21);
+    (B, H, T, D), (B, K, T, D) twice, (B, 1, T, T) bool -> (B, H, T, D). Compiled for a CPU it takes half the
+    time of
+    scaled_dot_product_attention forward and backward (T 512, 4 heads, bf16: 26 ms, not 51; dev/LOG.md
+    2026-11-21);
     uncompiled it is slower.
     """
     repeats, width = q.shape[1] // k.shape[1], q.shape[2] // BLOCKS
@@ -80,8 +85,9 @@ class Attention(nn.Module):
         self.q_norm = RMSNorm(D, config.rms_norm_eps) if has_qk_norm else nn.Identity()
         self.k_norm = RMSNorm(D, config.rms_norm_eps) if has_qk_norm else nn.Identity()
 
-    def forward(self, x: Tensor, rope: tuple[Tensor, Tensor], mask: Tensor | None,
-                kv_cache: KVCache | None) -> Tensor:
+    def forward(
+        self, x: Tensor, rope: tuple[Tensor, Tensor], mask: Tensor | None, kv_cache: KVCache | None
+    ) -> Tensor:
         B, T, _ = x.shape
         q = self.q_norm(self.q_proj(x).view(B, T, -1, self.head_dim)).transpose(1, 2)
         k = self.k_norm(self.k_proj(x).view(B, T, -1, self.head_dim)).transpose(1, 2)
@@ -89,14 +95,24 @@ class Attention(nn.Module):
         q, k = rotate(q, *rope).to(v.dtype), rotate(k, *rope).to(v.dtype)
         if kv_cache is not None:
             k, v = kv_cache.append(self.layer, k, v)
-        if mask is not None and kv_cache is None and T % BLOCKS == 0 and q.device.type == "cpu" and torch.compiler.is_compiling():
+        if (
+            mask is not None
+            and kv_cache is None
+            and T % BLOCKS == 0
+            and q.device.type == "cpu"
+            and torch.compiler.is_compiling()
+        ):
             y = blockwise_attention(q, k, v, mask)
-        elif mask is not None and q.device.type == "cuda":      # its fused kernels take a mask or grouped heads, not both
+        elif (
+            mask is not None and q.device.type == "cuda"
+        ):  # its fused kernels take a mask or grouped heads, not both
             k, v = (t.repeat_interleave(q.shape[1] // t.shape[1], dim=1) for t in (k, v))
             y = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         else:
             is_causal = mask is None and T > 1
-            y = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=is_causal, enable_gqa=True)
+            y = functional.scaled_dot_product_attention(
+                q, k, v, attn_mask=mask, is_causal=is_causal, enable_gqa=True
+            )
         return self.o_proj(y.transpose(1, 2).reshape(B, T, -1))
 
 
@@ -120,14 +136,17 @@ class Block(nn.Module):
         self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 
-    def forward(self, x: Tensor, rope: tuple[Tensor, Tensor], mask: Tensor | None,
-                kv_cache: KVCache | None) -> Tensor:
+    def forward(
+        self, x: Tensor, rope: tuple[Tensor, Tensor], mask: Tensor | None, kv_cache: KVCache | None
+    ) -> Tensor:
         x = x + self.self_attn(self.input_layernorm(x), rope, mask, kv_cache)
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
 class Qwen3(nn.Module):
-    """`model(ids)` gives hidden states, `model.logits(hidden)` the next-id logits, `model.loss(...)` the loss."""
+    """`model(ids)` gives hidden states, `model.logits(hidden)` the next-id logits, `model.loss(...)` the
+    loss.
+    """
 
     def __init__(self, config: Qwen3Config) -> None:
         super().__init__()
@@ -136,8 +155,11 @@ class Qwen3(nn.Module):
         self.layers = nn.ModuleList(Block(config, layer) for layer in range(config.num_hidden_layers))
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         # Tied: the head is the embedding itself and no second name exists, here or in the saved file.
-        self.lm_head = None if config.tie_word_embeddings else nn.Linear(config.hidden_size, config.vocab_size,
-                                                                         bias=False)
+        self.lm_head = (
+            None
+            if config.tie_word_embeddings
+            else nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        )
         self.register_buffer("inv_freq", inverse_frequencies(config), persistent=False)
         self.apply(self._initialize)
         residual_std = config.initializer_range / (2 * config.num_hidden_layers) ** 0.5
@@ -151,8 +173,13 @@ class Qwen3(nn.Module):
         if isinstance(module, nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)
 
-    def forward(self, ids: Tensor, positions: Tensor | None = None, attention_mask: Tensor | None = None,
-                kv_cache: KVCache | None = None) -> Tensor:
+    def forward(
+        self,
+        ids: Tensor,
+        positions: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        kv_cache: KVCache | None = None,
+    ) -> Tensor:
         """(B, T) ids -> (B, T, C) hidden states after the last norm.
 
         positions: (B, T) or (T,), default 0 .. T-1. attention_mask: (B, 1, T, S) bool, True = may attend;
@@ -161,8 +188,8 @@ class Qwen3(nn.Module):
         """
         if positions is None:
             positions = torch.arange(ids.shape[-1], device=ids.device)
-        positions = positions.view(-1, ids.shape[-1])                       # (B or 1, T)
-        angles = positions[:, None, :, None].float() * self.inv_freq       # (B or 1, 1, T, D/2)
+        positions = positions.view(-1, ids.shape[-1])  # (B or 1, T)
+        angles = positions[:, None, :, None].float() * self.inv_freq  # (B or 1, 1, T, D/2)
         rope = angles.cos(), angles.sin()
         x = self.embed_tokens(ids)
         for block in self.layers:
@@ -174,19 +201,31 @@ class Qwen3(nn.Module):
         head = self.embed_tokens if self.lm_head is None else self.lm_head
         return functional.linear(hidden, head.weight)
 
-    def loss_per_id(self, ids: Tensor, labels: Tensor, positions: Tensor | None = None,
-                    attention_mask: Tensor | None = None) -> Tensor:
+    def loss_per_id(
+        self,
+        ids: Tensor,
+        labels: Tensor,
+        positions: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+    ) -> Tensor:
         """(B, T) ids and labels -> (B, T) cross-entropy in nats, float32; 0 where the label is -100.
 
-        labels[b, t] is the id that follows ids[b, t]: already shifted, because only the loader knows where one
+        labels[b, t] is the id that follows ids[b, t]: already shifted, because only the loader knows where
+        one
         document ends and the next begins.
         """
         logits = self.logits(self(ids, positions, attention_mask)).float()
-        return functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORE,
-                                        reduction="none").view_as(labels)
+        return functional.cross_entropy(
+            logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORE, reduction="none"
+        ).view_as(labels)
 
-    def loss(self, ids: Tensor, labels: Tensor, positions: Tensor | None = None,
-             attention_mask: Tensor | None = None) -> Tensor:
+    def loss(
+        self,
+        ids: Tensor,
+        labels: Tensor,
+        positions: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+    ) -> Tensor:
         """Mean of `loss_per_id` over the labels that are not -100, in nats; 0 if there is none."""
         losses = self.loss_per_id(ids, labels, positions, attention_mask)
         return losses.sum() / (labels != IGNORE).sum().clamp(min=1)

@@ -1,4 +1,7 @@
-"""The application: routes, life span, and what wraps every request. Starting it is `unisono serve`'s business (serve/run.py)."""
+"""The application: routes, life span, and what wraps every request. Starting it is `unisono serve`'s business
+(serve/run.py).
+"""
+
 import contextlib
 from collections.abc import AsyncIterator
 
@@ -8,26 +11,50 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from unisono.core.errors import UserError
-from unisono.serve import (audio, chat, embeddings, files, images, models, moderations, operations, page, realtime, response_socket, responses,
-                           webrtc)
-from unisono.serve.errors import ApiError, answer_error
-from unisono.serve.guard import Guard, Settings
-from unisono.serve.service import Service
+from unisono.serve.page import site
+from unisono.serve.realtime import admission, call, webrtc, websocket
+from unisono.serve.reply.service import Service
+from unisono.serve.responses import routes as responses, socket as response_socket
+from unisono.serve.v1 import audio, chat, embeddings, files, images, models, moderations, operations
+from unisono.serve.wire.errors import ApiError, answer_error
+from unisono.serve.wire.guard import Guard, Settings
 
-ROUTERS = (models.router, chat.router, responses.router, response_socket.router, audio.router, images.router, embeddings.router, moderations.router,
-           files.router, realtime.router, webrtc.router, operations.router, page.router)
+ROUTERS = (
+    models.router,
+    chat.router,
+    responses.router,
+    response_socket.router,
+    audio.router,
+    images.router,
+    embeddings.router,
+    moderations.router,
+    files.router,
+    admission.router,
+    websocket.router,
+    webrtc.router,
+    operations.router,
+    site.router,
+)
 
 
 def create_app(service: Service, settings: Settings) -> FastAPI:
     """The server's application; it starts and ends the service's threads."""
+
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service.start()
         yield
-        await webrtc.close_calls(app)
+        await call.close_calls(app)
         service.close()
 
-    app = FastAPI(title="Unisono", version="1", lifespan=lifespan, docs_url=None, redoc_url=None, summary="One network behind the API that people's clients already call.")
+    app = FastAPI(
+        title="Unisono",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        summary="One network behind the API that people's clients already call.",
+    )
     app.state.service, app.state.settings = service, settings
     for router in ROUTERS:
         app.include_router(router)

@@ -2,6 +2,7 @@
 
 Shapes: F audio frames, I codes of one picture.
 """
+
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,7 +24,7 @@ class Audio:
     """Sound: (F,) codes."""
 
     codes: Codes
-    finished: bool = True      # False: the stream broke off inside
+    finished: bool = True  # False: the stream broke off inside
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,9 @@ class Image:
 
 @dataclass(frozen=True, eq=False)
 class Video:
-    """Pictures at 0.0, 0.5, 1.0 ... s, and for each the codes of its half second of sound: 25, fewer where the sound ends, then none."""
+    """Pictures at 0.0, 0.5, 1.0 ... s, and for each the codes of its half second of sound: 25, fewer where
+    the sound ends, then none.
+    """
 
     frames: list[Codes]
     audio: list[Codes] = field(default_factory=list)
@@ -50,17 +53,18 @@ class Call:
     finished: bool = True
 
 
-SAID = "|"      # in a thought: what comes after it will be spoken
+SAID = "|"  # in a thought: what comes after it will be spoken
 
 
 @dataclass(frozen=True)
 class Thought:
-    """What the network tells itself before it answers: of a picture, what it sees there or is about to draw; then, after a SAID, the words
+    """What the network tells itself before it answers: of a picture, what it sees there or is about to draw;
+    then, after a SAID, the words
     of an answer that will be spoken. Nobody is shown it."""
 
     text: str
     finished: bool = True
-    is_learned: bool = True     # False: told, so that only the answers after it are learned
+    is_learned: bool = True  # False: told, so that only the answers after it are learned
 
 
 Part = Text | Audio | Image | Video | Call | Thought
@@ -72,7 +76,7 @@ class Message:
 
     role: str
     parts: list[Part]
-    is_learned: bool = True     # of an assistant's in training: False where it is only what was said before
+    is_learned: bool = True  # of an assistant's in training: False where it is only what was said before
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:

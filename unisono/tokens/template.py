@@ -1,19 +1,24 @@
-"""Messages -> marked ids and what is learned of them. The only place where the order of a conversation is written.
+"""Messages -> marked ids and what is learned of them. The only place where the order of a conversation is
+written.
 
     system     <|system|> text <|end|>
     user       <|user|> parts <|end|>
-    assistant  <|assistant|> [thought] parts <|end|>      a spoken reply: thought, word, its sound, next word, its sound; the words letter by letter
+    assistant  <|assistant|> [thought] parts <|end|>      a spoken reply: thought, word, its sound, next word,
+    its sound; the words letter by letter
     sound      <|begin_audio|> codes <|end_audio|>
     picture    <|begin_image|> codes <|end_image|>
-    call       <|begin_call|> {"name": ..., "arguments": {...}} <|end_call|>      its result: <|tool|> text <|end|>
+    call       <|begin_call|> {"name": ..., "arguments": {...}} <|end_call|>      its result: <|tool|> text
+    <|end|>
     thought    <|begin_thought|> text <|end_thought|>
     clip       <|begin_video|> <|t:0.0|> picture [sound] <|t:0.5|> picture [sound] ... <|end_video|>
 
-Learned (loss_mask 1): everything the assistant says after its mark, and of the user's sound its end and, where
+Learned (loss_mask 1): everything the assistant says after its mark, and of the user's sound its end and,
+where
 an rng is given, one code in eight, so that the probability of <|end_audio|> tells when a turn is over.
 
 Shapes: L ids.
 """
+
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -48,13 +53,22 @@ class Template:
 
     def __init__(self, vocab: Vocabulary, text: TextTokenizer) -> None:
         if text.size > vocab.text_size:
-            raise UserError(f"the tokenizer has {text.size} pieces, the vocabulary room for {vocab.text_size}; "
-                            "they are not of the same network")
+            raise UserError(
+                f"the tokenizer has {text.size} pieces, the vocabulary room for {vocab.text_size}; "
+                "they are not of the same network"
+            )
         self.vocab, self.text = vocab, text
 
-    def encode(self, messages: Sequence[Message], *, begin_reply: bool = False,
-               rng: np.random.Generator | None = None) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
-        """-> ids (L,), loss_mask (L,). `begin_reply` ends with <|assistant|>, ready for the network to go on."""
+    def encode(
+        self,
+        messages: Sequence[Message],
+        *,
+        begin_reply: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+        """-> ids (L,), loss_mask (L,). `begin_reply` ends with <|assistant|>, ready for the network to go
+        on.
+        """
         out = Marked()
         for message in messages:
             own = message.role == "assistant" and message.is_learned
@@ -86,9 +100,18 @@ class Template:
         elif isinstance(part, Call | Thought):
             kind = type(part).__name__.lower()
             own = own and getattr(part, "is_learned", True)
-            out.add([self.vocab.id(f"<|begin_{kind}|>"), *self.text.encode(part.text), self.vocab.id(f"<|end_{kind}|>")], own)
+            out.add(
+                [
+                    self.vocab.id(f"<|begin_{kind}|>"),
+                    *self.text.encode(part.text),
+                    self.vocab.id(f"<|end_{kind}|>"),
+                ],
+                own,
+            )
         else:
-            raise ValueError(f"expected Text, Audio, Image, Video, Call or Thought, got {type(part).__name__}")
+            raise ValueError(
+                f"expected Text, Audio, Image, Video, Call or Thought, got {type(part).__name__}"
+            )
 
     def _enclosed(self, out: Marked, modality: str, codes: Codes, learn: bool) -> None:
         out.add([self.vocab.id(f"<|begin_{modality}|>")], learn)
@@ -103,8 +126,10 @@ class Template:
 
     def _clip(self, out: Marked, clip: Video, own: bool) -> None:
         if len(clip.frames) > NUM_TIMES:
-            raise UserError(f"a clip may last {NUM_TIMES * TIME_STEP_S:.0f} s at two pictures a second, "
-                            f"got {len(clip.frames)} pictures; cut it or take fewer")
+            raise UserError(
+                f"a clip may last {NUM_TIMES * TIME_STEP_S:.0f} s at two pictures a second, "
+                f"got {len(clip.frames)} pictures; cut it or take fewer"
+            )
         out.add([self.vocab.id("<|begin_video|>")], own)
         for number, frame in enumerate(clip.frames):
             out.add([self.vocab.id(f"<|t:{number * TIME_STEP_S:.1f}|>")], own)
@@ -115,9 +140,14 @@ class Template:
 
 
 def chat_template() -> str:
-    """The same order as a jinja template for Hugging Face; media stand in the text as their special strings."""
+    """The same order as a jinja template for Hugging Face; media stand in the text as their special
+    strings.
+    """
     assert {"<|system|>", "<|user|>", "<|assistant|>", "<|tool|>", "<|end|>"} <= set(SPECIALS)
-    return ("{% for message in messages %}{{ '<|' + message['role'] + '|>' }}"
-            "{% if message['content'] is string %}{{ message['content'] }}"
-            "{% else %}{% for part in message['content'] %}{{ part['text'] }}{% endfor %}{% endif %}{{ '<|end|>' }}"
-            "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}")
+    return (
+        "{% for message in messages %}{{ '<|' + message['role'] + '|>' }}"
+        "{% if message['content'] is string %}{{ message['content'] }}"
+        "{% else %}{% for part in message['content'] %}{{ part['text'] }}{% endfor %}{% endif %}{{ "
+        "'<|end|>' }}"
+        "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+    )

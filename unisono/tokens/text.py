@@ -3,6 +3,7 @@
 Words are split roughly as GPT-4 does, digits one by one. "<|user|>" typed by somebody stays those characters:
 this tokenizer does not know special ids.
 """
+
 import json
 import re
 from codecs import getincrementaldecoder
@@ -19,7 +20,8 @@ SPLIT = r"'(?:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+
 PLAIN = (*range(33, 127), *range(161, 173), *range(174, 256))
 # The visible letter that stands for each byte in a byte-level vocabulary (GPT-2's table) -> the byte.
 BYTES = {chr(byte): byte for byte in PLAIN} | {
-    chr(256 + number): byte for number, byte in enumerate(sorted(set(range(256)) - set(PLAIN)))}
+    chr(256 + number): byte for number, byte in enumerate(sorted(set(range(256)) - set(PLAIN)))
+}
 
 
 class TextTokenizer:
@@ -35,12 +37,16 @@ class TextTokenizer:
         if size < 256:
             raise UserError(f"a byte-level vocabulary needs at least 256 ids, got {size}")
         inner = Tokenizer(models.BPE())
-        inner.pre_tokenizer = pre_tokenizers.Sequence([
-            pre_tokenizers.Split(Regex(SPLIT), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+        inner.pre_tokenizer = pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Split(Regex(SPLIT), "isolated"),
+                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+            ]
+        )
         inner.decoder = decoders.ByteLevel()
-        trainer = trainers.BpeTrainer(vocab_size=size, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-                                      show_progress=False)
+        trainer = trainers.BpeTrainer(
+            vocab_size=size, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        )
         inner.train_from_iterator(texts, trainer)
         return cls(inner)
 
@@ -49,7 +55,9 @@ class TextTokenizer:
         return self.inner.encode(text.encode("utf8", "replace").decode("utf8")).ids
 
     def spell(self, text: str) -> list[int]:
-        """Text -> ids, letter by letter. The piece of a whole word says nothing of its letters, and so of its sound."""
+        """Text -> ids, letter by letter. The piece of a whole word says nothing of its letters, and so of its
+        sound.
+        """
         return [id for letter in text for id in self.encode(letter)]
 
     def decode(self, ids: list[int]) -> str:
@@ -75,7 +83,9 @@ class TextTokenizer:
 
     @classmethod
     def load(cls, path: str | Path) -> "TextTokenizer":
-        """Reads a tokenizer.json; the added tokens of an exported one are left out, because text never becomes a special id."""
+        """Reads a tokenizer.json; the added tokens of an exported one are left out, because text never
+        becomes a special id.
+        """
         if not Path(path).exists():
             raise UserError(f"no tokenizer at {path}; expected the folder of a trained network")
         try:
@@ -103,9 +113,13 @@ class TextStream:
 
 
 def words(text: str) -> list[str]:
-    """Each with the blanks before it; marks that stand alone go with the word before, for they have no sound."""
+    """Each with the blanks before it; marks that stand alone go with the word before, for they have no
+    sound.
+    """
     found: list[str] = []
-    for piece in re.findall(r"\s*\S+", text.rstrip()):      # from each blank at the end it would look at all those behind it
+    for piece in re.findall(
+        r"\s*\S+", text.rstrip()
+    ):  # from each blank at the end it would look at all those behind it
         if found and not any(letter.isalnum() for letter in piece):
             found[-1] += piece
         else:

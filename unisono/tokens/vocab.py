@@ -2,6 +2,7 @@
 
 Layout: text | 64 specials | 64 time marks | audio | image | padding up to a multiple of 64.
 """
+
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -13,14 +14,29 @@ from numpy.typing import NDArray
 
 from unisono.core.errors import UserError
 
-SPECIALS = ("<|pad|>", "<|system|>", "<|user|>", "<|assistant|>", "<|tool|>", "<|end|>",
-            "<|begin_audio|>", "<|end_audio|>", "<|begin_image|>", "<|end_image|>",
-            "<|begin_video|>", "<|end_video|>", "<|begin_call|>", "<|end_call|>", "<|document|>",
-            "<|begin_thought|>", "<|end_thought|>")
+SPECIALS = (
+    "<|pad|>",
+    "<|system|>",
+    "<|user|>",
+    "<|assistant|>",
+    "<|tool|>",
+    "<|end|>",
+    "<|begin_audio|>",
+    "<|end_audio|>",
+    "<|begin_image|>",
+    "<|end_image|>",
+    "<|begin_video|>",
+    "<|end_video|>",
+    "<|begin_call|>",
+    "<|end_call|>",
+    "<|document|>",
+    "<|begin_thought|>",
+    "<|end_thought|>",
+)
 NUM_SPECIALS = 64
 NUM_TIMES = 64
 TIME_STEP_S = 0.5
-MULTIPLE = 64       # matrix products like a vocabulary that divides well
+MULTIPLE = 64  # matrix products like a vocabulary that divides well
 
 
 @dataclass(frozen=True)
@@ -55,8 +71,13 @@ class Vocabulary:
     @cached_property
     def spans(self) -> dict[str, Span]:
         """Modality -> its span, in the order of the ids."""
-        sizes = {"text": self.text_size, "special": NUM_SPECIALS, "time": NUM_TIMES,
-                 "audio": self.audio_size, "image": self.image_size}
+        sizes = {
+            "text": self.text_size,
+            "special": NUM_SPECIALS,
+            "time": NUM_TIMES,
+            "audio": self.audio_size,
+            "image": self.image_size,
+        }
         spans, start = {}, 0
         for name, size in sizes.items():
             spans[name] = Span(start, size)
@@ -89,7 +110,9 @@ class Vocabulary:
     def id(self, name: str) -> int:
         """The id of a special or a time mark, such as <|user|> or <|t:0.5|>."""
         if name not in self._named:
-            raise ValueError(f"no special id {name!r}; expected one of {', '.join(SPECIALS)} or <|t:0.0|> to <|t:31.5|>")
+            raise ValueError(
+                f"no special id {name!r}; expected one of {', '.join(SPECIALS)} or <|t:0.0|> to <|t:31.5|>"
+            )
         return self._named[name]
 
     def modality(self, id: int) -> str:
@@ -108,17 +131,23 @@ class Vocabulary:
         return f"text_{number}" if modality == "text" else f"<|{modality}_{number}|>"
 
     def to_ids(self, modality: str, codes: Iterable[int]) -> NDArray[np.int64]:
-        """Codes of a codec -> ids. ValueError for a code outside the codebook: it would turn into another modality."""
+        """Codes of a codec -> ids. ValueError for a code outside the codebook: it would turn into another
+        modality.
+        """
         span, codes = self.span(modality), np.asarray(codes, np.int64).reshape(-1)
         if codes.size and (codes.min() < 0 or codes.max() >= span.size):
-            raise ValueError(f"{modality} codes must lie in [0, {span.size}), got {codes.min()} to {codes.max()}")
+            raise ValueError(
+                f"{modality} codes must lie in [0, {span.size}), got {codes.min()} to {codes.max()}"
+            )
         return codes + span.start
 
     def to_codes(self, modality: str, ids: Iterable[int]) -> NDArray[np.int64]:
         """Ids of one modality -> codes of its codec."""
         span, ids = self.span(modality), np.asarray(ids, np.int64).reshape(-1)
         if ids.size and (ids.min() < span.start or ids.max() >= span.end):
-            raise ValueError(f"{modality} ids must lie in [{span.start}, {span.end}), got {ids.min()} to {ids.max()}")
+            raise ValueError(
+                f"{modality} ids must lie in [{span.start}, {span.end}), got {ids.min()} to {ids.max()}"
+            )
         return ids - span.start
 
     def save(self, path: str | Path) -> None:
@@ -133,4 +162,6 @@ class Vocabulary:
         except (FileNotFoundError, NotADirectoryError):
             raise UserError(f"no vocabulary at {path}; expected the folder of a trained network") from None
         except (json.JSONDecodeError, UnicodeDecodeError, TypeError):
-            raise UserError(f"{path} does not hold a vocabulary: expected text_size, audio_size and image_size") from None
+            raise UserError(
+                f"{path} does not hold a vocabulary: expected text_size, audio_size and image_size"
+            ) from None

@@ -1,12 +1,15 @@
-"""Trains the audio codec: spectra must come back, and the codes must be phonetic; later, critics must be fooled.
+"""Trains the audio codec: spectra must come back, and the codes must be phonetic; later, discriminators must
+be fooled.
 
 Stage "reconstruct": multi-resolution mel distance + a CTC loss on phonemes read off the quantized frames
 (codes that carry phonemes are codes that a small network can learn to hear and speak with).
-The decoder's school: encoder and quantizer stay as they are (the network's data stays valid), the decoder learns to sound so that the
-encoder hears in it what it heard in the original; with `adversarial`, against small critics too.
+The decoder's stage: encoder and quantizer stay as they are (the network's data stays valid), the decoder
+learns to sound so that the
+encoder hears in it what it heard in the original; with `adversarial`, against small discriminators too.
 
 Shapes: B batch, N samples, F frames, D quantizer dimensions, P phonemes.
 """
+
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,20 +19,32 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unisono.codecs.audio import AudioCodec, AudioCodecConfig
-from unisono.codecs.critics import Critics, critics_loss, fooling_loss
+from unisono.codecs.discriminators import Discriminators, discriminator_loss, generator_loss
 from unisono.codecs.losses import MelDistance
 from unisono.codecs.phonemes import BLANK, NUMBERS, PhonemeReader
 from unisono.codecs.storage import made_by
 from unisono.core.errors import UserError
 from unisono.core.record import PHONEMES
-from unisono.data.waves import Waves
+from unisono.data.speech.waves import Waves
 from unisono.train.loop import LoopConfig, Numbers
 
-
-LONGEST = 64000     # samples that an item counts with
-# Of the reply voice there is ten times as much as of all others, and it is the easiest: few readers of LibriSpeech came through (2026-11-21).
-SHARES = {"hibari": 0.3, "piper": 0.13, "flite": 0.1, "espeak": 0.08, "neural_speech": 0.13, "librispeech_train251": 0.13, "barista": 0.03,
-          "wake_words": 0.03, "arabic_commands": 0.03, "fsdd": 0.02, "digits": 0.01, "esc10": 0.01}
+LONGEST = 64000  # samples that an item counts with
+# Of the reply voice there is ten times as much as of all others, and it is the easiest: few readers of
+# LibriSpeech came through (2026-11-21).
+SHARES = {
+    "hibari": 0.3,
+    "piper": 0.13,
+    "flite": 0.1,
+    "espeak": 0.08,
+    "neural_speech": 0.13,
+    "librispeech_train251": 0.13,
+    "barista": 0.03,
+    "wake_words": 0.03,
+    "arabic_commands": 0.03,
+    "fsdd": 0.02,
+    "digits": 0.01,
+    "esc10": 0.01,
+}
 
 
 @dataclass(frozen=True)
@@ -37,17 +52,23 @@ class AudioCodecRecipe:
     """Defaults of the nano codec."""
 
     codec: AudioCodecConfig = field(default_factory=AudioCodecConfig)
-    loop: LoopConfig = field(default_factory=lambda: LoopConfig(num_steps=9000, learning_rate=1e-3, weight_decay=0.01))
+    loop: LoopConfig = field(
+        default_factory=lambda: LoopConfig(num_steps=9000, learning_rate=1e-3, weight_decay=0.01)
+    )
     batch_size: int = 16
-    item_s: float = 3.2               # heard by the encoder; items up to this long are taken whole, with their text
-    window_frames: int = 80           # spoken by the decoder, cut at random from the item
+    item_s: float = 3.2  # heard by the encoder; items up to this long are taken whole, with their text
+    window_frames: int = 80  # spoken by the decoder, cut at random from the item
     phoneme_weight: float = 0.15
     shares: dict[str, float] = field(default_factory=lambda: dict(SHARES))
-    decoder_only: bool = False        # encoder and quantizer stay as they are, and with them the network's data
-    adversarial: bool = False         # the decoder alone, against critics
-    reader_only: bool = False         # the codec of `start_from` stays as it is, and only the phoneme reader beside it is taught
-    hearing_weight: float = 0.0       # of what the encoder hears in the made sound, beside what it hears in the true one
-    start_from: str = ""              # folder of a codec whose weights are the start
+    decoder_only: bool = False  # encoder and quantizer stay as they are, and with them the network's data
+    adversarial: bool = False  # the decoder alone, against discriminators
+    reader_only: bool = (
+        False  # the codec of `start_from` stays as it is, and only the phoneme reader beside it is taught
+    )
+    hearing_weight: float = (
+        0.0  # of what the encoder hears in the made sound, beside what it hears in the true one
+    )
+    start_from: str = ""  # folder of a codec whose weights are the start
 
     @property
     def is_fixed(self) -> bool:
@@ -56,28 +77,39 @@ class AudioCodecRecipe:
 
 
 def drawn_by(train: Waves, shares: dict[str, float]) -> np.ndarray:
-    """(items,) cumulative probabilities of the items; UserError for a source that is neither there nor a usual one."""
+    """(items,) cumulative probabilities of the items; UserError for a source that is neither there nor a
+    usual one.
+    """
     known = {item.get("source") or "" for item in train.items}
     if unknown := set(shares) - known - set(SHARES):
         raise UserError(f"no source {min(unknown)!r} in the speech; choose from {', '.join(sorted(known))}")
     return train.by_source(shares, LONGEST)
 
 
-# The last school, of the decoder alone, which gets more layers for it. With critics the voice is more like the original's and as many words are
+# The last stage, of the decoder alone, which gets more layers for it. With discriminators the voice is more
+# like the original's and as many words are
 # understood (2026-11-23: 1,700 steps with them after 2,000 without).
-DECODER = AudioCodecRecipe(codec=AudioCodecConfig(decoder_dilations=(1, 2, 4, 8, 1, 2, 4, 8, 1, 2, 4, 1)), decoder_only=True,
-                           adversarial=True, hearing_weight=0.5, loop=LoopConfig(num_steps=3000, learning_rate=5e-4, weight_decay=0.01))
+DECODER = AudioCodecRecipe(
+    codec=AudioCodecConfig(decoder_dilations=(1, 2, 4, 8, 1, 2, 4, 8, 1, 2, 4, 1)),
+    decoder_only=True,
+    adversarial=True,
+    hearing_weight=0.5,
+    loop=LoopConfig(num_steps=3000, learning_rate=5e-4, weight_decay=0.01),
+)
 
 
 def deepened(codec: AudioCodec, config: AudioCodecConfig) -> AudioCodec:
-    """The codec with the decoder layers of `config`, of which it has the first ones; new ones begin by changing nothing.
+    """The codec with the decoder layers of `config`, of which it has the first ones; new ones begin by
+    changing nothing.
     UserError where anything else differs."""
     has, wanted = codec.config.decoder_dilations, config.decoder_dilations
-    if replace(codec.config, decoder_dilations=wanted) != config or wanted[:len(has)] != has:
-        raise UserError(f"the codec to start from has another shape than the recipe: {codec.config}, not {config}")
+    if replace(codec.config, decoder_dilations=wanted) != config or wanted[: len(has)] != has:
+        raise UserError(
+            f"the codec to start from has another shape than the recipe: {codec.config}, not {config}"
+        )
     grown = AudioCodec(config)
     grown.load_state_dict(codec.state_dict(), strict=False)
-    for block in grown.decoder.blocks[len(has):]:
+    for block in grown.decoder.blocks[len(has) :]:
         nn.init.zeros_(block.narrow.weight)
         nn.init.zeros_(block.narrow.bias)
     return grown
@@ -95,35 +127,56 @@ class CodecAndReader(nn.Module):
 class AudioCodecProgram:
     """A Program for train.loop: sound in, codec out."""
 
-    def __init__(self, recipe: AudioCodecRecipe, train: Waves, val: Waves, teacher: AudioCodec | None = None) -> None:
-        """`teacher`: a codec whose encoder means the same by its codes; the decoder then learns both ones' codes."""
+    def __init__(
+        self, recipe: AudioCodecRecipe, train: Waves, val: Waves, teacher: AudioCodec | None = None
+    ) -> None:
+        """`teacher`: a codec whose encoder means the same by its codes; the decoder then learns both ones'
+        codes.
+        """
         self.recipe, self.train, self.val = recipe, train, val
         start = AudioCodec.load(recipe.start_from) if recipe.start_from else None
         if recipe.reader_only and not start:
-            raise UserError("reader_only teaches a reader for a codec that there is; name its folder with --set start_from=DIR")
+            raise UserError(
+                "reader_only teaches a reader for a codec that there is; name its folder with --set "
+                "start_from=DIR"
+            )
         if recipe.reader_only and (recipe.is_fixed or start.frame_size != recipe.codec.frame_size):
-            raise UserError("reader_only teaches nothing else, and a codec of the usual frame_size; leave out decoder_only and adversarial")
-        codec = start if start and recipe.reader_only else deepened(start, recipe.codec) if start else AudioCodec(recipe.codec)
+            raise UserError(
+                "reader_only teaches nothing else, and a codec of the usual frame_size; leave out "
+                "decoder_only and adversarial"
+            )
+        codec = (
+            start
+            if start and recipe.reader_only
+            else deepened(start, recipe.codec)
+            if start
+            else AudioCodec(recipe.codec)
+        )
         self.teacher = teacher or start or codec
         if self.teacher is not codec:
             self.teacher.requires_grad_(False)
         self.model, self.origin = CodecAndReader(codec), made_by(codec) if recipe.start_from else ""
         self.distance = MelDistance(recipe.codec.sample_rate)
-        self.players = {"codec": (self.model, self.loss)}
+        self.modules = {"codec": (self.model, self.loss)}
         if recipe.is_fixed:
             for module in (codec.encoder, codec.to_latent, self.model.reader):
                 module.requires_grad_(False)
         if recipe.reader_only:
             codec.requires_grad_(False)
         if recipe.adversarial:
-            self.critics = Critics()
-            self.players = {"critics": (self.critics, self.critics_loss), "codec": (self.model, self.loss)}
+            self.discriminators = Discriminators()
+            self.modules = {
+                "discriminators": (self.discriminators, self.discriminator_loss),
+                "codec": (self.model, self.loss),
+            }
         self.cumulative = drawn_by(train, recipe.shares)
 
     def batch(self, step: int) -> dict[str, Tensor]:
         """Items, the place of the decoder's window in each, and phonemes of those taken whole."""
         rng = np.random.default_rng((self.recipe.loop.seed, step))
-        numbers = np.searchsorted(self.cumulative, rng.random(self.recipe.batch_size)).clip(0, len(self.train) - 1)
+        numbers = np.searchsorted(self.cumulative, rng.random(self.recipe.batch_size)).clip(
+            0, len(self.train) - 1
+        )
         return self._collate(self.train, numbers, rng)
 
     def _collate(self, waves: Waves, numbers: np.ndarray, rng: np.random.Generator) -> dict[str, Tensor]:
@@ -136,22 +189,29 @@ class AudioCodecProgram:
             whole = item["length"] <= num_samples
             offset = 0 if whole else int(rng.integers(item["length"] - num_samples))
             piece = waves.pcm(number, offset, num_samples)
-            pcm[row, :len(piece)] = piece * rng.uniform(0.5, 1.2)
+            pcm[row, : len(piece)] = piece * rng.uniform(0.5, 1.2)
             num_frames = max(1, len(piece) // frame)
             starts.append(int(rng.integers(max(1, num_frames - recipe.window_frames + 1))))
             texts.append([NUMBERS[s] for s in item.get("phonemes") or () if s in NUMBERS] if whole else [])
             lengths.append(num_frames)
         targets = torch.zeros(len(numbers), max(1, max(map(len, texts))), dtype=torch.int64)
         for row, text in enumerate(texts):
-            targets[row, :len(text)] = torch.tensor(text, dtype=torch.int64)
-        return {"pcm": torch.from_numpy(pcm.clip(-1, 1)), "starts": torch.tensor(starts), "targets": targets,
-                "target_lengths": torch.tensor([len(t) for t in texts]), "num_frames": torch.tensor(lengths)}
+            targets[row, : len(text)] = torch.tensor(text, dtype=torch.int64)
+        return {
+            "pcm": torch.from_numpy(pcm.clip(-1, 1)),
+            "starts": torch.tensor(starts),
+            "targets": targets,
+            "target_lengths": torch.tensor([len(t) for t in texts]),
+            "num_frames": torch.tensor(lengths),
+        }
 
     def _speak(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """-> (made pcm, true pcm) of the windows, (B, F, D) quantized frames of the items."""
         frame, width = self.recipe.codec.frame_size, self.recipe.window_frames
         codec, pcm = self.model.codec, batch["pcm"]
-        if self.recipe.is_fixed:        # the network learns to say the teacher's codes and hears those of the codec, to the last bit
+        if (
+            self.recipe.is_fixed
+        ):  # the network learns to say the teacher's codes and hears those of the codec, to the last bit
             with torch.autocast(pcm.device.type, enabled=False):
                 half = len(pcm) // 2
                 latent = torch.cat([codec.latent(pcm[:half]), self.teacher.to(pcm.device).latent(pcm[half:])])
@@ -169,7 +229,9 @@ class AudioCodecProgram:
             return self.model.codec.quantizer(self.model.codec.latent(pcm))[0]
 
     def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Numbers]:
-        """Mel distance + phoneme CTC, or the latter alone; in the decoder's school + what is heard otherwise, and fooling the critics if there are any."""
+        """Mel distance + phoneme CTC, or the latter alone; in the decoder's stage + what is heard otherwise,
+        and fooling the discriminators if there are any.
+        """
         if self.recipe.reader_only:
             ctc = self._phoneme_loss(self._quantized(batch["pcm"]), batch)
             return ctc, {"ctc": ctc.detach()}
@@ -183,35 +245,53 @@ class AudioCodecProgram:
             if not self.recipe.adversarial:
                 return kept, numbers
             with torch.autocast(made.device.type, enabled=False):
-                fooling, matching = fooling_loss(self.critics, made, true)
-            return 15 * kept + fooling + 2 * matching, {**numbers, "fool": fooling.detach(), "match": matching.detach()}
+                fooling, matching = generator_loss(self.discriminators, made, true)
+            return 15 * kept + fooling + 2 * matching, {
+                **numbers,
+                "fool": fooling.detach(),
+                "match": matching.detach(),
+            }
         ctc = self._phoneme_loss(quantized, batch)
         return mel + self.recipe.phoneme_weight * ctc, {"mel": mel.detach(), "ctc": ctc.detach()}
 
     def _heard_otherwise(self, made: Tensor, true: Tensor) -> Tensor:
-        """How far what the teacher hears in made sound is from what it hears in true sound, as a share of the latter."""
+        """How far what the teacher hears in made sound is from what it hears in true sound, as a share of the
+        latter.
+        """
         heard = []
         for pcm in (made, true):
             hidden, _ = self.teacher.encoder(self.teacher.analysis(pcm)[0])
             heard.append(hidden.float())
         return (heard[0] - heard[1]).abs().mean() / heard[1].abs().mean()
 
-    def critics_loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Numbers]:
-        """What the critics lose when they take made sound for true sound."""
-        batch["spoken"] = made, true, _ = self._speak(batch)        # the codec's turn comes next, with the same weights
-        loss = critics_loss(self.critics, made.detach(), true)
-        return loss, {"critics": loss.detach()}
+    def discriminator_loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Numbers]:
+        """What the discriminators lose when they take made sound for true sound."""
+        batch["spoken"] = made, true, _ = self._speak(
+            batch
+        )  # the codec's turn comes next, with the same weights
+        loss = discriminator_loss(self.discriminators, made.detach(), true)
+        return loss, {"discriminators": loss.detach()}
 
     def _phoneme_loss(self, quantized: Tensor, batch: dict[str, Tensor]) -> Tensor:
         rows = batch["target_lengths"] > 0
         if not bool(rows.any()):
-            return self.model.reader(quantized).sum() * 0      # with a gradient, of which some schools have no other
+            return (
+                self.model.reader(quantized).sum() * 0
+            )  # with a gradient, of which some stages have no other
         log_probs = self.model.reader(quantized[rows]).transpose(0, 1)
-        return functional.ctc_loss(log_probs, batch["targets"][rows], batch["num_frames"][rows],
-                                   batch["target_lengths"][rows], blank=BLANK, zero_infinity=True)
+        return functional.ctc_loss(
+            log_probs,
+            batch["targets"][rows],
+            batch["num_frames"][rows],
+            batch["target_lengths"][rows],
+            blank=BLANK,
+            zero_infinity=True,
+        )
 
     def validate(self) -> Numbers:
-        """Mel distance and phoneme loss, or what is heard otherwise, on 64 fixed items of speakers and sentences never trained on."""
+        """Mel distance and phoneme loss, or what is heard otherwise, on 64 fixed items of speakers and
+        sentences never trained on.
+        """
         totals: dict[str, list[float]] = {}
         for start in range(0, min(64, len(self.val)), 16):
             rng = np.random.default_rng(start)
@@ -222,12 +302,14 @@ class AudioCodecProgram:
             totals.setdefault("mel", []).append(float(self.distance.to(made.device)(made, true)))
             if self.recipe.is_fixed:
                 totals.setdefault("heard", []).append(float(self._heard_otherwise(made, true)))
-            else:                              # whose reader is taught
+            else:  # whose reader is taught
                 totals.setdefault("ctc", []).append(float(self._phoneme_loss(quantized, batch)))
         return {key: sum(values) / len(values) for key, values in totals.items()}
 
     def save(self, folder: Path) -> None:
-        """Writes folder/codec (config.json + model.safetensors), and folder/phonemes.safetensors where the reader was taught."""
+        """Writes folder/codec (config.json + model.safetensors), and folder/phonemes.safetensors where the
+        reader was taught.
+        """
         self.model.codec.save(folder / "codec")
         if not self.recipe.is_fixed:
             self.model.reader.save(folder / PHONEMES)

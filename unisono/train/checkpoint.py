@@ -3,6 +3,7 @@
 The data position is the step number itself (a batch is a pure function of seed and step), so it needs no
 state of its own. Killed at any moment, a run loses at most the steps since its last checkpoint.
 """
+
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
     def write(path: Path) -> None:
         try:
             torch.save(state, path)
-        except RuntimeError as error:       # how torch reports a full disk
+        except RuntimeError as error:  # how torch reports a full disk
             raise OSError(str(error).split("\n")[0]) from error
 
     atomic_write(folder / NAME, write)
@@ -38,7 +39,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         torch.set_rng_state(state.pop("torch_rng"))
-    except Exception as error:      # torch raises a dozen kinds for damaged and foreign files
+    except Exception as error:  # torch raises a dozen kinds for damaged and foreign files
         reason = str(error).split("\n")[0] or type(error).__name__
         raise UserError(f"{path} is damaged ({reason}); delete it to start this stage again") from None
     if "cuda_rng" in state and torch.cuda.is_available():

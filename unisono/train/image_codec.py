@@ -2,6 +2,7 @@
 
 Shapes: B batch, S pixels a side.
 """
+
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +15,9 @@ from torch.nn import functional
 from unisono.codecs.image import ImageCodec, ImageCodecConfig
 from unisono.codecs.storage import made_by
 from unisono.core.errors import UserError
-from unisono.data.pictures import resolution
-from unisono.data.samples import KINDS, draw_sample
+from unisono.data.world.pictures import resolution
+from unisono.data.world.samples import KINDS, draw_sample
 from unisono.train.loop import LoopConfig, Numbers
-
-
-CODECS = {"nano": ImageCodecConfig(), "small": ImageCodecConfig(image_size=128, fine_channels=128, coarse_channels=320)}
 
 
 @dataclass(frozen=True)
@@ -27,12 +25,16 @@ class ImageCodecRecipe:
     """Defaults of the nano codec."""
 
     codec: ImageCodecConfig = field(default_factory=ImageCodecConfig)
-    loop: LoopConfig = field(default_factory=lambda: LoopConfig(
-        num_steps=5000, learning_rate=2e-3, weight_decay=0.01, warmup_steps=50, validate_every=250))
+    loop: LoopConfig = field(
+        default_factory=lambda: LoopConfig(
+            num_steps=5000, learning_rate=2e-3, weight_decay=0.01, warmup_steps=50, validate_every=250
+        )
+    )
     batch_size: int = 48
-    shares: dict[str, float] = field(default_factory=lambda: {
-        "scene": 0.29, "emoji": 0.25, "word": 0.31, "motion": 0.05, "story": 0.10})
-    start_from: str = ""              # folder of a codec whose weights are the start
+    shares: dict[str, float] = field(
+        default_factory=lambda: {"scene": 0.29, "emoji": 0.25, "word": 0.31, "motion": 0.05, "story": 0.10}
+    )
+    start_from: str = ""  # folder of a codec whose weights are the start
 
 
 class ImageCodecProgram:
@@ -44,8 +46,14 @@ class ImageCodecProgram:
             raise UserError(f"no pictures of the kind {min(unknown)!r}; choose from {', '.join(KINDS)}")
         self.model = ImageCodec.load(recipe.start_from) if recipe.start_from else ImageCodec(recipe.codec)
         if self.model.config != recipe.codec:
-            raise UserError(f"the codec in {recipe.start_from} has another shape than the recipe: {self.model.config}, not {recipe.codec}")
-        self.players, self.origin = {"codec": (self.model, self.loss)}, made_by(self.model) if recipe.start_from else ""
+            raise UserError(
+                f"the codec in {recipe.start_from} has another shape than the recipe: "
+                f"{self.model.config}, not {recipe.codec}"
+            )
+        self.modules, self.origin = (
+            {"codec": (self.model, self.loss)},
+            made_by(self.model) if recipe.start_from else "",
+        )
         kinds = [kind for kind in KINDS if kind != "story" or len(stories)]
         self.kinds, self.weights = kinds, [recipe.shares.get(kind, 0.0) for kind in kinds]
 
@@ -66,7 +74,10 @@ class ImageCodecProgram:
             absolute = (made - pixels).abs().mean()
             squared = functional.mse_loss(made, pixels)
             edges = sum((made.diff(dim=d) - pixels.diff(dim=d)).abs().mean() for d in (2, 3))
-            return absolute + 4 * squared + 0.5 * edges, {"absolute": absolute.detach(), "squared": squared.detach()}
+            return absolute + 4 * squared + 0.5 * edges, {
+                "absolute": absolute.detach(),
+                "squared": squared.detach(),
+            }
 
     def validate(self) -> Numbers:
         """PSNR in dB for each kind of picture, 32 of each, freshly drawn."""

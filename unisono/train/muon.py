@@ -1,23 +1,28 @@
 """Muon, with all matrices of one shape orthogonalized at once.
 
-Jordan et al. 2024 (kellerjordan.github.io/posts/muon). torch.optim.Muon does the same one matrix after the other: on two CPU cores that took
+Jordan et al. 2024 (kellerjordan.github.io/posts/muon). torch.optim.Muon does the same one matrix after the
+other: on two CPU cores that took
 1.3 to 1.8 times as long (2026-11-28), on a GPU each matrix costs fifteen launches.
 
 Shapes: M matrices, R rows <= C columns.
 """
+
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
-COEFFICIENTS = (3.4445, -4.7750, 2.0315)      # of the quintic that drives all singular values towards 1
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic that drives all singular values towards 1
 NUM_STEPS = 5
 MOMENTUM = 0.95
-LIKE_ADAMW = 0.2        # root mean square of an update (Liu et al. 2025, "Muon is Scalable for LLM Training", arXiv 2502.16982)
+# root mean square of an update (Liu et al. 2025, "Muon is Scalable for LLM Training", arXiv 2502.16982)
+LIKE_ADAMW = 0.2
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum whose update of each matrix is orthogonalized, as large as AdamW's, so that both can share one learning rate."""
+    """Nesterov momentum whose update of each matrix is orthogonalized, as large as AdamW's, so that both can
+    share one learning rate.
+    """
 
     def __init__(self, matrices: Iterable[nn.Parameter], lr: float, weight_decay: float) -> None:
         super().__init__(matrices, {"lr": lr, "weight_decay": weight_decay})
@@ -51,7 +56,8 @@ def _wide(matrix: Tensor) -> Tensor:
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
-    """(M, R, C) -> (M, R, C) bfloat16, nearly the nearest matrices with orthonormal rows: singular values between 0.7 and 1.2, by
+    """(M, R, C) -> (M, R, C) bfloat16, nearly the nearest matrices with orthonormal rows: singular values
+    between 0.7 and 1.2, by
     Newton-Schulz steps."""
     a, b, c = COEFFICIENTS
     x = matrices.bfloat16()

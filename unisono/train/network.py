@@ -4,6 +4,7 @@ Only positions that are learned reach the softmax, which at this size is a third
 
 Shapes: B rows, T ids per row, L learned positions.
 """
+
 import copy
 from dataclasses import dataclass, field, replace
 from math import log
@@ -15,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unisono.core.errors import UserError
-from unisono.data.loader import PAD, Loader, LoaderConfig
-from unisono.data.shard import Shard
+from unisono.data.shards.loader import PAD, Loader, LoaderConfig
+from unisono.data.shards.shard import Shard
 from unisono.model.config import preset
 from unisono.model.hf import grow_depth, load_pretrained, save_pretrained
 from unisono.model.transformer import Qwen3, packed_mask
@@ -28,38 +29,88 @@ class NetworkRecipe:
     """Defaults of the nano network."""
 
     size: str = "nano"
-    loop: LoopConfig = field(default_factory=lambda: LoopConfig(
-        num_steps=12000, learning_rate=2e-3, warmup_steps=100, weight_decay=0.1, beta2=0.95, validate_every=500, muon=True))
+    loop: LoopConfig = field(
+        default_factory=lambda: LoopConfig(
+            num_steps=12000,
+            learning_rate=2e-3,
+            warmup_steps=100,
+            weight_decay=0.1,
+            beta2=0.95,
+            validate_every=500,
+            muon=True,
+        )
+    )
     loader: LoaderConfig = field(default_factory=LoaderConfig)
-    # Shares of the ids, however much there is of each: a seventh each for scenes, talking and speaking, a sixth for hearing, a ninth for
-    # print, a twelfth for drawing, a sixteenth for clips, a twentieth for notes of scenes and for plain texts, a fiftieth each for emoji
+    # Shares of the ids, however much there is of each: a seventh each for scenes, talking and speaking, a
+    # sixth for hearing, a ninth for
+    # print, a twelfth for drawing, a sixteenth for clips, a twentieth for notes of scenes and for plain
+    # texts, a fiftieth each for emoji
     # seen and drawn.
-    task_shares: dict[str, float] = field(default_factory=lambda: {
-        "see": 0.14, "recall": 0.05, "see_emoji": 0.02, "read": 0.085, "letters": 0.025, "watch": 0.06, "draw": 0.085, "draw_emoji": 0.02,
-        "talk": 0.14, "speak": 0.10, "speak_open": 0.05, "hear": 0.09, "hear_words": 0.085, "hear_sounds": 0.005, "stories": 0.02,
-        "dialogues": 0.012, "sentences": 0.005, "books": 0.008})
-    tasks: tuple[str, ...] = ()       # train on these alone; empty = on all
-    text_weight: float = 3.0          # of a word beside a code: codes carry most of the nats, words most of the sense
-    start_from: str = ""              # folder of a network whose weights are the start
-    num_hidden_layers: int = 0        # of the network, if more than the size or the start has
-    # Share of the start's weights in the finished ones: what the start knew and was not trained on again is not lost (Wortsman et al.
+    task_shares: dict[str, float] = field(
+        default_factory=lambda: {
+            "see": 0.14,
+            "recall": 0.05,
+            "see_emoji": 0.02,
+            "read": 0.085,
+            "letters": 0.025,
+            "watch": 0.06,
+            "draw": 0.085,
+            "draw_emoji": 0.02,
+            "talk": 0.14,
+            "speak": 0.10,
+            "speak_open": 0.05,
+            "hear": 0.09,
+            "hear_words": 0.085,
+            "hear_sounds": 0.005,
+            "stories": 0.02,
+            "dialogues": 0.012,
+            "sentences": 0.005,
+            "books": 0.008,
+        }
+    )
+    tasks: tuple[str, ...] = ()  # train on these alone; empty = on all
+    text_weight: float = 3.0  # of a word beside a code: codes carry most of the nats, words most of the sense
+    start_from: str = ""  # folder of a network whose weights are the start
+    num_hidden_layers: int = 0  # of the network, if more than the size or the start has
+    # Share of the start's weights in the finished ones: what the start knew and was not trained on again is
+    # not lost (Wortsman et al.
     # 2022, "Robust fine-tuning of zero-shot models", arXiv 2109.01903).
     start_share: float = 0.0
     compile: bool = True
 
 
-# A picture of 128 pixels is 256 codes: longer rows, and pictures weigh more. Sized for 8 minutes a piece on one GPU.
-RECIPES = {"small": NetworkRecipe(size="small", loader=LoaderConfig(batch_size=32, row_length=1536), loop=LoopConfig(
-    num_steps=4000, learning_rate=1e-3, warmup_steps=200, weight_decay=0.1, beta2=0.95, validate_every=500, muon=True))}
+# A picture of 128 pixels is 256 codes: longer rows, and pictures weigh more. Sized for 8 minutes a piece on
+# one GPU.
+RECIPES = {
+    "small": NetworkRecipe(
+        size="small",
+        loader=LoaderConfig(batch_size=32, row_length=1536),
+        loop=LoopConfig(
+            num_steps=4000,
+            learning_rate=1e-3,
+            warmup_steps=200,
+            weight_decay=0.1,
+            beta2=0.95,
+            validate_every=500,
+            muon=True,
+        ),
+    )
+}
 
 
 def in_units(losses: Tensor, labels: Tensor, units: dict[str, Any]) -> Numbers:
-    """(L,) nats, (L,) labels -> bits per unit of each modality that occurs; `units` as data/prepare.py describes them."""
+    """(L,) nats, (L,) labels -> bits per unit of each modality that occurs; `units` as data/prepare.py
+    describes them.
+    """
     numbers = {}
     for name, (start, end, unit, amount) in units.items():
         chosen = (labels >= start) & (labels < end)
         ids = labels[chosen].cpu() - start
-        total = float(torch.tensor(amount, dtype=torch.float64)[ids].sum()) if isinstance(amount, list) else amount * len(ids)
+        total = (
+            float(torch.tensor(amount, dtype=torch.float64)[ids].sum())
+            if isinstance(amount, list)
+            else amount * len(ids)
+        )
         if total:
             numbers[f"{name}_bits_per_{unit}"] = losses[chosen].double().sum().item() / log(2) / total
     return numbers
@@ -68,13 +119,17 @@ def in_units(losses: Tensor, labels: Tensor, units: dict[str, Any]) -> Numbers:
 class NetworkProgram:
     """A Program for train.loop: token shards in, a Hugging Face folder out."""
 
-    origin = ""     # a start is only recoded for the first step, so it may be another one later
+    origin = ""  # a start is only transferred for the first step, so it may be another one later
 
     def __init__(self, recipe: NetworkRecipe, train: Shard, val: Shard) -> None:
         self.recipe = recipe
-        unknown = (set(recipe.tasks) | set(recipe.task_shares) - set(NetworkRecipe().task_shares)) - set(train.task_names)
+        unknown = (set(recipe.tasks) | set(recipe.task_shares) - set(NetworkRecipe().task_shares)) - set(
+            train.task_names
+        )
         if unknown:
-            raise UserError(f"no task {min(unknown)!r} in the shards; choose from {', '.join(train.task_names)}")
+            raise UserError(
+                f"no task {min(unknown)!r} in the shards; choose from {', '.join(train.task_names)}"
+            )
         left_out = {task: 0.0 for task in train.task_names if recipe.tasks and task not in recipe.tasks}
         self.val = val
         vocab_size, self.text_end = train.manifest["vocab_size"], train.manifest["text_end"]
@@ -82,12 +137,17 @@ class NetworkProgram:
         reach = min(recipe.loader.reach, self.model.config.max_position_embeddings)
         self.loader = Loader(train, replace(recipe.loader, reach=reach), {**recipe.task_shares, **left_out})
         self.forward = torch.compile(self.model, dynamic=False) if recipe.compile else self.model
-        self.cross_entropy = torch.compile(self._cross_entropy, dynamic=True) if recipe.compile else self._cross_entropy
-        self.players: dict[str, tuple[nn.Module, object]] = {"network": (self.model, self.loss)}
+        self.cross_entropy = (
+            torch.compile(self._cross_entropy, dynamic=True) if recipe.compile else self._cross_entropy
+        )
+        self.modules: dict[str, tuple[nn.Module, object]] = {"network": (self.model, self.loss)}
 
     def _start(self, vocab_size: int) -> Qwen3:
-        model = (load_pretrained(self.recipe.start_from, vocab_size=vocab_size) if self.recipe.start_from
-                 else Qwen3(preset(self.recipe.size, vocab_size)))
+        model = (
+            load_pretrained(self.recipe.start_from, vocab_size=vocab_size)
+            if self.recipe.start_from
+            else Qwen3(preset(self.recipe.size, vocab_size))
+        )
         return grow_depth(model, self.recipe.num_hidden_layers) if self.recipe.num_hidden_layers else model
 
     def batch(self, step: int) -> dict[str, Tensor]:
@@ -100,7 +160,11 @@ class NetworkProgram:
         weights = torch.where(labels < self.text_end, self.recipe.text_weight, 1.0)
         loss = (losses * weights).sum() / weights.sum()
         words = labels < self.text_end
-        return loss, {"loss": loss.detach(), "words": losses.detach()[words].mean(), "codes": losses.detach()[~words].mean()}
+        return loss, {
+            "loss": loss.detach(),
+            "words": losses.detach()[words].mean(),
+            "codes": losses.detach()[~words].mean(),
+        }
 
     def _losses(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """-> (L,) nats, (L,) labels of the learned positions."""
@@ -114,21 +178,41 @@ class NetworkProgram:
         return functional.cross_entropy(self.model.logits(hidden).float(), labels, reduction="none")
 
     def validate(self) -> Numbers:
-        """Nats per learned id, task by task, over four batches of each task of the validation shard; over all of them, bits per
+        """Nats per learned id, task by task, over four batches of each task of the validation shard; over all
+        of them, bits per
         byte of text, per second of sound and per pixel."""
         numbers, found = {}, []
         device = next(self.model.parameters()).device
         lengths, longest = self.val.ends - self.val.starts, self.recipe.loader.row_length
-        fitting = [name for n, name in enumerate(self.val.task_names) if (lengths[self.val.tasks == n] <= longest).any()]
+        fitting = [
+            name
+            for n, name in enumerate(self.val.task_names)
+            if (lengths[self.val.tasks == n] <= longest).any()
+        ]
         for task in fitting:
             only = {name: float(name == task) for name in self.val.task_names}
-            loader = Loader(self.val, LoaderConfig(batch_size=self.recipe.loader.batch_size, seed=0, block_ids=20_000, chained_share=0.0,
-                                                   misread_share=0.0, row_length=longest), only)
-            pairs = [self._losses({key: value.to(device) for key, value in loader.batch(step).items()}) for step in range(4)]
+            loader = Loader(
+                self.val,
+                LoaderConfig(
+                    batch_size=self.recipe.loader.batch_size,
+                    seed=0,
+                    block_ids=20_000,
+                    chained_share=0.0,
+                    misread_share=0.0,
+                    row_length=longest,
+                ),
+                only,
+            )
+            pairs = [
+                self._losses({key: value.to(device) for key, value in loader.batch(step).items()})
+                for step in range(4)
+            ]
             numbers[task] = torch.cat([losses for losses, _ in pairs]).mean().item()
             found += pairs
         if not found:
-            raise UserError(f"no document of the validation fits into a row of {longest} ids; raise loader.row_length")
+            raise UserError(
+                f"no document of the validation fits into a row of {longest} ids; raise loader.row_length"
+            )
         return numbers | in_units(*map(torch.cat, zip(*found)), self.val.manifest.get("units", {}))
 
     def save(self, folder: Path) -> None:
@@ -136,6 +220,15 @@ class NetworkProgram:
         finished, share = self.model, self.recipe.start_share
         if self.recipe.start_from and share:
             finished = copy.deepcopy(self.model)
-            start = self._start(self.model.config.vocab_size).to(next(self.model.parameters()).device).state_dict()
-            finished.load_state_dict({name: share * start[name] + (1 - share) * value for name, value in self.model.state_dict().items()})
+            start = (
+                self._start(self.model.config.vocab_size)
+                .to(next(self.model.parameters()).device)
+                .state_dict()
+            )
+            finished.load_state_dict(
+                {
+                    name: share * start[name] + (1 - share) * value
+                    for name, value in self.model.state_dict().items()
+                }
+            )
         save_pretrained(finished, folder / "network")

@@ -1,4 +1,7 @@
-"""One optimizer recipe for everything that is trained here: AdamW, or Muon for the matrices and AdamW for the rest."""
+"""One optimizer recipe for everything that is trained here: AdamW, or Muon for the matrices and AdamW for the
+rest.
+"""
+
 from typing import Any
 
 import torch
@@ -10,15 +13,28 @@ from unisono.train.muon import Muon
 class Optimizers:
     """Behaves as one optimizer. Embeddings never go to Muon; vectors are never decayed."""
 
-    def __init__(self, module: nn.Module, learning_rate: float, *, weight_decay: float,
-                 betas: tuple[float, float], muon: bool) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        learning_rate: float,
+        *,
+        weight_decay: float,
+        betas: tuple[float, float],
+        muon: bool,
+    ) -> None:
         named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
-        matrices = [p for name, p in named if muon and p.ndim == 2 and "embed" not in name and "lm_head" not in name]
+        matrices = [
+            p for name, p in named if muon and p.ndim == 2 and "embed" not in name and "lm_head" not in name
+        ]
         taken = {id(p) for p in matrices}
         rest = [p for _, p in named if id(p) not in taken]
-        groups = [{"params": [p for p in rest if p.ndim >= 2], "weight_decay": weight_decay},
-                  {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0}]
-        self.parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=learning_rate, betas=betas, fused=True)]
+        groups = [
+            {"params": [p for p in rest if p.ndim >= 2], "weight_decay": weight_decay},
+            {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
+        ]
+        self.parts: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW(groups, lr=learning_rate, betas=betas, fused=True)
+        ]
         if matrices:
             self.parts.append(Muon(matrices, learning_rate, weight_decay))
         self.learning_rate = learning_rate

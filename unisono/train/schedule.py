@@ -1,4 +1,5 @@
 """Learning-rate curves."""
+
 from math import cos, pi
 
 

@@ -1,0 +1,457 @@
+"""The page in a real Chromium, with a recorded question as its microphone: what people see and hear, not what
+is there.
+"""
+
+import base64
+import io
+import json
+import re
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from conftest import Running, write_clip
+from page_client import (
+    Open,
+    ask,
+    browser_of,
+    microphone,
+    needs_chromium,
+    overhear,
+    page_of,
+    playwright,
+    shot,
+    switch,
+    types,
+    until,
+)
+from PIL import Image
+
+from unisono.assess.quality.judge import transcribe
+from unisono.assess.quality.vision import read_scene
+from unisono.data.world.pictures import Thing, draw_things
+
+__all__ = ["browser_of", "page_of"]  # fixtures
+pytestmark = needs_chromium
+
+
+def test_a_written_turn_shows_words_ids_and_time(page_of: Open) -> None:
+    page = page_of()
+    said = ask(page, "What colour is the sky?")
+    assert (
+        re.search("[a-z]", said)
+        and "first answer after" in page.locator(".turn.assistant .acts").inner_text()
+    )
+    assert re.search(r"\d+ text", page.inner_text("#counts"))
+    box = page.locator("#strip").bounding_box()
+    page.mouse.move(box["x"] + 3, box["y"] + 5)
+    assert re.search(r"id \d+ .* p [01]\.\d+", page.inner_text("#under"))
+
+
+def test_a_drawing_appears_and_is_one(page_of: Open) -> None:
+    page = page_of()
+    for _ in range(4):  # a small network does not draw each time it is asked to
+        ask(page, "Draw a big red circle.")
+        if page.locator("img.drawing").count():
+            break
+    source = page.locator("img.drawing").last.get_attribute("src")
+    picture = Image.open(io.BytesIO(base64.b64decode(source.split(",")[1])))
+    assert picture.size == (64, 64) and len(read_scene(np.asarray(picture.convert("RGB")))) >= 1
+    with page.expect_download() as download:
+        page.locator(".acts button", has_text="Save").last.click()
+    assert Image.open(download.value.path()).size == (64, 64)
+    page.locator(".acts button", has_text="Use").last.click()
+    assert page.locator("#attached img").count() == 1
+    assert "red" in ask(page, "What colour is the circle?")  # it sees what it drew
+    page.hover("#strip", position={"x": 300, "y": 10})
+    shot(page, "conversation")
+
+
+def test_a_picture_and_a_clip_are_asked_about(page_of: Open, tmp_path: Path) -> None:
+    page = page_of()
+    draw_things([Thing("circle", "red", "big", 32, 32)]).save(tmp_path / "red.png")
+    page.set_input_files("#files", [tmp_path / "red.png", write_clip(tmp_path / "clip.mp4")])
+    page.wait_for_function("() => document.querySelectorAll('#attached li').length === 2")
+    assert re.search("[a-z]", ask(page, "What colour is it?"))
+    assert page.locator(".user img").count() == 1 and page.locator(".user video").count() == 1
+    assert re.search(r"\d+ (text|image)", page.inner_text("#counts"))
+
+
+def test_edited_questions_are_branches_and_survive_saving(page_of: Open, tmp_path: Path) -> None:
+    page = page_of()
+    ask(page, "What colour is the sky?")
+    page.locator(".user button", has_text="Edit").click()
+    ask(page, "What is two plus two?")
+    assert "2 / 2" in page.inner_text(".user .acts") and page.locator(".turn.user").count() == 1
+    page.locator("button[aria-label='previous version']").first.click()
+    assert "sky" in page.inner_text(".user .said")
+    page.locator(".assistant button", has_text="Retry").click()
+    page.wait_for_function("() => document.querySelector('.assistant .acts')?.textContent.includes('2 / 2')")
+    page.click("#settings-open")
+    with page.expect_download() as download:
+        page.click("#export")
+    page.click("#settings button[value=close]")
+    page.click("#new")
+    assert page.locator(".turn").count() == 0
+    page.set_input_files("#import-file", download.value.path())
+    page.wait_for_selector(".turn.assistant")
+    assert "sky" in page.inner_text(".user .said") and "1 / 2" in page.inner_text(".user .acts")
+
+
+def sound_of(events: list[dict], response: str) -> np.ndarray:
+    """(N,) at 24 kHz: what was sent of a response."""
+    pieces = [
+        base64.b64decode(event["delta"])
+        for event in events
+        if event["type"] == "response.output_audio.delta" and event["response_id"] == response
+    ]
+    return np.frombuffer(b"".join(pieces), "<i2").astype(np.float32) / 32768
+
+
+def test_the_reply_that_is_heard_is_the_one_that_is_read(page_of: Open, tmp_path: Path) -> None:
+    """By the ear of a network that is not ours; this one mumbles, so some of its words must be there, not
+    all.
+    """
+    questions = ("What colour is the sky?", "What is the opposite of big?", "What is two plus two?")
+    page = page_of(
+        wav=microphone(
+            tmp_path / "asked.wav", 1.0, *(part for question in questions for part in (question, 5.0)), 20.0
+        ),
+        query="?transport=websocket",
+    )
+    events = overhear(page)
+    page.click("#talk")
+    until(page, lambda: sum(event["type"] == "response.done" for event in events) >= len(questions), 60)
+    replies = [event["response"] for event in events if event["type"] == "response.done"]
+    said = [words_of(reply["output"][0]["content"][0]["transcript"]) for reply in replies]
+    read = [
+        text.split() for text in page.locator(".turn.assistant .said").all_inner_texts()
+    ]  # a page breaks lines as it likes
+    assert read == [reply["output"][0]["content"][0]["transcript"].split() for reply in replies]
+    heard = [words_of(transcribe(sound_of(events, reply["id"]), 24000)) for reply in replies]
+    assert sum(len(a & b) for a, b in zip(said, heard)) >= 0.25 * sum(map(len, said)), (said, heard)
+
+
+def words_of(text: str) -> set[str]:
+    return set(re.findall("[a-z]+", text.lower()))
+
+
+def test_speech_interrupts_the_reply(page_of: Open, tmp_path: Path) -> None:
+    """The reply is sent faster than it is played: what falls silent is the page, and it tells the server what
+    was heard.
+    """
+    page = page_of(
+        wav=microphone(
+            tmp_path / "asked.wav", 1.0, "What is the opposite of big?", 1.0, "What colour is the sky?", 30.0
+        ),
+        query="?transport=websocket",
+    )
+    events = overhear(page)
+    page.click("#talk")
+    until(page, lambda: types(events).count("response.done") == 2)
+    first = next(event["response"]["id"] for event in events if event["type"] == "response.created")
+    (told,) = [
+        event for event in events if event["type"] == "conversation.item.truncate" and event.get("sent")
+    ]
+    assert 0 < told["audio_end_ms"] < len(
+        sound_of(events, first)
+    ) / 24 and "conversation.item.truncated" in types(events)
+    assert page.locator(".turn.user").count() == 2 and page.locator(".turn.assistant").count() == 2
+
+
+def test_a_call_that_breaks_is_taken_up_again(page_of: Open, tmp_path: Path) -> None:
+    page = page_of(
+        wav=microphone(tmp_path / "asked.wav", 6.0, "What colour is the sky?", 30.0),
+        query="?transport=websocket",
+    )
+    events, sockets = overhear(page), []
+
+    def through(socket: "playwright.WebSocketRoute") -> None:
+        sockets.append(socket)
+        socket.connect_to_server()
+
+    page.route_web_socket(re.compile("realtime"), through)
+    ask(page, "What is two plus two?")
+    page.click("#talk")
+    until(page, lambda: "session.updated" in types(events))
+    sockets[0].close(code=1011)
+    until(page, lambda: types(events).count("session.updated") == 2)
+    until(
+        page,
+        lambda: (
+            len(
+                [
+                    event
+                    for event in events
+                    if event["type"] == "conversation.item.create" and event.get("sent")
+                ]
+            )
+            == 4
+        ),
+    )  # both turns, told twice
+    until(page, lambda: "response.done" in types(events))
+    assert page.locator(".turn.user").count() == 2 and page.locator(".turn.assistant").count() == 2
+
+
+def test_the_camera_is_looked_through(page_of: Open, tmp_path: Path) -> None:
+    clip = write_film(
+        tmp_path / "camera.y4m", draw_things([Thing("circle", "red", "big", 32, 32)]).resize((320, 320))
+    )
+    page = page_of(clip=clip)
+    page.click("#look")
+    page.wait_for_selector("#look[aria-pressed=true]")
+    page.wait_for_timeout(700)
+    assert "red" in ask(page, "What colour is the circle?")
+    assert page.locator(".user img").count() == 1
+    switch(page, camera="video")
+    page.wait_for_timeout(1500)
+    assert re.search("[a-z]", ask(page, "What moves?")) and page.locator(".user img").count() == 2
+    page.click("#look")
+    assert page.locator("#camera").is_hidden()
+
+
+def write_film(path: Path, picture: Image.Image) -> Path:
+    """Two seconds of it, as Chromium wants a camera."""
+    with av.open(str(path), "w", format="yuv4mpegpipe") as film:
+        stream = film.add_stream("rawvideo", rate=10)
+        stream.width, stream.height, stream.pix_fmt = *picture.size, "yuv420p"
+        for _ in range(20):
+            film.mux(stream.encode(av.VideoFrame.from_image(picture)))
+        film.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("transport", ["websocket", "webrtc"])
+def test_a_spoken_turn_is_answered_aloud(page_of: Open, tmp_path: Path, transport: str) -> None:
+    page = page_of(
+        wav=microphone(tmp_path / "asked.wav", 1.5, "What colour is the sky?", 30.0),
+        query=f"?transport={transport}",
+    )
+    page.click("#talk")
+    page.wait_for_selector("#talk[aria-pressed=true]")
+    page.wait_for_selector(".turn.assistant .said p", timeout=60_000)
+    page.wait_for_function(
+        "() => /answered after \\d+ ms/.test(document.querySelector('.turn.assistant .acts').textContent)"
+    )
+    # What was said is written down after the answer to it has begun.
+    page.wait_for_function("() => /[a-z]/.test(document.querySelector('.turn.user .said').textContent)")
+    assert re.search("[a-z]", page.inner_text(".turn.assistant .said"))
+    assert "audio" in page.inner_text("#counts")
+    shot(page, f"voice-{transport}")
+    page.click("#talk")
+    assert page.inner_text("#talk-name") == "Talk"
+
+
+def test_a_large_photo_is_shown_in_a_call(page_of: Open, tmp_path: Path) -> None:
+    """A call's channel carries 256 kB at once; what is larger breaks it."""
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (1500, 2000, 3), np.uint8)).save(
+        tmp_path / "photo.png"
+    )
+    page = page_of(wav=microphone(tmp_path / "quiet.wav", 60.0))
+    page.click("#talk")
+    page.wait_for_function(
+        "() => document.getElementById('state').textContent.includes('listening (WebRTC)')"
+    )
+    page.set_input_files("#files", [tmp_path / "photo.png"])
+    page.wait_for_selector("#attached img")
+    page.fill("#words", "What is in the picture?")
+    page.press("#words", "Enter")
+    page.wait_for_function(
+        "() => /[a-z]/.test(document.querySelector('.turn.assistant .said')?.textContent ?? '')"
+    )
+    assert "listening (WebRTC)" in page.inner_text("#state") and not page.inner_text("#trouble")
+
+
+def test_the_space_bar_held_down_calls_once(page_of: Open, tmp_path: Path) -> None:
+    page = page_of(wav=microphone(tmp_path / "quiet.wav", 60.0), query="?transport=websocket")
+    page.evaluate("document.activeElement.blur()")
+    for _ in range(5):
+        page.keyboard.down(" ")
+    page.wait_for_function("() => document.getElementById('state').textContent.includes('listening')")
+    assert page.get_attribute("#talk", "aria-pressed") == "true"
+
+
+def test_a_call_hung_up_before_it_begins_leaves_nothing_open(page_of: Open, tmp_path: Path) -> None:
+    page = page_of(wav=microphone(tmp_path / "quiet.wav", 60.0))
+    page.evaluate("""() => { const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        navigator.mediaDevices.getUserMedia = async (what) => { await new Promise((done) => { window.allow = done; }); return window.given = await ask(what); }; }""")
+    page.click("#talk")
+    page.wait_for_function("() => window.allow")
+    page.click("#talk")
+    page.evaluate("window.allow()")
+    page.wait_for_function("() => window.given?.getTracks().every((track) => track.readyState === 'ended')")
+    assert page.get_attribute("#talk", "aria-pressed") == "false" and not page.inner_text("#trouble")
+
+
+def test_a_conversation_longer_than_the_network_holds_goes_on(page_of: Open, tmp_path: Path) -> None:
+    nodes = [
+        {
+            "id": number + 1,
+            "parent": number,
+            "role": ("user", "assistant")[number % 2],
+            "parts": [{"type": "text", "text": "The sky is blue. " * 25}],
+        }
+        for number in range(120)
+    ]
+    stored = {
+        "format": "unisono-conversation-1",
+        "nodes": nodes,
+        "chosen": [[node["parent"], node["id"]] for node in nodes] + [[120, 1]],
+    }
+    (tmp_path / "long.json").write_text(json.dumps(stored))
+    page = page_of()
+    page.set_input_files("#import-file", tmp_path / "long.json")
+    page.wait_for_function("() => document.querySelectorAll('.turn').length === 120")
+    assert re.search("[a-z]", ask(page, "What colour is the sky?")) and not page.inner_text("#trouble")
+
+
+def test_a_refused_microphone_is_explained(page_of: Open) -> None:
+    page = page_of(allow=False)
+    page.evaluate(
+        "() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', "
+        "'NotAllowedError')); }"
+    )
+    page.click("#talk")
+    page.wait_for_function(
+        "() => document.getElementById('trouble').textContent.includes('permission was refused')"
+    )
+    assert page.get_attribute("#talk", "aria-pressed") == "false"
+    assert re.search("[a-z]", ask(page, "What colour is the sky?"))
+
+
+def test_bad_files_get_a_friendly_sentence(page_of: Open, tmp_path: Path) -> None:
+    page = page_of()
+    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "text.txt").write_text("words")
+    (tmp_path / "empty.wav").write_bytes(b"")
+    for files, words in (
+        ([tmp_path / "text.png"], "not a picture"),
+        ([tmp_path / "text.txt"], "neither a picture"),
+        ([tmp_path / "empty.wav"], "empty"),
+        ([{"name": f"{n}.png", "mimeType": "image/png", "buffer": b"x"} for n in range(50)], "At most 8"),
+    ):
+        page.set_input_files("#files", files)
+        page.wait_for_function(
+            "words => document.getElementById('trouble').textContent.includes(words)", arg=words
+        )
+    page.evaluate("""() => { const big = new File(['x'], 'big.mp4', {type: 'video/mp4'}); Object.defineProperty(big, 'size', {value: 2e9});
+        const drop = new Event('drop', {bubbles: true}); drop.dataTransfer = {files: [big]}; document.dispatchEvent(drop); }""")
+    page.wait_for_function("() => document.getElementById('trouble').textContent.includes('2000 MB')")
+    assert page.locator("#attached li").count() == 0
+
+
+def test_a_key_is_asked_for_once(browser_of, tiny_network: Path) -> None:
+    running = Running(tiny_network, keys=("sk-one",))
+    try:
+        with browser_of().new_context() as context:
+            page = context.new_page()
+            page.goto(running.url[:-2])
+            page.fill("#words", "What colour is the sky?")
+            page.press("#words", "Enter")
+            page.wait_for_selector("#settings[open]")
+            assert page.evaluate(
+                "document.activeElement.name"
+            ) == "key" and "asks for a key" in page.inner_text("#trouble")
+            page.keyboard.type("sk-one")
+            page.click("#settings button[value=close]")
+            page.locator(".assistant button", has_text="Retry").click()
+            page.wait_for_function(
+                "() => /first answer after/.test(document.querySelector('.turn.assistant').textContent)"
+            )
+            page.reload()
+            page.fill("#words", "What colour is the sky?")
+            page.press("#words", "Enter")
+            page.wait_for_function(
+                "() => /first answer after/.test(document.querySelector('.turn.assistant')?.textContent)"
+            )
+    finally:
+        running.stop()
+
+
+def test_a_clip_that_cannot_be_read_is_explained_by_the_server(page_of: Open, tmp_path: Path) -> None:
+    (tmp_path / "odd.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(2000))
+    page = page_of()
+    page.set_input_files("#files", [tmp_path / "odd.mp4"])
+    page.wait_for_function("() => document.querySelectorAll('#attached li').length === 1")
+    page.fill("#words", "What moves?")
+    page.press("#words", "Enter")
+    page.wait_for_function(
+        "() => /cannot be read|no video|not a "
+        "clip|unreadable/i.test(document.getElementById('trouble').textContent)"
+    )
+    assert re.search("[a-z]", ask(page, "What colour is the sky?"))
+
+
+def test_what_is_written_is_never_run(page_of: Open) -> None:
+    page = page_of()
+    ask(
+        page,
+        (
+            "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script> "
+            "**bold** [a](javascript:alert(1))"
+        ),
+    )
+    made = page.evaluate("""async () => { const { render } = await import('./markdown.js'); const box = document.createElement('div');
+        box.append(render('**b** <script>document.title="owned"</script> [x](javascript:alert(1)) [y](https://example.org/)\\n\\n```\\n<b>\\n```\\n- one\\n- two')); return box.innerHTML; }""")
+    assert (
+        "<strong>b</strong>" in made
+        and "&lt;script&gt;" in made
+        and made.count("<a ") == 1
+        and "<li>one</li>" in made
+    )
+    assert page.title() == "Unisono"
+
+
+def test_a_lost_connection_keeps_the_words(page_of: Open) -> None:
+    page = page_of()
+    ask(page, "What colour is the sky?")
+    page.context.set_offline(True)
+    page.fill("#words", "Are you there?")
+    page.press("#words", "Enter")
+    page.wait_for_function(
+        "() => document.getElementById('trouble').textContent.includes('cannot be reached')"
+    )
+    page.context.set_offline(False)
+    page.locator(".assistant button", has_text="Retry").last.click()
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.turn.assistant .said')].at(-1).textContent.trim().length > 0"
+    )
+    assert page.locator(".turn.user").count() == 2
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(page_of: Open, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    page = page_of(color_scheme=scheme, bypass_csp=True)
+    ask(page, "What colour is the sky?")
+    shot(page, scheme)
+    found = axe.Axe().run(page).response["violations"]
+    page.click("#settings-open")
+    found += axe.Axe().run(page).response["violations"]
+    serious = [
+        (fault["id"], [node["html"][:90] for node in fault["nodes"]])
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+    ]
+    assert not serious, serious
+
+
+def test_it_fits_a_phone_and_is_light(page_of: Open) -> None:
+    page = page_of(viewport={"width": 360, "height": 640}, has_touch=True)
+    ask(page, "What colour is the sky?")
+    assert page.evaluate(
+        "document.documentElement.scrollWidth <= innerWidth && document.documentElement.scrollHeight "
+        "<= innerHeight"
+    )
+    shot(page, "phone")
+    fetched = page.evaluate(
+        "performance.getEntriesByType('resource').filter(one => "
+        "!one.name.includes('/v1/')).reduce((sum, one) => sum + one.encodedBodySize, 0)"
+    )
+    assert 0 < fetched < 150_000
+    assert not [
+        one
+        for one in page.evaluate("performance.getEntriesByType('resource').map(one => one.name)")
+        if "127.0.0.1" not in one and not one.startswith(("data:", "blob:"))
+    ]

@@ -1,0 +1,1 @@
+"""Measures of what the network hears, sees, says, draws and knows, by independent judges."""

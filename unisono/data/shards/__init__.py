@@ -1,0 +1,1 @@
+"""Token shards: how conversations become ids on disk, and how training reads them."""

@@ -1,0 +1,264 @@
+"""`unisono data network`: codes of all speech, then token shards for training and for validation.
+
+Under --home:  codes, heard                 sound as codes, as it was said and as microphones hear it
+               shards/<size>                token shards, one for each --seed, and the tokenizer and codecs
+               that made them
+"""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from math import inf
+from pathlib import Path
+
+from unisono.codecs.audio import AudioCodec
+from unisono.codecs.image import IMAGE_CODECS, ImageCodec
+from unisono.codecs.phonemes import PhonemeReader
+from unisono.codecs.storage import made_by
+from unisono.core.errors import UserError
+from unisono.core.home import atomic_write
+from unisono.core.record import PHONEMES
+from unisono.data.shards.disjoint import check_disjoint
+from unisono.data.shards.prepare import REPLY_VOICES, Counts, prepare
+from unisono.data.shards.shard import Shard
+from unisono.data.speech.codebank import CodeBank, Encoding, encode_all
+from unisono.data.speech.cutter import WordCutter
+from unisono.data.speech.waves import Waves, sound_folders
+from unisono.data.splits import split_of
+from unisono.data.texts import documents
+from unisono.data.world.conversations import spoken_texts
+from unisono.tokenizer import OmniTokenizer
+from unisono.tokens.text import TextTokenizer
+from unisono.tokens.vocab import Vocabulary
+
+AUDIO_STAGES = (
+    "audio-codec",
+    "audio-encoder",
+    "audio-decoder",
+)  # in this order; each takes over what the one before left
+
+
+ELSEWHERE = (
+    "train-elsewhere.json"  # says of a codec that it is finished, though no record of its training lies here
+)
+
+
+READER = f"audio_codec/{PHONEMES}"  # beside a finished network
+
+
+TEXT_SIZES = {"tiny": 512, "nano": 4096, "small": 16384, "base": 32768}
+
+
+# What people say to the network comes through microphones. Its own voice does not, nor the open sentences,
+# which nano does not learn.
+ASKED = ("world/question", "codec/recordings", "codec/digits", "codec/digits-spoken")
+
+
+TEXT_LIMITS = {"dialogues": 3000, "books": 2000, "sentences": 20000}
+
+
+VAL_LIMITS = {"stories": 60, "dialogues": 60, "books": 30, "sentences": 200}
+
+
+VAL_COUNTS = Counts(
+    see=200, recall=200, draw=200, see_emoji=100, draw_emoji=100, read=200, letters=100, watch=100, talk=200
+)
+
+
+def take_over(start: Path, home: Path, size: str) -> None:
+    """Puts the tokenizer, the codecs and the phoneme reader of a finished network where the data of `size` is
+    made with them, so that its
+    weights can go on with other data. UserError where others are there already."""
+    runs = home / "runs"
+    pieces = {
+        start / READER: runs / "audio-codec" / PHONEMES,
+        start / "tokenizer.json": home / "texts" / f"tokenizer-{TEXT_SIZES[size]}.json",
+    }
+    for kind, run in (("audio_codec", "audio-codec"), ("image_codec", image_run(size))):
+        pieces |= {
+            start / kind / name: runs / run / "codec" / name for name in ("config.json", "model.safetensors")
+        }
+    if missing := [source for source in pieces if not source.is_file()]:
+        raise UserError(
+            f"{start} is no finished network with its codecs: {missing[0].relative_to(start)} is missing"
+        )
+    if (has := TextTokenizer.load(start / "tokenizer.json").size) > TEXT_SIZES[size]:
+        raise UserError(
+            f"the text vocabulary of {start} has {has} pieces, of --size {size} at most "
+            f"{TEXT_SIZES[size]}; name the size of this network"
+        )
+    if (last := audio_run(home)) != "audio-codec":
+        raise UserError(
+            f"{runs / last} holds another audio codec, which would be used instead; choose another "
+            f"--home or move it away"
+        )
+    for source, target in pieces.items():
+        if target.exists() and target.read_bytes() != source.read_bytes():
+            raise UserError(
+                f"{target} is not that of {start}; to go on from there, choose another --home or move it away"
+            )
+    for source, target in pieces.items():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(target, lambda part, source=source: shutil.copyfile(source, part))
+    for run in ("audio-codec", image_run(size)):
+        atomic_write(
+            runs / run / ELSEWHERE,
+            lambda part: part.write_text(json.dumps({"date": "", "from": str(start)}) + "\n"),
+        )
+
+
+def finished(home: Path, what: str, kind: type) -> AudioCodec | ImageCodec:
+    """The codec that `unisono train` left under home/runs; UserError where there is none, a warning where it
+    was not trained to its end.
+    """
+    run = home / "runs" / what
+    if not (run / "codec" / "config.json").exists():
+        command = what if what in AUDIO_STAGES else what.replace("image-codec-", "image-codec --size ")
+        raise UserError(f"no codec in {run}; run `unisono train {command}` first")
+    if not any(run.glob("train-*.json")):
+        print(
+            (
+                f"{run} is not trained to its end; what is made with it will have to be made anew when it "
+                f"goes on"
+            ),
+            file=sys.stderr,
+        )
+    return kind.load(run / "codec")
+
+
+def _keep_to(codec: AudioCodec, folder: Path) -> str:
+    """The name of the encoder; UserError where the codes in `folder` were made by another."""
+    mark, name = folder / "encoder.txt", made_by(codec, ("encoder", "to_latent"))
+    if mark.exists() and mark.read_text().strip() != name:
+        raise UserError(
+            f"the codes in {folder} were made by another encoder; delete the folder, and the shards, "
+            f"to make them anew"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic_write(mark, lambda part: part.write_text(name + "\n"))
+    return name
+
+
+def text_tokenizer(home: Path, shared: Path, size: int) -> TextTokenizer:
+    """The byte-pair encoding of this size, trained once on the training texts and the small world's
+    sentences.
+    """
+    path = home / "texts" / f"tokenizer-{size}.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        questions, answers = spoken_texts(2, 6000)
+        spoken = [text for text in (*questions, *answers) if split_of(text) == "train"] * 3
+        heard = [item["text"] for item in Waves(sound_folders(home), "train").items if item.get("text")]
+        plain = [text for _, text in documents(shared, "train", TEXT_LIMITS)]
+        atomic_write(path, TextTokenizer.train([*spoken, *heard, *plain], size).save)
+    return TextTokenizer.load(path)
+
+
+def network_data(
+    home: Path,
+    shared: Path,
+    size: str = "nano",
+    scale: float = 1.0,
+    max_bytes: float = inf,
+    seed: int = 1,
+    workers: int = 1,
+) -> None:
+    """Codes of all speech, then the token shards for training and for validation. `scale`: share of the usual
+    number of conversations;
+    `max_bytes` of either shard; `seed`: which of the conversations there could be are taught, and how what is
+    asked aloud is heard;
+    each makes a training shard of its own, and the network is trained on all."""
+    student = audio_run(home, AUDIO_STAGES[:2])  # the decoder's stage leaves the codes as they are
+    clean, audio = finished(home, "audio-codec", AudioCodec), finished(home, audio_run(home), AudioCodec)
+    image = finished(home, image_run(size), ImageCodec)
+    codecs = {
+        "said": _keep_to(clean, home / "codes"),
+        "heard": _keep_to(audio, home / "heard" / student),
+        "image": made_by(image),
+    }
+    for folder in (home / "shards" / size).glob("*"):
+        if (folder / "manifest.json").exists() and Shard(folder).manifest.get("codecs", codecs) != codecs:
+            raise UserError(f"the shard in {folder} was made with other codecs; delete it to make it anew")
+    said, heard = list[Encoding](), list[Encoding]()
+    for folder in sound_folders(home):
+        place = folder.relative_to(home / "speech")
+        said.append(
+            Encoding(folder, "clean", home / "codes" / place)
+        )  # whose codes of clean sound are the better ones to speak with
+        is_asked = any(place.is_relative_to(asked) for asked in ASKED)
+        heard.append(
+            Encoding(folder, "heard", home / "heard" / student / str(seed) / place, seed)
+            if is_asked
+            else said[-1]
+        )
+    encode_all([*said, *heard], {"clean": clean, "heard": audio}, workers)
+    text = text_tokenizer(home, shared, TEXT_SIZES[size])
+    vocab = Vocabulary(text.size, audio.codebook_size, image.codebook_size)
+    bank = CodeBank([job.folder for job in said], [job.folder for job in heard])
+    spoken = {item["voice"] for item in bank.items}
+    tokenizer = OmniTokenizer(vocab, text, audio, image, [voice for voice in REPLY_VOICES if voice in spoken])
+    tokenizer.save(made_with(home, size))
+    reader = PhonemeReader.load(home / "runs" / "audio-codec" / PHONEMES)
+    reader.save(made_with(home, size) / READER)
+    cutter = WordCutter(clean, reader)
+    taught, judged = (
+        home / "shards" / size / name for name in ("train" if seed == 1 else f"train-{seed}", "val")
+    )
+    for folder, split, counts, limits, drawn in (
+        (judged, "val", VAL_COUNTS, VAL_LIMITS, 1),
+        (taught, "train", Counts(scale=scale), TEXT_LIMITS, seed),
+    ):
+        if not (folder / "manifest.json").exists():
+
+            def texts(of: str, limits: dict[str, int] = limits) -> Iterator[tuple[str, str]]:
+                return documents(shared, of, limits)
+
+            prepare(
+                tokenizer,
+                bank,
+                texts,
+                folder,
+                split=split,
+                counts=counts,
+                seed=drawn,
+                max_bytes=max_bytes,
+                cutter=cutter,
+                codecs=codecs,
+            )
+    compared = check_disjoint(Shard(taught), Shard(judged), vocab)
+    print(
+        "none of these of the validation was taught: "
+        + ", ".join(f"{count} {task}" for task, count in compared.items())
+    )
+
+
+def audio_run(home: Path, stages: tuple[str, ...] = AUDIO_STAGES) -> str:
+    """The run whose audio codec is used: the last of its stages that is finished, or the first one. UserError
+    where an earlier one was
+    finished after it, and so is not in it."""
+    last, since = stages[0], ""
+    for stage in stages:
+        times = [
+            json.loads(record.read_text())["date"]
+            for record in (home / "runs" / stage).glob(f"train-{stage}*.json")
+        ]
+        if times and max(times) < since:
+            raise UserError(
+                f"{home / 'runs' / stage} lacks what {last} learned since; delete it and run `unisono "
+                f"train {stage}` again"
+            )
+        last, since = (stage, max(times)) if times else (last, since)
+    return last
+
+
+def image_run(size: str) -> str:
+    """The run whose image codec this size uses: sizes that see alike share one."""
+    return f"image-codec-{size}" if size in IMAGE_CODECS and size != "nano" else "image-codec"
+
+
+def made_with(home: Path, size: str) -> Path:
+    """Where the tokenizer and codecs lie that this size's shards were made with. Not beside a finished
+    network, which has those that its own
+    shards were made with."""
+    return home / "shards" / size / "made-with"

@@ -1,0 +1,1 @@
+"""Sound for training: voices, recordings, microphones, and sound as codes."""

@@ -1,0 +1,1 @@
+"""The small world: scenes, words, motions and questions with known truth."""

@@ -1,0 +1,1 @@
+"""How harmful a text sounds: phrases, and a classifier on the network's hidden states."""

@@ -1,0 +1,1 @@
+"""/v1/realtime: live voice over WebSocket and WebRTC."""

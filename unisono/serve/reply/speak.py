@@ -1,0 +1,81 @@
+"""Text -> speech of the network: sentence by sentence, each written into the reply as it was given and then
+spoken by it.
+
+The network was taught "Say: SENTENCE" with one sentence a reply, so every sentence is a reply of its own; the
+next ones
+are being made while the first is heard.
+
+Shapes: N samples.
+"""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unisono.engine.grammar import Grammar, Rules
+from unisono.serve.reply.in_order import add, in_order
+from unisono.serve.reply.service import ReplySpec, Service, Speech, Turn, Usage
+from unisono.serve.wire.sound import API_RATE, Resampler, Stretcher
+from unisono.tokens.message import Message, Text
+from unisono.tokens.phrases import SAY
+
+LONGEST = 120  # letters said in one breath; the network was taught sentences of up to 90
+ENDS = re.compile(r"(?<=[.!?;:\u3002\uff01\uff1f\u061f\u2026])[\"')\]]*\s+|\s*\n+\s*")
+PAUSES = re.compile(r"(?<=[,\u060c\u3001])\s+|\s+(?=[-\u2013\u2014(])")
+
+
+def sentences(text: str) -> list[str]:
+    """Cuts at the ends of sentences; what is too long for one breath at pauses, else between words, else
+    anywhere.
+    """
+    return [
+        piece
+        for sentence in ENDS.split(text)
+        if sentence and sentence.strip()
+        for piece in _breaths(sentence.strip())
+    ]
+
+
+def _breaths(sentence: str) -> Iterator[str]:
+    if len(sentence) <= LONGEST:
+        yield sentence
+        return
+    piece = ""
+    for part in _joints(sentence):
+        if piece and len(piece) + 1 + len(part) > LONGEST:
+            yield piece
+            piece = ""
+        piece = f"{piece} {part}" if piece else part
+    yield piece
+
+
+def _joints(sentence: str) -> Iterator[str]:
+    """Parts between pauses that fit a breath, or smaller ones where they do not."""
+    for clause in PAUSES.split(sentence):
+        for word in [clause] if len(clause) <= LONGEST else clause.split():
+            yield from (word[start : start + LONGEST] for start in range(0, len(word), LONGEST))
+
+
+async def begin(service: Service, sentence: str, voice: object) -> Turn:
+    """Begins to say a sentence: its words are given, only the sound is the network's to choose."""
+    rules = Rules.spoken(service.tokenizer.script(sentence))
+    spec = ReplySpec(outputs=frozenset({"audio"}), voice=voice, grammar=Grammar(service.vocab, rules))  # type: ignore[arg-type]
+    return await service.reply([Message("user", [Text(SAY[0].format(sentence))])], spec)
+
+
+async def speak(
+    service: Service, text: str, voice: object, speed: float, usage: Usage
+) -> AsyncIterator[NDArray[np.float32]]:
+    """Yields pcm at API_RATE as it is made; what it took is added to `usage`."""
+    resample, stretch = Resampler(service.sample_rate, API_RATE), Stretcher(API_RATE, speed)
+    begins = [partial(begin, service, sentence, voice) for sentence in sentences(text)]
+    async with in_order(begins) as turns:
+        async for turn in turns:
+            async for news in turn:
+                if isinstance(news, Speech) and len(news.pcm):
+                    yield stretch.push(resample.push(news.pcm))
+            add(usage, turn.usage)
+    yield stretch.push(resample.push(np.zeros(0, np.float32), last=True), last=True)

@@ -1,0 +1,33 @@
+"""Hidden states of the network over texts: what embeddings and moderation are made of.
+
+The engines give next ids only; the states come from the network in PyTorch, in float32, loaded when first
+asked for.
+Computed on the codecs' thread in pieces small enough that a voice beside it does not stop.
+
+Shapes: B texts, T ids, S = layers + 2 places to look at (the ids' embeddings, after each layer, after the
+last norm), C hidden_size.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unisono.moderation.states import States, batches
+from unisono.serve.reply.service import Service
+
+
+def states_of(service: Service) -> States:
+    """Of the server's network; called on the codecs' thread, where it is loaded once."""
+    if not hasattr(service, "states"):
+        service.states = States(service.folder)  # type: ignore[attr-defined]
+    return service.states  # type: ignore[attr-defined]
+
+
+async def means_of(service: Service, begin: str, texts: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    """Texts as ids, each after the mark `begin` -> (B, S, C)."""
+    states, found = await service.codec(states_of, service), {}
+    for batch in batches(texts):
+        means = await service.codec(states.means, service.vocab.id(begin), [texts[place] for place in batch])
+        found.update(zip(batch, means))
+    return np.stack([found[place] for place in range(len(texts))])

@@ -1,0 +1,1 @@
+"""One file for each group of OpenAI's endpoints under /v1."""

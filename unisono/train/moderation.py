@@ -1,0 +1,145 @@
+"""`unisono train moderation`: the small classifier behind /v1/moderations.
+
+Trained on the phrasings of moderation/phrases.py alone.
+
+Shapes: B phrases, S places of states, C hidden_size, D = S * C, K categories.
+"""
+
+import argparse
+import json
+import random
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from unisono.core.home import default_weights
+from unisono.core.record import mean_stderr
+from unisono.moderation.moderator import BEGIN, FLAGGED, Moderator, fingerprint, windows
+from unisono.moderation.phrases import CATEGORIES, Phrase, phrases
+from unisono.moderation.states import States, batches
+from unisono.tokens.text import TextTokenizer
+from unisono.tokens.vocab import Vocabulary
+
+FOLDS = 5
+DECAYS = (1e-4, 3e-4, 1e-3, 3e-3)  # of the weights, chosen by the loss on phrases that were held out
+ALARMS = 0.1  # of harmless phrases that are flagged: how sure weights are differs more than what they know
+ITERATIONS = 60
+Floats = NDArray[np.float32]
+
+
+class Reader:
+    """A network's folder -> states of texts."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.states, self.text = States(folder), TextTokenizer.load(Path(folder) / "tokenizer.json")
+        self.begin = Vocabulary.load(Path(folder) / "vocabulary.json").id(BEGIN)
+
+    def means(self, texts: Sequence[str]) -> Floats:
+        """-> (B, S, C), as the server computes it; of a long text the mean of its first window."""
+        ids, found = [windows(self.text.encode(text))[0] for text in texts], {}
+        for batch in batches(ids):
+            found.update(zip(batch, self.states.means(self.begin, [ids[place] for place in batch])))
+        return np.stack([found[place] for place in range(len(ids))])
+
+
+def targets(found: Sequence[Phrase]) -> Floats:
+    """(B, K) ones and zeros."""
+    return np.array([[name in phrase.categories for name in CATEGORIES] for phrase in found], np.float32)
+
+
+def folds(found: Sequence[Phrase], seed: int) -> NDArray[np.int64]:
+    """(B,) which part each phrase belongs to; what was made of one act or sentence stays together."""
+    sources = sorted({phrase.source for phrase in found})
+    random.Random(seed).shuffle(sources)
+    places = {source: place % FOLDS for place, source in enumerate(sources)}
+    return np.array([places[phrase.source] for phrase in found])
+
+
+def fit(inputs: Floats, wanted: Floats, decay: float) -> tuple[Floats, Floats]:
+    """(B, D), (B, K) -> weight (K, D) and bias (K,) of a logistic regression on inputs of equal spread."""
+    mean, spread = inputs.mean(0), (inputs.std(0) + 1e-4) * inputs.shape[1] ** 0.5 / 16
+    x, y = torch.from_numpy((inputs - mean) / spread), torch.from_numpy(wanted)
+    weight = torch.zeros(wanted.shape[1], inputs.shape[1], requires_grad=True)
+    bias = torch.zeros(wanted.shape[1], requires_grad=True)
+    optimizer = torch.optim.LBFGS([weight, bias], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = (
+            functional.binary_cross_entropy_with_logits(x @ weight.T + bias, y)
+            + decay * weight.square().sum()
+        )
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    scaled = (weight.detach().numpy() / spread).astype(np.float32)
+    return scaled, (bias.detach().numpy() - scaled @ mean).astype(np.float32)
+
+
+def held_out(inputs: Floats, wanted: Floats, fold: NDArray[np.int64], decay: float) -> Floats:
+    """(B, K) scores of each phrase by a classifier that saw nothing of its source."""
+    scores = np.zeros_like(wanted)
+    for number in range(FOLDS):
+        seen = fold != number
+        made = Moderator(*fit(inputs[seen], wanted[seen], decay), "")
+        scores[~seen] = made.scores(inputs[~seen])
+    return scores
+
+
+def loss(scores: Floats, wanted: Floats) -> float:
+    """Cross-entropy in nats."""
+    scores = np.clip(scores, 1e-6, 1 - 1e-6)
+    return float(-(wanted * np.log(scores) + (1 - wanted) * np.log(1 - scores)).mean())
+
+
+def area(scores: Floats, is_harm: NDArray[np.bool_]) -> float:
+    """Under the ROC curve: how often a harmful text scores above a harmless one; ties count half."""
+    harm, safe = scores[is_harm], np.sort(scores[~is_harm])
+    below, up_to = np.searchsorted(safe, harm, "left"), np.searchsorted(safe, harm, "right")
+    return float(((below + up_to) / 2 / max(1, len(safe))).mean())
+
+
+def train(folder: str | Path, seed: int = 1) -> tuple[Moderator, dict[str, Any]]:
+    """The classifier of a network, and what it does on phrases whose act or sentence it had not seen."""
+    torch.manual_seed(seed)
+    found = phrases(seed)
+    means = Reader(folder).means([phrase.text for phrase in found])
+    inputs, wanted, fold = means.reshape(len(found), -1), targets(found), folds(found, seed)
+    tried = {decay: held_out(inputs, wanted, fold, decay) for decay in DECAYS}
+    decay = min(tried, key=lambda decay: loss(tried[decay], wanted))
+    is_harm = wanted.any(1)
+    most = float(np.quantile(_logits(tried[decay]).max(1)[~is_harm], 1 - ALARMS))
+    scores = 1 / (1 + np.exp(most - _logits(tried[decay])))
+    flagged = scores.max(1) >= FLAGGED
+    numbers = {
+        "decay": decay,
+        "loss": loss(tried[decay], wanted),
+        "area_any": area(scores.max(1), is_harm),
+        "flagged_harm": mean_stderr(flagged[is_harm].astype(float).tolist()),
+        "flagged_harmless": mean_stderr(flagged[~is_harm].astype(float).tolist()),
+        "area": {name: area(scores[:, place], wanted[:, place] > 0) for place, name in enumerate(CATEGORIES)},
+    }
+    weight, bias = fit(inputs, wanted, decay)
+    return Moderator(weight, bias - np.float32(most), fingerprint(folder)), numbers
+
+
+def _logits(scores: Floats) -> Floats:
+    scores = np.clip(scores, 1e-6, 1 - 1e-6)
+    return np.log(scores / (1 - scores))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Entry of `unisono train moderation`."""
+    folder, began = Path(arguments.model or default_weights()), time.perf_counter()
+    moderator, numbers = train(folder)
+    path = moderator.save(folder)
+    print(f"{path}: {path.stat().st_size / 1000:.0f} kB in {time.perf_counter() - began:.0f} s")
+    print(json.dumps(numbers))
+    return 0

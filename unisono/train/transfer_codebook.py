@@ -1,0 +1,124 @@
+"""Takes a network to other codecs: what it knew of the old codes is its start with the new ones.
+
+Both codecs hear or see the same; where the new one says n, the old one said o in so many of the cases. The
+row of a new code is
+the mean of the old rows, weighed so. A codec that was trained further says nearly the same in nearly the same
+places.
+
+Shapes: B pictures, S pixels a side, N samples of sound, K codes of a codec.
+"""
+
+import random
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from unisono.codecs.audio import AudioCodec
+from unisono.codecs.image import ImageCodec
+from unisono.core.errors import UserError
+from unisono.core.progress import track
+from unisono.data.speech.waves import Waves, sound_folders
+from unisono.data.world.pictures import resolution
+from unisono.data.world.samples import draw_sample
+from unisono.model.hf import load_pretrained, save_pretrained
+from unisono.model.transformer import Qwen3
+from unisono.tokens.vocab import Vocabulary
+
+BATCH = 64
+KINDS = ("scene", "emoji", "word", "motion")
+NUM_PICTURES = 10_000  # of 64 codes each
+SOUND_S = 3600.0  # of 50 codes a second
+TABLES = ("embed_tokens.weight", "lm_head.weight")  # the second one is absent where both are one
+
+Codec = AudioCodec | ImageCodec
+
+
+def transferred(start: Path, wanted: Path, home: Path, folder: Path) -> Path:
+    """The folder of a network that hears and sees through the codecs in `wanted`: `start` itself, or, where
+    that has other ones,
+    `folder`, written anew. Both audio codecs hear the speech in `home`."""
+    if not all((each / f"{kind}_codec").exists() for each in (start, wanted) for kind in ("audio", "image")):
+        return start
+    for name in ("vocabulary.json", "tokenizer.json"):
+        if (start / name).read_bytes() != (wanted / name).read_bytes():
+            raise UserError(
+                f"{name} in {start} is not the one that the shards were made with ({wanted}), so equal "
+                f"ids mean other things; "
+                "start from a network of the same tokenizer, or from nothing"
+            )
+    hears, shall_hear = (AudioCodec.load(each / "audio_codec") for each in (start, wanted))
+    sees, shall_see = (ImageCodec.load(each / "image_codec") for each in (start, wanted))
+    other = {}
+    if not (_same(hears.encoder, shall_hear.encoder) and _same(hears.to_latent, shall_hear.to_latent)):
+        other["audio"] = said_for(hears, shall_hear, sounds(home, hears.sample_rate))
+    if not _same(sees.encoder, shall_see.encoder):
+        other["image"] = said_for(sees, shall_see, pictures(sees.image_size))
+    if not other:
+        return start
+    model, vocab = load_pretrained(start), Vocabulary.load(start / "vocabulary.json")
+    for kind, shares in other.items():
+        transfer_codebook(model, vocab.span(kind).start, shares)
+    return save_pretrained(model, folder)
+
+
+def _same(one: nn.Module, other: nn.Module) -> bool:
+    """Whether the weights are equal."""
+    weights, others = one.state_dict(), other.state_dict()
+    return weights.keys() == others.keys() and all(
+        torch.equal(value, others[name]) for name, value in weights.items()
+    )
+
+
+def pictures(size: int) -> Iterator[Tensor]:
+    """Batches of (B, 3, S, S) in [0, 1], of the kinds that a network is shown."""
+    rng = random.Random("recode")
+    with resolution(size):
+        for _ in track(range(NUM_PICTURES // BATCH), "pictures: the old codec's codes and the new one's"):
+            drawn = np.stack([draw_sample(rng.choice(KINDS), rng, np.zeros(0)) for _ in range(BATCH)])
+            yield torch.from_numpy(drawn).permute(0, 3, 1, 2).float() / 255
+
+
+def sounds(home: Path, sample_rate: int) -> Iterator[Tensor]:
+    """(1, N) each: sound of all kinds that is taught, SOUND_S seconds in all or what there is."""
+    waves = Waves(sound_folders(home), "train")
+    numbers = np.random.default_rng(0).permutation(len(waves))
+    lengths = np.cumsum([waves.items[number]["length"] for number in numbers])
+    enough = int(np.searchsorted(lengths, SOUND_S * sample_rate)) + 1
+    for number in track(numbers[:enough], "sound: the old codec's codes and the new one's"):
+        yield torch.from_numpy(waves.pcm(number))[None]
+
+
+@torch.no_grad()
+def transfer_codebook(model: Qwen3, first_id: int, shares: Tensor) -> None:
+    """Replaces the rows of the codes `first_id` ... of the model by what `said_for` says; a code that never
+    occurred keeps its row.
+    """
+    occurs = shares.sum(dim=1) > 0
+    for name, rows in model.named_parameters():
+        if name in TABLES:
+            old = rows[first_id : first_id + len(shares)]
+            rows[first_id : first_id + len(shares)] = torch.where(occurs[:, None], shares.to(rows) @ old, old)
+
+
+def said_for(before: Codec, now: Codec, heard_or_seen: Iterable[Tensor]) -> Tensor:
+    """Batches that both codecs encode -> (K, K): of the places where `now` says the row's code, the share
+    where `before` said the
+    column's."""
+    if before.codebook_size != now.codebook_size:
+        raise UserError(
+            f"a codec of {now.codebook_size} codes cannot take over from one of "
+            f"{before.codebook_size}; train the network from the beginning"
+        )
+    counts = torch.zeros(now.codebook_size, before.codebook_size)
+    for batch in heard_or_seen:
+        places = now.encode(batch).flatten(), before.encode(batch).flatten()
+        if len(places[0]) != len(places[1]):
+            raise UserError(
+                f"one of the codecs says {len(places[0])} codes where the other says {len(places[1])}; "
+                f"train the network from the beginning"
+            )
+        counts.index_put_(places, torch.ones(len(places[0])), accumulate=True)
+    return counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
