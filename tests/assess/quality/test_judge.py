@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from unisono.assess.quality import judge
 from unisono.assess.quality.judge import (
     can_judge_voices,
     comparable,
@@ -14,7 +15,6 @@ from unisono.assess.quality.judge import (
     voice_similarity,
     word_error_rate,
 )
-from unisono.assess.quality.measures import judge
 from unisono.core.errors import UserError
 
 needs_whisper = pytest.mark.skipif(

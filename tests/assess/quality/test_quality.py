@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 from PIL import Image
 
+from unisono.assess.quality import measures as quality
 from unisono.assess.quality.limits import QUESTIONS
-from unisono.assess.quality.measures import measures as quality
 from unisono.data.world.conversations import MAKERS
 from unisono.data.world.raw import Raw
 from unisono.omni import Reply

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from unisono.assess.quality.measures import reads
+from unisono.assess.quality import reads
 from unisono.assess.quality.reads import Line, lines_of, lines_of_both
 from unisono.omni import Omni
 
