@@ -16,9 +16,8 @@ import soundfile
 from PIL import Image
 
 import unisono
-from unisono import cli
 from unisono.chat import Talker
-from unisono.cli import main
+from unisono.cli import entry, main
 from unisono.media import read_sound
 
 Media = Callable[[str], Path]
@@ -179,10 +178,10 @@ def test_a_full_standard_output(tiny_network: Path) -> None:
 def test_what_the_system_refuses_is_explained(
     error: OSError, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(_: object) -> int:
+    def refuse(_: object) -> None:
         raise error
 
-    monkeypatch.setattr(cli, "_dispatch", refuse)
+    monkeypatch.setattr(entry, "loaded", refuse)
     assert complaint(capsys, "chat", "Hi") == f"unisono: {told}\n"
 
 

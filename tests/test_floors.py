@@ -40,7 +40,6 @@ TO_BE_SPLIT = {
     "assess/quality/vision.py",
     "assess/report.py",
     "assess/speed/server.py",
-    "cli.py",
     "data/shards/prepare.py",
     "data/speech/corpus.py",
     "data/world/conversations.py",
@@ -49,7 +48,7 @@ TO_BE_SPLIT = {
     "serve/realtime/session.py",
     "serve/reply/service.py",
 }
-TO_BE_SHORTENED = {"_serve", "network_data", "__call__"}
+TO_BE_SHORTENED = {"network_data", "__call__"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -1,0 +1,52 @@
+"""`unisono bench`: its options."""
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from unisono.cli.options import add_home, add_model, whole_number
+
+SPEEDS = ("train", "generate", "codec", "chat", "serve", "page", "soak")
+
+
+def add(commands: Any) -> None:
+    """Declares the command."""
+    command = commands.add_parser("bench", help="measure speed, memory and quality; writes records/")
+    command.set_defaults(load=load)
+    command.add_argument(
+        "what",
+        choices=(*SPEEDS, "quality", "moderation", "report"),
+        help="what to measure; report: the table of all records, which also goes into the README.md here",
+    )
+    add_model(command)
+    command.add_argument(
+        "--shared",
+        type=Path,
+        metavar="DIR",
+        help="folder with the held-out recordings (codec and quality) and texts (moderation)",
+    )
+    command.add_argument(
+        "--samples", type=whole_number(1), default=100, help="test samples of each task (default: 100)"
+    )
+    command.add_argument(
+        "--twin", metavar="DIR", help="quality: a network trained on texts alone, to read beside this one"
+    )
+    command.add_argument("--only", default="", metavar="LIST", help="quality: only these measures")
+    command.add_argument(
+        "--minutes", type=float, default=30, help="soak: how long the server is under load (default: 30)"
+    )
+    command.add_argument(
+        "--records", type=Path, default=Path("records"), help="where the record goes (default: records)"
+    )
+    add_home(command)
+
+
+def load(arguments: argparse.Namespace) -> Callable[[], int]:
+    """-> the call that measures."""
+    if arguments.what == "moderation":
+        from unisono.assess.quality.moderation import run
+    else:
+        from unisono.assess.bench import run
+    return partial(run, arguments)

@@ -1,0 +1,71 @@
+"""`unisono train`: its options."""
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from unisono.cli.options import add_home, add_model, add_size
+
+EXAMPLES = """examples (in this order they make one network; runs/cpu.sh DATA runs them all):
+  unisono data speech --shared DATA --workers 2           sound for the audio codec
+  unisono train audio-codec --minutes 30                  half an hour; called again, it goes on where it stopped
+  unisono train image-codec --shared DATA
+  unisono data world --shared DATA --workers 2            questions and answers, spoken
+  unisono data network --shared DATA --workers 2          everything as ids
+  unisono train network
+or go on from finished weights, with their codecs:
+  unisono data speech --shared DATA --workers 2
+  unisono data world --shared DATA --workers 2
+  unisono data network --shared DATA --start unisono/weights/nano
+  unisono train network --name mine --set start_from=unisono/weights/nano --set loop.learning_rate=1e-3
+(after other codecs than those, the rows of the codes follow the ones that the ids were made with)"""  # noqa: E501
+
+
+def add(commands: Any) -> None:
+    """Declares the command."""
+    command = commands.add_parser(
+        "train",
+        help="train a codec or the network; resumes where it stopped",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(load=load)
+    command.add_argument(
+        "what",
+        choices=("audio-codec", "audio-encoder", "audio-decoder", "image-codec", "network", "moderation"),
+        help="audio-encoder, audio-decoder: the audio codec's further stages, to hear and to sound better; "
+        "moderation: the small classifier beside a finished network",
+    )
+    add_model(command, "moderation: folder of the network")
+    add_size(command, "how large a network, and its codecs")
+    command.add_argument(
+        "--shared", type=Path, metavar="DIR", help="folder with picture archives (image codec)"
+    )
+    command.add_argument(
+        "--name", default="", help="network: name of the run and of the finished folder (default: its size)"
+    )
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="override a recipe's field, e.g. loop.num_steps=500",
+    )
+    command.add_argument(
+        "--minutes",
+        type=float,
+        default=0,
+        help="stop after so many minutes; the next call goes on (default: no limit)",
+    )
+    add_home(command)
+
+
+def load(arguments: argparse.Namespace) -> Callable[[], int]:
+    """-> the call that trains."""
+    if arguments.what == "moderation":
+        from unisono.train.moderation import run
+    else:
+        from unisono.train.programs import run
+    return partial(run, arguments)
