@@ -27,8 +27,8 @@ class AudioTeacherRecipe:
     """Defaults of the teacher for 25 ids a second."""
 
     teacher: AudioTeacherConfig = field(default_factory=AudioTeacherConfig)
-    loop: LoopConfig = field(default_factory=lambda: LoopConfig(num_steps=1500, learning_rate=2e-3, weight_decay=0.01, bf16=False, validate_every=200))
-    batch_size: int = 16
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(num_steps=2600, learning_rate=1.5e-3, weight_decay=0.01, bf16=False, validate_every=200))
+    batch_size: int = 8
     row_frames: int = 150               # 6 s
     state_weight: float = 1.0
     phoneme_weight: float = 0.2
@@ -50,11 +50,10 @@ class AudioTeacherProgram:
         self.players: dict = {"teacher": (self.model, self.loss)}
 
     def _measure(self, train: States) -> None:
-        """Mean and spread of each number of the states over 1,000 items."""
+        """The bottleneck begins with what 1,000 items are like."""
         numbers = np.random.default_rng(0).permutation(len(train))[:1000]
         rows = np.concatenate([train.states(number, 0, train.length(number)) for number in numbers]).astype(np.float32)
-        self.model.bottleneck.mean.copy_(torch.from_numpy(rows.mean(axis=0)))
-        self.model.bottleneck.scale.copy_(torch.from_numpy(1 / (rows.std(axis=0) + 1e-3)))
+        self.model.bottleneck.begin_with(torch.from_numpy(rows))
 
     def batch(self, step: int) -> dict[str, Tensor]:
         """Rows of the training items."""
