@@ -1,10 +1,11 @@
 """The audio codec of 25 ids a second: ids say what is said, a style vector says in which voice it comes back.
 
-The contract is that of codecs/audio.py: encode, decode, streams of both, and the physical numbers. Beside it there are voices: presets by
-name, and the style of a recording.
+The contract is that of codecs/audio.py: encode, decode, streams of both, and the physical numbers. Beside it
+there are voices: presets by name, and the style of a recording.
 
 Shapes: B batch, N samples, F frames of 40 ms, S numbers of a style. pcm is float in [-1, 1] at 16 kHz.
 """
+
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,9 +23,9 @@ from unisono.core.errors import UserError
 PRESETS = ("alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse")
 DEFAULT_VOICE = "marin"
 MIN_REFERENCE_S = 2.0
-SILENCE = 0.003             # root mean square; a quieter recording holds no voice
+SILENCE = 0.003  # root mean square; a quieter recording holds no voice
 
-Voice = str | Tensor        # a preset's name, or a style (S,)
+Voice = str | Tensor  # a preset's name, or a style (S,)
 
 
 @dataclass(frozen=True)
@@ -32,15 +33,15 @@ class SpeechCodecConfig:
     """Everything that fixes the shape of a SpeechCodec."""
 
     sample_rate: int = 16000
-    frame_size: int = 640                       # samples an id: 25 ids a second
-    levels: tuple[int, ...] = (8, 8, 8, 6, 5)   # 15,360 ids
+    frame_size: int = 640  # samples an id: 25 ids a second
+    levels: tuple[int, ...] = (8, 8, 8, 6, 5)  # 15,360 ids
     num_mels: int = 80
     front_channels: int = 256
     encoder_channels: int = 384
     encoder_layers: int = 4
     encoder_heads: int = 6
-    window: int = 50                            # frames that the encoder attends to: 2 s
-    lookahead: int = 2                          # frames the encoder waits: 80 ms
+    window: int = 50  # frames that the encoder attends to: 2 s
+    lookahead: int = 2  # frames the encoder waits: 80 ms
     decoder_channels: int = 384
     decoder_dilations: tuple[int, ...] = (1, 2, 1, 2, 1)
     fine_channels: int = 192
@@ -50,21 +51,47 @@ class SpeechCodecConfig:
     @property
     def encoder(self) -> SpeechEncoderConfig:
         """The encoder's part."""
-        return SpeechEncoderConfig(self.sample_rate, self.frame_size, self.levels, self.num_mels, self.front_channels, self.encoder_channels,
-                                   self.encoder_layers, self.encoder_heads, self.window, self.lookahead)
+        return SpeechEncoderConfig(
+            self.sample_rate,
+            self.frame_size,
+            self.levels,
+            self.num_mels,
+            self.front_channels,
+            self.encoder_channels,
+            self.encoder_layers,
+            self.encoder_heads,
+            self.window,
+            self.lookahead,
+        )
 
     @property
     def decoder(self) -> SpeechDecoderConfig:
         """The decoder's part."""
-        return SpeechDecoderConfig(frame_size=self.frame_size, num_dims=len(self.levels), channels=self.decoder_channels,
-                                   dilations=self.decoder_dilations, fine_channels=self.fine_channels,
-                                   fine_dilations=self.fine_dilations, style_size=self.style_size)
+        return SpeechDecoderConfig(
+            frame_size=self.frame_size,
+            num_dims=len(self.levels),
+            channels=self.decoder_channels,
+            dilations=self.decoder_dilations,
+            fine_channels=self.fine_channels,
+            fine_dilations=self.fine_dilations,
+            style_size=self.style_size,
+        )
 
     @classmethod
     def around(cls, encoder: SpeechEncoderConfig) -> "SpeechCodecConfig":
         """The usual codec with this encoder."""
-        return cls(encoder.sample_rate, encoder.frame_size, encoder.levels, encoder.num_mels, encoder.front_channels, encoder.channels,
-                   encoder.num_layers, encoder.num_heads, encoder.window, encoder.lookahead)
+        return cls(
+            encoder.sample_rate,
+            encoder.frame_size,
+            encoder.levels,
+            encoder.num_mels,
+            encoder.front_channels,
+            encoder.channels,
+            encoder.num_layers,
+            encoder.num_heads,
+            encoder.window,
+            encoder.lookahead,
+        )
 
 
 class SpeechCodec(nn.Module):
@@ -86,13 +113,15 @@ class SpeechCodec(nn.Module):
     def encode(self, pcm: Tensor) -> Tensor:
         """(B, N) pcm -> (B, F) int64 codes; the last frame is filled with silence."""
         if pcm.ndim != 2 or not pcm.is_floating_point():
-            raise ValueError(f"expected float pcm of shape (batch, samples), got {pcm.dtype} {tuple(pcm.shape)}")
+            raise ValueError(
+                f"expected float pcm of shape (batch, samples), got {pcm.dtype} {tuple(pcm.shape)}"
+            )
         return self.encoder.codes_of(self.encoder.whole(pcm))
 
     @torch.inference_mode()
     def decode(self, codes: Tensor, voice: Voice = DEFAULT_VOICE) -> Tensor:
-        """(B, F) int codes -> (B, F * frame_size) pcm in one voice. ValueError for a code outside the codebook, UserError for a voice
-        that is unknown or of another size."""
+        """(B, F) int codes -> (B, F * frame_size) pcm in one voice. ValueError for a code outside the
+        codebook, UserError for a voice that is unknown or of another size."""
         style = self.voice(voice)[None].expand(codes.shape[0], -1)
         return self.decoder(self.quantizer.from_codes(codes), style)[0]
 
@@ -103,14 +132,20 @@ class SpeechCodec(nn.Module):
                 raise UserError(f"unknown voice {voice!r}; choose from {', '.join(PRESETS)}")
             return self.presets[PRESETS.index(voice)]
         if tuple(voice.shape) != (self.config.style_size,):
-            raise UserError(f"expected a voice of {self.config.style_size} numbers, got {tuple(voice.shape)}; read it with this codec again")
+            raise UserError(
+                f"expected a voice of {self.config.style_size} numbers, got {tuple(voice.shape)}; "
+                "read it with this codec again"
+            )
         return voice
 
     @torch.inference_mode()
     def voice_of(self, pcm: Tensor) -> Tensor:
-        """(N,) pcm of somebody who speaks alone -> (S,) the style. UserError for a recording that is too short or silent."""
+        """(N,) pcm of somebody who speaks alone -> (S,) the style. UserError for a recording that is too
+        short or silent."""
         if len(pcm) < MIN_REFERENCE_S * self.sample_rate:
-            raise UserError(f"expected at least {MIN_REFERENCE_S:g} s of a voice, got {len(pcm) / self.sample_rate:.1f} s")
+            raise UserError(
+                f"expected at least {MIN_REFERENCE_S:g} s of a voice, got {len(pcm) / self.sample_rate:.1f} s"
+            )
         if float(pcm.square().mean().sqrt()) < SILENCE:
             raise UserError("expected somebody who speaks, got a silent recording")
         padded = functional.pad(pcm, (0, -len(pcm) % self.frame_size))[None]
@@ -140,9 +175,9 @@ class SpeechEncoderStream:
 
     def __init__(self, codec: SpeechCodec) -> None:
         self.codec = codec
-        self.pending = torch.zeros(0)                      # samples short of a whole frame
+        self.pending = torch.zeros(0)  # samples short of a whole frame
         self.state: EncoderState | None = None
-        self.num_wait = codec.config.lookahead             # outputs still to be thrown away
+        self.num_wait = codec.config.lookahead  # outputs still to be thrown away
 
     @torch.inference_mode()
     def push(self, pcm: Tensor) -> Tensor:
@@ -181,7 +216,9 @@ class SpeechDecoderStream:
         """(F,) codes -> (F * frame_size,) pcm."""
         if not len(codes):
             return torch.zeros(0)
-        pcm, self.state = self.codec.decoder(self.codec.quantizer.from_codes(codes[None]), self.style, self.state)
+        pcm, self.state = self.codec.decoder(
+            self.codec.quantizer.from_codes(codes[None]), self.style, self.state
+        )
         return pcm[0]
 
     def flush(self) -> Tensor:

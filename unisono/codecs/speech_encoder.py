@@ -1,10 +1,12 @@
 """Sound -> ids that say what is said, 25 a second: the causal student of the audio teacher.
 
-Log-mel frames, two causal blocks at 50 frames a second, attention over two seconds at 25, and for each quantizer dimension the
-likelihoods of its levels. It waits for `lookahead` frames (80 ms) before it commits to an id.
+Log-mel frames, two causal blocks at 50 frames a second, attention over two seconds at 25, and for each
+quantizer dimension the likelihoods of its levels. It waits for `lookahead` frames (80 ms) before it commits
+to an id.
 
 Shapes: B batch, N samples, F frames of 40 ms, C channels, L quantizer dimensions, V = sum of levels.
 """
+
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,15 +26,15 @@ class SpeechEncoderConfig:
     """Everything that fixes the shape of a SpeechEncoder."""
 
     sample_rate: int = 16000
-    frame_size: int = 640                       # samples an id: 25 ids a second
+    frame_size: int = 640  # samples an id: 25 ids a second
     levels: tuple[int, ...] = (8, 8, 8, 6, 5)
     num_mels: int = 80
     front_channels: int = 256
     channels: int = 384
     num_layers: int = 4
     num_heads: int = 6
-    window: int = 50                            # frames: 2 s
-    lookahead: int = 2                          # frames: 80 ms
+    window: int = 50  # frames: 2 s
+    lookahead: int = 2  # frames: 80 ms
 
 
 @dataclass
@@ -53,10 +55,14 @@ class SpeechEncoder(nn.Module):
         self.quantizer = FSQ(config.levels)
         self.logmel = LogMel(config.sample_rate, config.frame_size, config.num_mels)
         if self.logmel.per_frame % 2:
-            raise ValueError(f"expected a frame_size of an even number of mel frames, got {config.frame_size}")
+            raise ValueError(
+                f"expected a frame_size of an even number of mel frames, got {config.frame_size}"
+            )
         self.front = CausalStack(self.logmel.num_features // 2, config.front_channels, (1, 1))
         self.merge = nn.Linear(2 * config.front_channels, config.channels)
-        self.blocks = nn.ModuleList(AttentionBlock(config.channels, config.num_heads, config.window) for _ in range(config.num_layers))
+        self.blocks = nn.ModuleList(
+            AttentionBlock(config.channels, config.num_heads, config.window) for _ in range(config.num_layers)
+        )
         self.norm = nn.LayerNorm(config.channels)
         self.to_levels = nn.Linear(config.channels, sum(config.levels))
 
@@ -70,7 +76,7 @@ class SpeechEncoder(nn.Module):
 
     def _piece(self, pcm: Tensor, state: EncoderState) -> tuple[Tensor, EncoderState]:
         features, samples = self.logmel(pcm, state.samples)
-        halves = features.unflatten(2, (2, -1)).flatten(1, 2)               # 50 a second
+        halves = features.unflatten(2, (2, -1)).flatten(1, 2)  # 50 a second
         x, front = self.front(halves, state.front)
         x = self.merge(x.unflatten(1, (-1, 2)).flatten(2))
         blocks = []
@@ -80,13 +86,14 @@ class SpeechEncoder(nn.Module):
         return self.norm(x), EncoderState(samples, front, blocks)
 
     def whole(self, pcm: Tensor) -> Tensor:
-        """(B, N) -> (B, F, C), F = ceil(N / frame_size), each frame with the look-ahead that it waits for; differentiable."""
+        """(B, N) -> (B, F, C), F = ceil(N / frame_size), each frame with the look-ahead that it waits for;
+        differentiable."""
         num_frames, wait = -(-pcm.shape[1] // self.config.frame_size), self.config.lookahead
         padded = functional.pad(pcm, (0, (num_frames + wait) * self.config.frame_size - pcm.shape[1]))
         return self.hidden(padded)[0][:, wait:]
 
     def levels_of(self, hidden: Tensor) -> list[Tensor]:
-        """(B, F, C) -> for each quantizer dimension (B, F, levels) how likely each level is, before softmax."""
+        """(B, F, C) -> for each quantizer dimension (B, F, levels) scores of its levels, before softmax."""
         return list(self.to_levels(hidden).split(self.config.levels, dim=2))
 
     def codes_of(self, hidden: Tensor) -> Tensor:

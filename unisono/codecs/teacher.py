@@ -1,9 +1,13 @@
-"""The audio teacher: Whisper's encoder states -> ids, from which states, phonemes and spectrum must come back. Used in training only.
+"""The audio teacher: Whisper's encoder states -> ids, from which states, phonemes and spectrum must come
+back. Used in training only.
 
-The bottleneck looks at one state at a time, so that its ids mean what is heard in that place; the way back sees 0.6 s to either side.
+The bottleneck looks at one state at a time, so that its ids mean what is heard in that place; the way back
+sees 0.6 s to either side.
 
-Shapes: B batch, F frames of 40 ms, D = 512 numbers a state, L quantizer dimensions, P phonemes, M mel features a frame, S style.
+Shapes: B batch, F frames of 40 ms, D = 512 numbers a state, L quantizer dimensions, P phonemes, M mel
+features a frame, S style.
 """
+
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,7 +26,7 @@ from unisono.codecs.style import StyledStack, StyleEncoder
 class AudioTeacherConfig:
     """Everything that fixes the shape of an AudioTeacher."""
 
-    levels: tuple[int, ...] = (8, 8, 8, 6, 5)       # 15,360 ids
+    levels: tuple[int, ...] = (8, 8, 8, 6, 5)  # 15,360 ids
     state_size: int = 512
     mel_features: int = 320
     latent_channels: int = 384
@@ -38,11 +42,16 @@ class Bottleneck(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(config.state_size))
         self.register_buffer("scale", torch.ones(config.state_size))
-        self.layers = nn.Sequential(nn.Linear(config.state_size, config.latent_channels), nn.GELU(),
-                                    nn.Linear(config.latent_channels, config.latent_channels), nn.GELU(),
-                                    nn.LayerNorm(config.latent_channels), nn.Linear(config.latent_channels, len(config.levels)))
+        self.layers = nn.Sequential(
+            nn.Linear(config.state_size, config.latent_channels),
+            nn.GELU(),
+            nn.Linear(config.latent_channels, config.latent_channels),
+            nn.GELU(),
+            nn.LayerNorm(config.latent_channels),
+            nn.Linear(config.latent_channels, len(config.levels)),
+        )
         self.straight = nn.Linear(config.state_size, len(config.levels))
-        nn.init.normal_(self.layers[-1].weight, std=0.2 * config.latent_channels ** -0.5)
+        nn.init.normal_(self.layers[-1].weight, std=0.2 * config.latent_channels**-0.5)
 
     def normal(self, states: Tensor) -> Tensor:
         """(..., D) -> (..., D), each number of mean 0 and spread 1 over the training sound."""
@@ -54,8 +63,8 @@ class Bottleneck(nn.Module):
 
     @torch.no_grad()
     def begin_with(self, rows: Tensor) -> None:
-        """Begins as the principal components of (R, D) states, wide enough that all levels are in use. From random weights, a dozen ids
-        were in use after 100 steps and fifty after 200 (2026-11-30)."""
+        """Begins as the principal components of (R, D) states, wide enough that all levels are in use. From
+        random weights, a dozen ids were in use after 100 steps and fifty after 200 (2026-11-30)."""
         self.mean.copy_(rows.mean(dim=0))
         self.scale.copy_(1 / (rows.std(dim=0) + 1e-3))
         normal = self.normal(rows)
@@ -73,7 +82,9 @@ class AudioTeacher(nn.Module):
         self.config = config
         self.bottleneck = Bottleneck(config)
         self.quantizer = FSQ(config.levels)
-        self.wait = 3 * len(config.dilations)       # half of the frames that the stack sees: as many before as after
+        self.wait = 3 * len(
+            config.dilations
+        )  # half of the frames that the stack sees: as many before as after
         self.trunk = CausalStack(len(config.levels), config.channels, config.dilations)
         self.to_states = nn.Linear(config.channels, config.state_size)
         self.to_phonemes = nn.Linear(config.channels, len(PHONES) + 1)
@@ -83,17 +94,18 @@ class AudioTeacher(nn.Module):
 
     @torch.inference_mode()
     def digits(self, states: Tensor) -> Tensor:
-        """(B, F, D) states as Whisper gives them -> (B, F, L) int64 digits of the ids, each 0 .. levels - 1."""
+        """(B, F, D) states as Whisper gives them -> (B, F, L) int64 digits of the ids."""
         quantized, _ = self.quantizer(self.bottleneck(self.bottleneck.normal(states)))
         return ((quantized + 1) / 2 * (self.quantizer.sizes - 1)).round().long()
 
     def hidden(self, quantized: Tensor) -> Tensor:
         """(B, F, L) -> (B, F, C)."""
         hidden, _ = self.trunk(functional.pad(quantized, (0, 0, 0, self.wait)))
-        return hidden[:, self.wait:]
+        return hidden[:, self.wait :]
 
     def give_back(self, quantized: Tensor, style: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, F, L), (B, S) -> normal states (B, F, D), phoneme log-probabilities (B, F, P + 1), log-mel (B, F, M)."""
+        """(B, F, L), (B, S) -> normal states (B, F, D), phoneme log-probabilities (B, F, P + 1), log-mel (B,
+        F, M)."""
         hidden = self.hidden(quantized)
         mel, _ = self.mel(hidden, style)
         return self.to_states(hidden), self.to_phonemes(hidden).float().log_softmax(-1), self.to_mel(mel)

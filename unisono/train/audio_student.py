@@ -1,11 +1,13 @@
-"""Teaches a causal encoder to hear what the audio teacher hears: from sound alone, through microphones, 80 ms after it was said.
+"""Teaches a causal encoder to hear what the audio teacher hears: from sound alone, through microphones, 80 ms
+after it was said.
 
-Loss: cross-entropy of the teacher's digits, and the distance to Whisper's states, which say more than the digits while little is known.
-With `back_weight`, what the teacher gives back from the student's own ids counts too: then an id may be another one than the teacher's
-where it means the same.
+Loss: cross-entropy of the teacher's digits, and the distance to Whisper's states, which say more than the
+digits while little is known. With `back_weight`, what the teacher gives back from the student's own ids
+counts too: then an id may be another one than the teacher's where it means the same.
 
 Shapes: B rows, F frames of 40 ms, C channels, L quantizer dimensions.
 """
+
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,8 +20,8 @@ from unisono.codecs.speech_encoder import SpeechEncoder, SpeechEncoderConfig
 from unisono.codecs.storage import made_by
 from unisono.codecs.teacher import AudioTeacher
 from unisono.core.errors import UserError
-from unisono.data.microphone import carried
-from unisono.data.states import States
+from unisono.data.speech.microphone import carried
+from unisono.data.speech.states import States
 from unisono.train.audio_teacher import phoneme_loss
 from unisono.train.heard_rows import SHARES, HeardRows
 from unisono.train.loop import LoopConfig, Numbers
@@ -30,15 +32,23 @@ class AudioStudentRecipe:
     """Defaults of the encoder for 25 ids a second."""
 
     encoder: SpeechEncoderConfig = field(default_factory=SpeechEncoderConfig)
-    loop: LoopConfig = field(default_factory=lambda: LoopConfig(num_steps=4000, learning_rate=1e-3, weight_decay=0.02, bf16=False,
-                                                                warmup_steps=80, validate_every=200))
+    loop: LoopConfig = field(
+        default_factory=lambda: LoopConfig(
+            num_steps=4000,
+            learning_rate=1e-3,
+            weight_decay=0.02,
+            bf16=False,
+            warmup_steps=80,
+            validate_every=200,
+        )
+    )
     batch_size: int = 16
-    row_frames: int = 150               # 6 s
-    clean_share: float = 0.3            # of the rows that are heard as they were said
+    row_frames: int = 150  # 6 s
+    clean_share: float = 0.3  # of the rows that are heard as they were said
     state_weight: float = 0.5
     back_weight: float = 0.0
     shares: dict[str, float] = field(default_factory=lambda: dict(SHARES))
-    start_from: str = ""                # folder of an encoder whose weights are the start
+    start_from: str = ""  # folder of an encoder whose weights are the start
 
 
 class Student(nn.Module):
@@ -55,21 +65,36 @@ class AudioStudentProgram:
 
     def __init__(self, recipe: AudioStudentRecipe, teacher: AudioTeacher, train: States, val: States) -> None:
         if teacher.config.levels != recipe.encoder.levels:
-            raise UserError(f"the teacher's levels are {teacher.config.levels}, the student's {recipe.encoder.levels}; train one of them again")
+            raise UserError(
+                f"the teacher's levels are {teacher.config.levels}, the student's {recipe.encoder.levels}; "
+                "train one of them again"
+            )
         self.recipe = recipe
-        self.train, self.val = (HeardRows(states, recipe.row_frames, recipe.shares) for states in (train, val))
-        encoder = deepened(SpeechEncoder.load(recipe.start_from), recipe.encoder) if recipe.start_from else SpeechEncoder(recipe.encoder)
+        self.train, self.val = (
+            HeardRows(states, recipe.row_frames, recipe.shares) for states in (train, val)
+        )
+        encoder = (
+            deepened(SpeechEncoder.load(recipe.start_from), recipe.encoder)
+            if recipe.start_from
+            else SpeechEncoder(recipe.encoder)
+        )
         self.teacher = teacher.eval().requires_grad_(False)
         self.model = Student(encoder, teacher.config.state_size)
         self.origin = made_by(teacher) + (made_by(encoder) if recipe.start_from else "")
-        self.players: dict = {"student": (self.model, self.loss)}
+        self.modules: dict = {"student": (self.model, self.loss)}
 
     def batch(self, step: int) -> dict[str, Tensor]:
         """Rows as they were said, and as they are heard."""
         rng = np.random.default_rng((self.recipe.loop.seed, step))
-        return self._heard(self.train.collate(self.train.draw(rng, self.recipe.batch_size), rng), rng, self.recipe.clean_share)
+        return self._heard(
+            self.train.collate(self.train.draw(rng, self.recipe.batch_size), rng),
+            rng,
+            self.recipe.clean_share,
+        )
 
-    def _heard(self, batch: dict[str, Tensor], rng: np.random.Generator, clean_share: float) -> dict[str, Tensor]:
+    def _heard(
+        self, batch: dict[str, Tensor], rng: np.random.Generator, clean_share: float
+    ) -> dict[str, Tensor]:
         rows = [row if rng.random() < clean_share else carried(row, rng) for row in batch["pcm"].numpy()]
         return {**batch, "heard": torch.from_numpy(np.stack(rows).clip(-1, 1))}
 
@@ -80,10 +105,16 @@ class AudioStudentProgram:
         wanted = teacher.digits(batch["states"]).clone()
         hidden = self.model.encoder.whole(batch["heard"])
         scores = self.model.encoder.levels_of(hidden)
-        entropy = sum(functional.cross_entropy(part[mask].float(), wanted[mask][:, d]) for d, part in enumerate(scores)) / len(scores)
+        entropy = sum(
+            functional.cross_entropy(part[mask].float(), wanted[mask][:, d]) for d, part in enumerate(scores)
+        ) / len(scores)
         made = torch.stack([part.argmax(dim=2) for part in scores], dim=2)
         right = (made == wanted)[mask]
-        numbers = {"entropy": entropy.detach(), "digits": right.float().mean(), "ids": right.all(dim=1).float().mean()}
+        numbers = {
+            "entropy": entropy.detach(),
+            "digits": right.float().mean(),
+            "ids": right.all(dim=1).float().mean(),
+        }
         loss = entropy
         if recipe.state_weight:
             normal = teacher.bottleneck.normal(batch["states"])
@@ -95,7 +126,8 @@ class AudioStudentProgram:
         return loss, numbers
 
     def _given_back(self, scores: list[Tensor], batch: dict[str, Tensor]) -> tuple[Tensor, Numbers]:
-        """What the teacher gives back from the student's ids: states + phonemes. The gradient goes through the mean of the levels."""
+        """What the teacher gives back from the student's ids: states + phonemes. The gradient goes through
+        the mean of the levels."""
         values = []
         for part, size in zip(scores, self.recipe.encoder.levels):
             places = torch.arange(size, device=part.device) / (size - 1) * 2 - 1
@@ -108,7 +140,8 @@ class AudioStudentProgram:
         return states + 0.2 * ctc, {"back_states": states.detach(), "back_ctc": ctc.detach()}
 
     def validate(self) -> Numbers:
-        """Loss and shares of equal digits and ids on 64 fixed rows of sentences never trained on: clean, and through microphones."""
+        """Loss and shares of equal digits and ids on 64 fixed rows of sentences never trained on: clean, and
+        through microphones."""
         numbers: Numbers = {}
         device = next(self.model.parameters()).device
         for name, clean_share in (("clean", 1.0), ("microphone", 0.0)):
@@ -119,7 +152,9 @@ class AudioStudentProgram:
                 batch = {key: value.to(device) for key, value in batch.items()}
                 found = self.loss(batch, 0)[1]
                 if not self.recipe.back_weight:
-                    found |= self._given_back(self.model.encoder.levels_of(self.model.encoder.whole(batch["heard"])), batch)[1]
+                    found |= self._given_back(
+                        self.model.encoder.levels_of(self.model.encoder.whole(batch["heard"])), batch
+                    )[1]
                 for key, value in found.items():
                     totals.setdefault(key, []).append(float(value))
             numbers |= {f"{name}_{key}": sum(values) / len(values) for key, values in totals.items()}
@@ -131,16 +166,19 @@ class AudioStudentProgram:
 
 
 def deepened(encoder: SpeechEncoder, config: SpeechEncoderConfig) -> SpeechEncoder:
-    """The encoder with the layers of `config`, of which it has the first ones; new ones begin by changing nothing. UserError where
-    anything else differs."""
+    """The encoder with the layers of `config`, of which it has the first ones; new ones begin by changing
+    nothing. UserError where anything else differs."""
     has = encoder.config
     if has == config:
         return encoder
-    if has.__class__(**{**has.__dict__, "num_layers": config.num_layers}) != config or has.num_layers > config.num_layers:
+    if (
+        has.__class__(**{**has.__dict__, "num_layers": config.num_layers}) != config
+        or has.num_layers > config.num_layers
+    ):
         raise UserError(f"the encoder to start from has another shape than the recipe: {has}, not {config}")
     grown = SpeechEncoder(config)
     grown.load_state_dict(encoder.state_dict(), strict=False)
-    for block in grown.blocks[has.num_layers:]:
+    for block in grown.blocks[has.num_layers :]:
         for layer in (block.narrow, block.attention.out):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)

@@ -1,10 +1,11 @@
-"""Teaches the decoder to speak ids in the voice that it is told: from ids and a style, read from other words of the same voice, the
-sound must come back; later, small discriminators must be fooled.
+"""Teaches the decoder to speak ids in the voice that it is told: from ids and a style, read from other words
+of the same voice, the sound must come back; later, small discriminators must be fooled.
 
 The ids are the encoder's or, while that is still being trained, the teacher's, which mean the same.
 
 Shapes: B rows, F frames of 40 ms, L quantizer dimensions, S numbers of a style, N samples.
 """
+
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,33 +13,37 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unisono.codecs.critics import Critics, critics_loss, fooling_loss
+from unisono.codecs.discriminators import Discriminators, discriminator_loss, generator_loss
 from unisono.codecs.losses import MelDistance
 from unisono.codecs.speech import PRESETS, SpeechCodec, SpeechCodecConfig
 from unisono.codecs.speech_encoder import SpeechEncoder
 from unisono.codecs.storage import made_by
 from unisono.codecs.teacher import AudioTeacher
 from unisono.core.errors import UserError
-from unisono.data.kokoro import PRESETS as PRESET_STYLES
-from unisono.data.states import States
+from unisono.data.speech.kokoro import PRESETS as PRESET_STYLES
+from unisono.data.speech.states import States
 from unisono.train.heard_rows import SHARES, HeardRows
 from unisono.train.loop import LoopConfig, Numbers
 
 SPOKEN = ("hibari", "kokoro", "neural_speech", "librispeech_train251", "piper", "flite", "espeak", "prompts")
-NUM_REFERENCES = 24         # items whose styles make a preset
+NUM_REFERENCES = 24  # items whose styles make a preset
 
 
 @dataclass(frozen=True)
 class AudioVoicesRecipe:
     """Defaults of the decoder for 25 ids a second."""
 
-    loop: LoopConfig = field(default_factory=lambda: LoopConfig(num_steps=6000, learning_rate=1e-3, weight_decay=0.01, bf16=False, validate_every=250))
+    loop: LoopConfig = field(
+        default_factory=lambda: LoopConfig(
+            num_steps=6000, learning_rate=1e-3, weight_decay=0.01, bf16=False, validate_every=250
+        )
+    )
     batch_size: int = 12
-    row_frames: int = 75                # 3 s
-    by_teacher: bool = False            # the ids are the teacher's
+    row_frames: int = 75  # 3 s
+    by_teacher: bool = False  # the ids are the teacher's
     adversarial: bool = False
     shares: dict[str, float] = field(default_factory=lambda: {name: SHARES[name] for name in SPOKEN})
-    start_from: str = ""                # folder of a codec whose decoder and style encoder are the start
+    start_from: str = ""  # folder of a codec whose decoder and style encoder are the start
 
 
 class Speaker(nn.Module):
@@ -52,11 +57,23 @@ class Speaker(nn.Module):
 class AudioVoicesProgram:
     """A Program for train.loop: ids and voices in, a whole codec out."""
 
-    def __init__(self, recipe: AudioVoicesRecipe, encoder: SpeechEncoder, teacher: AudioTeacher, train: States, val: States) -> None:
+    def __init__(
+        self,
+        recipe: AudioVoicesRecipe,
+        encoder: SpeechEncoder,
+        teacher: AudioTeacher,
+        train: States,
+        val: States,
+    ) -> None:
         if teacher.config.levels != encoder.config.levels:
-            raise UserError(f"the teacher's levels are {teacher.config.levels}, the encoder's {encoder.config.levels}; train one of them again")
+            raise UserError(
+                f"the teacher's levels are {teacher.config.levels}, the encoder's {encoder.config.levels}; "
+                "train one of them again"
+            )
         self.recipe, self.teacher = recipe, teacher.eval().requires_grad_(False)
-        self.train, self.val = (HeardRows(states, recipe.row_frames, recipe.shares) for states in (train, val))
+        self.train, self.val = (
+            HeardRows(states, recipe.row_frames, recipe.shares) for states in (train, val)
+        )
         self.codec = SpeechCodec(SpeechCodecConfig.around(encoder.config))
         self.origin = made_by(teacher if recipe.by_teacher else encoder)
         if recipe.start_from:
@@ -67,10 +84,10 @@ class AudioVoicesProgram:
         self.codec.encoder.load_state_dict(encoder.state_dict())
         self.codec.encoder.eval().requires_grad_(False)
         self.model, self.distance = Speaker(self.codec), MelDistance(encoder.config.sample_rate)
-        self.players: dict = {"speaker": (self.model, self.loss)}
+        self.modules: dict = {"speaker": (self.model, self.loss)}
         if recipe.adversarial:
-            self.critics = Critics()
-            self.players = {"critics": (self.critics, self.critics_loss), **self.players}
+            self.discriminators = Discriminators()
+            self.modules = {"discriminators": (self.discriminators, self.discriminator_loss), **self.modules}
 
     def batch(self, step: int) -> dict[str, Tensor]:
         """Rows of the training items."""
@@ -82,7 +99,9 @@ class AudioVoicesProgram:
         with torch.no_grad():
             if self.recipe.by_teacher:
                 teacher = self.teacher.to(batch["pcm"].device)
-                quantized = teacher.quantizer(teacher.bottleneck(teacher.bottleneck.normal(batch["states"])))[0]
+                quantized = teacher.quantizer(teacher.bottleneck(teacher.bottleneck.normal(batch["states"])))[
+                    0
+                ]
             else:
                 encoder = self.codec.encoder.to(batch["pcm"].device)
                 quantized = self.codec.quantizer.from_codes(encoder.codes_of(encoder.whole(batch["pcm"])))
@@ -92,19 +111,23 @@ class AudioVoicesProgram:
         return made * there, batch["pcm"] * there
 
     def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Numbers]:
-        """Mel distance at several resolutions; with discriminators, fooling them and their feature maps, too."""
+        """Mel distance at several resolutions; with discriminators, fooling them and their features, too."""
         made, true = batch.pop("spoken", None) or self._speak(batch)
         mel = self.distance.to(made.device)(made, true)
         if not self.recipe.adversarial:
             return mel, {"mel": mel.detach()}
-        fooling, matching = fooling_loss(self.critics, made, true)
-        return 15 * mel + fooling + 2 * matching, {"mel": mel.detach(), "fool": fooling.detach(), "match": matching.detach()}
+        fooling, matching = generator_loss(self.discriminators, made, true)
+        return 15 * mel + fooling + 2 * matching, {
+            "mel": mel.detach(),
+            "fool": fooling.detach(),
+            "match": matching.detach(),
+        }
 
-    def critics_loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Numbers]:
+    def discriminator_loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Numbers]:
         """What the discriminators lose when they take made sound for true sound."""
-        batch["spoken"] = made, true = self._speak(batch)        # type: ignore[assignment]
-        loss = critics_loss(self.critics, made.detach(), true)
-        return loss, {"critics": loss.detach()}
+        batch["spoken"] = made, true = self._speak(batch)  # type: ignore[assignment]
+        loss = discriminator_loss(self.discriminators, made.detach(), true)
+        return loss, {"discriminators": loss.detach()}
 
     def validate(self) -> Numbers:
         """Mel distance on 48 fixed rows of sentences never trained on."""
@@ -112,16 +135,25 @@ class AudioVoicesProgram:
         for start in range(4):
             rng = np.random.default_rng(start)
             batch = self.val.collate(self.val.draw(rng, 12), rng)
-            found.append(float(self.distance.to(device)(*self._speak({key: value.to(device) for key, value in batch.items()}))))
+            found.append(
+                float(
+                    self.distance.to(device)(
+                        *self._speak({key: value.to(device) for key, value in batch.items()})
+                    )
+                )
+            )
         return {"mel": sum(found) / len(found)}
 
     @torch.no_grad()
     def save(self, folder: Path) -> None:
-        """Writes folder/codec; each preset is the mean style of what its voice said in training. Presets that said nothing stay empty."""
+        """Writes folder/codec; each preset is the mean style of what its voice said in training. Presets that
+        said nothing stay empty."""
         self.codec.eval().cpu()
         data = self.train.data
         for number, name in enumerate(PRESETS):
-            items = [n for n in range(len(data)) if data.items[n]["voice"] == PRESET_STYLES[name]][:NUM_REFERENCES]
+            items = [n for n in range(len(data)) if data.items[n]["voice"] == PRESET_STYLES[name]][
+                :NUM_REFERENCES
+            ]
             if items:
                 styles = [self._style(data.pcm(n, 0, data.length(n))) for n in items]
                 mean = torch.stack(styles).mean(dim=0)

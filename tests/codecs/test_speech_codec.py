@@ -1,4 +1,5 @@
 """The codec of 25 ids a second: causal, the same whole and in pieces, in the voice that it is told."""
+
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +12,19 @@ from unisono.codecs.speech import PRESETS, SpeechCodec, SpeechCodecConfig
 from unisono.codecs.speech_encoder import SpeechEncoder
 from unisono.core.errors import UserError
 
-TINY = SpeechCodecConfig(levels=(5, 3), front_channels=16, encoder_channels=24, encoder_layers=2, encoder_heads=2, window=6,
-                         decoder_channels=16, decoder_dilations=(1, 2), fine_channels=16, fine_dilations=(1,), style_size=8)
+TINY = SpeechCodecConfig(
+    levels=(5, 3),
+    front_channels=16,
+    encoder_channels=24,
+    encoder_layers=2,
+    encoder_heads=2,
+    window=6,
+    decoder_channels=16,
+    decoder_dilations=(1, 2),
+    fine_channels=16,
+    fine_dilations=(1,),
+    style_size=8,
+)
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +32,7 @@ def codec() -> SpeechCodec:
     torch.manual_seed(0)
     made = SpeechCodec(TINY).eval()
     with torch.no_grad():
-        made.encoder.to_levels.weight *= 8      # codes that differ from frame to frame
+        made.encoder.to_levels.weight *= 8  # codes that differ from frame to frame
         made.presets.normal_()
     return made
 
@@ -33,7 +45,13 @@ def sound(seconds: float, seed: int = 0) -> torch.Tensor:
 
 
 def test_the_physical_numbers(codec: SpeechCodec) -> None:
-    assert (codec.sample_rate, codec.frame_size, codec.frame_rate, codec.codebook_size, codec.num_codebooks) == (16000, 640, 25.0, 15, 1)
+    assert (
+        codec.sample_rate,
+        codec.frame_size,
+        codec.frame_rate,
+        codec.codebook_size,
+        codec.num_codebooks,
+    ) == (16000, 640, 25.0, 15, 1)
     assert SpeechCodec().codebook_size == 15360 and codec.config.lookahead * 1000 / codec.frame_rate <= 80
 
 
@@ -49,7 +67,9 @@ def test_streams_equal_whole(codec: SpeechCodec) -> None:
     assert len(whole) == 51 * 640 and torch.allclose(pieces, whole, atol=1e-5)
 
 
-def test_long_sound_is_computed_in_chunks_to_the_same_codes(codec: SpeechCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_sound_is_computed_in_chunks_to_the_same_codes(
+    codec: SpeechCodec, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pcm = sound(1.6)[None]
     codes = codec.encode(pcm)
     monkeypatch.setattr("unisono.codecs.speech_encoder.CHUNK", 7)
@@ -82,7 +102,9 @@ def test_log_mels_in_pieces_equal_whole() -> None:
     logmel, pcm = LogMel(16000, 640, 20), sound(0.4)[None]
     whole, _ = logmel(pcm)
     first, state = logmel(pcm[:, :1280])
-    assert whole.shape == (1, 10, 80) and torch.allclose(torch.cat([first, logmel(pcm[:, 1280:], state)[0]], dim=1), whole)
+    assert whole.shape == (1, 10, 80) and torch.allclose(
+        torch.cat([first, logmel(pcm[:, 1280:], state)[0]], dim=1), whole
+    )
     with pytest.raises(ValueError, match="whole hops"):
         LogMel(16000, 500, 20)
 
@@ -111,11 +133,15 @@ def test_what_cannot_be_a_voice(codec: SpeechCodec) -> None:
 
 def test_saved_and_loaded_it_says_the_same(codec: SpeechCodec, tmp_path: Path) -> None:
     codec.save(tmp_path / "first")
-    once = SpeechCodec.load(tmp_path / "first")         # in half precision from here on
+    once = SpeechCodec.load(tmp_path / "first")  # in half precision from here on
     once.save(tmp_path)
     again, pcm = SpeechCodec.load(tmp_path), sound(1.0)[None]
     codes = once.encode(pcm)
-    assert again.config == TINY and torch.equal(again.encode(pcm), codes) and torch.equal(again.decode(codes, "sage"), once.decode(codes, "sage"))
+    assert (
+        again.config == TINY
+        and torch.equal(again.encode(pcm), codes)
+        and torch.equal(again.decode(codes, "sage"), once.decode(codes, "sage"))
+    )
     assert torch.allclose(codec.decode(codes, "sage"), once.decode(codes, "sage"), atol=0.05)
     with pytest.raises(UserError, match="do not fit"):
         SpeechCodec(replace(TINY, window=7)).save(tmp_path / "other")

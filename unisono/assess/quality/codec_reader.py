@@ -1,10 +1,13 @@
-"""How much of what is said a small reader can learn from a codec's ids: letters by connectionist temporal classification.
+"""How much of what is said a small reader can learn from a codec's ids: letters by connectionist temporal
+classification.
 
-The same reader, the same clips and the same number of steps for every codec, so that two codecs can stand side by side; what differs
-between them is what their ids carry and how plainly. A network that learns to hear has the same task.
+The same reader, the same clips and the same number of steps for every codec, so that two codecs can stand
+side by side; what differs between them is what their ids carry and how plainly. A network that learns to hear
+has the same task.
 
 Shapes: B clips, F code frames, D quantizer dimensions, V = sum of levels, L letters.
 """
+
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,9 +22,9 @@ from unisono.codecs.quantize import FSQ
 from unisono.codecs.speech import SpeechCodec
 from unisono.core.errors import UserError
 from unisono.core.progress import track
-from unisono.data.kokoro import NEVER_HEARD
-from unisono.data.labels import read_labels
-from unisono.data.waves import Waves
+from unisono.data.speech.kokoro import NEVER_HEARD
+from unisono.data.speech.labels import read_labels
+from unisono.data.speech.waves import Waves
 
 LETTERS = " 'abcdefghijklmnopqrstuvwxyz"
 NUMBERS = {letter: number for number, letter in enumerate(LETTERS, start=1)}
@@ -37,8 +40,8 @@ class ReaderEffort:
 
     num_steps: int = 800
     batch_size: int = 24
-    num_train: int = 6000       # clips at most
-    num_test: int = 80          # clips of each kind
+    num_train: int = 6000  # clips at most
+    num_test: int = 80  # clips of each kind
     channels: int = 256
     learning_rate: float = 1.5e-3
     seed: int = 1
@@ -58,7 +61,9 @@ class LetterReader(nn.Module):
     def __init__(self, levels: tuple[int, ...], channels: int) -> None:
         super().__init__()
         self.levels = levels
-        self.tables = nn.ModuleList(nn.Embedding(size + 1, channels) for size in levels)       # the last row: no frame
+        self.tables = nn.ModuleList(
+            nn.Embedding(size + 1, channels) for size in levels
+        )  # the last row: no frame
         dilations = (1, 1, 2, 2, 1)
         self.wait = 3 * sum(dilations)
         self.stack = CausalStack(channels, channels, dilations)
@@ -66,14 +71,23 @@ class LetterReader(nn.Module):
 
     def forward(self, digits: Tensor) -> Tensor:
         """(B, F, D) -> (B, F, L + 1)."""
-        padded = torch.stack([functional.pad(digits[:, :, d], (0, self.wait), value=size) for d, size in enumerate(self.levels)])
+        padded = torch.stack(
+            [
+                functional.pad(digits[:, :, d], (0, self.wait), value=size)
+                for d, size in enumerate(self.levels)
+            ]
+        )
         hidden, _ = self.stack(sum(table(part) for table, part in zip(self.tables, padded)))
-        return self.out(hidden[:, self.wait:]).log_softmax(-1)
+        return self.out(hidden[:, self.wait :]).log_softmax(-1)
 
 
 def letters_of(text: str) -> list[int]:
     """What a text comes to in letters; the rest is dropped."""
-    return [NUMBERS[letter] for letter in " ".join(text.lower().replace("\u2019", "'").split()) if letter in NUMBERS]
+    return [
+        NUMBERS[letter]
+        for letter in " ".join(text.lower().replace("\u2019", "'").split())
+        if letter in NUMBERS
+    ]
 
 
 def digits_of(quantizer: FSQ, codes: Tensor) -> Tensor:
@@ -92,10 +106,15 @@ class Sayings:
         for number, item in enumerate(self.waves.items):
             within = place[item["file"]] = place.get(item["file"], -1) + 1
             text = item.get("text") or labels[item["file"]].get(within, {}).get("text")
-            if text and item.get("source") in SOURCES and item["length"] <= MAX_CLIP_S * 16000 and len(letters_of(text)) > 3:
+            if (
+                text
+                and item.get("source") in SOURCES
+                and item["length"] <= MAX_CLIP_S * 16000
+                and len(letters_of(text)) > 3
+            ):
                 self.texts[number] = text
             elif text and item.get("source") == "librispeech_train251" and item["split"] == "test":
-                self.texts[number] = text          # readers' sentences are longer than clips that are learned from
+                self.texts[number] = text  # readers' sentences are longer than clips that are learned from
 
     def train(self, count: int) -> list[int]:
         """At most so many items of the training split, drawn at random."""
@@ -104,7 +123,12 @@ class Sayings:
 
     def test(self, count: int) -> dict[str, list[int]]:
         """At most so many items of each kind, none of whose sentences was trained on."""
-        kinds: dict[str, list[int]] = {"main voice": [], "Kokoro": [], "a voice never heard": [], "people never heard": []}
+        kinds: dict[str, list[int]] = {
+            "main voice": [],
+            "Kokoro": [],
+            "a voice never heard": [],
+            "people never heard": [],
+        }
         for number in self.texts:
             item = self.waves.items[number]
             if item["split"] == "train":
@@ -117,7 +141,10 @@ class Sayings:
                 kinds["Kokoro"].append(number)
             elif item["source"] == "librispeech_train251":
                 kinds["people never heard"].append(number)
-        return {kind: list(np.random.default_rng(0).permutation(numbers)[:count]) for kind, numbers in kinds.items()}
+        return {
+            kind: list(np.random.default_rng(0).permutation(numbers)[:count])
+            for kind, numbers in kinds.items()
+        }
 
     def clips(self, codec: Codec, numbers: list[int], title: str) -> list[Clip]:
         """The items as the codec says them."""
@@ -133,11 +160,19 @@ def taught(levels: tuple[int, ...], clips: list[Clip], effort: ReaderEffort) -> 
     torch.manual_seed(effort.seed)
     rng = np.random.default_rng(effort.seed)
     reader = LetterReader(levels, effort.channels)
-    optimizer = torch.optim.AdamW(reader.parameters(), effort.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, effort.learning_rate, total_steps=effort.num_steps, pct_start=0.1)
+    optimizer = torch.optim.AdamW(
+        reader.parameters(), effort.learning_rate, betas=(0.9, 0.98), weight_decay=0.01
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, effort.learning_rate, total_steps=effort.num_steps, pct_start=0.1
+    )
     for _ in track(range(effort.num_steps), "a reader learns"):
-        digits, lengths, targets, target_lengths = collate([clips[n] for n in rng.integers(len(clips), size=effort.batch_size)], levels)
-        loss = functional.ctc_loss(reader(digits).transpose(0, 1), targets, lengths, target_lengths, blank=BLANK, zero_infinity=True)
+        digits, lengths, targets, target_lengths = collate(
+            [clips[n] for n in rng.integers(len(clips), size=effort.batch_size)], levels
+        )
+        loss = functional.ctc_loss(
+            reader(digits).transpose(0, 1), targets, lengths, target_lengths, blank=BLANK, zero_infinity=True
+        )
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(reader.parameters(), 1.0)
@@ -153,14 +188,15 @@ def collate(clips: list[Clip], levels: tuple[int, ...]) -> tuple[Tensor, Tensor,
     digits = torch.tensor(levels).expand(len(clips), int(lengths.max()), -1).clone()
     targets = torch.zeros(len(clips), int(target_lengths.max()), dtype=torch.int64)
     for row, clip in enumerate(clips):
-        digits[row, :len(clip.digits)] = clip.digits
-        targets[row, :len(clip.letters)] = torch.tensor(clip.letters)
+        digits[row, : len(clip.digits)] = clip.digits
+        targets[row, : len(clip.letters)] = torch.tensor(clip.letters)
     return digits, lengths, targets, target_lengths
 
 
 @torch.inference_mode()
 def letter_errors(reader: LetterReader, clips: list[Clip]) -> dict[str, float]:
-    """Edits a letter of the likeliest path, with its standard error over the clips (bootstrap), and how many clips and letters."""
+    """Edits a letter of the likeliest path, with its standard error over the clips (bootstrap), and how many
+    clips and letters."""
     wrong, total = [], []
     for clip in clips:
         path = torch.unique_consecutive(reader(clip.digits[None])[0].argmax(-1))
@@ -169,7 +205,12 @@ def letter_errors(reader: LetterReader, clips: list[Clip]) -> dict[str, float]:
     errors, letters = np.array(wrong), np.array(total)
     draws = np.random.default_rng(0).integers(len(clips), size=(1000, len(clips)))
     rates = errors[draws].sum(axis=1) / letters[draws].sum(axis=1)
-    return {"rate": float(errors.sum() / letters.sum()), "stderr": float(rates.std()), "n": len(clips), "letters": int(letters.sum())}
+    return {
+        "rate": float(errors.sum() / letters.sum()),
+        "stderr": float(rates.std()),
+        "n": len(clips),
+        "letters": int(letters.sum()),
+    }
 
 
 def edits(made: list[int], wanted: list[int]) -> int:
@@ -183,14 +224,23 @@ def edits(made: list[int], wanted: list[int]) -> int:
 
 
 def read(codec: Codec, folders: list[Path], effort: ReaderEffort = ReaderEffort()) -> dict:
-    """What a reader of this codec's ids learns from the sound in `folders` -> letter errors by kind, and ids a second."""
+    """What a reader of this codec's ids learns from the sound in `folders` -> letter errors by kind, and ids
+    a second."""
     sayings = Sayings(folders)
     kinds = {kind: numbers for kind, numbers in sayings.test(effort.num_test).items() if numbers}
     numbers = sayings.train(effort.num_train)
     if not numbers or not kinds:
-        raise UserError("a reader needs transcribed sentences to learn from and others to be examined on; build them with `unisono data speech`")
+        raise UserError(
+            "a reader needs transcribed sentences to learn from and others to be examined on; "
+            "build them with `unisono data speech`"
+        )
     clips = sayings.clips(codec, numbers, "clips to learn from")
     reader = taught(codec.config.levels, clips, effort)
     errors = {kind: letter_errors(reader, sayings.clips(codec, test, kind)) for kind, test in kinds.items()}
-    return {"ids_per_s": codec.frame_rate, "clips": len(clips), "seconds": sum(len(clip.digits) for clip in clips) / codec.frame_rate,
-            "letter_errors": errors, "effort": asdict(effort)}
+    return {
+        "ids_per_s": codec.frame_rate,
+        "clips": len(clips),
+        "seconds": sum(len(clip.digits) for clip in clips) / codec.frame_rate,
+        "letter_errors": errors,
+        "effort": asdict(effort),
+    }
