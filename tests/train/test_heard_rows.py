@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from heard import PLACE, build_home, marked
 
 from unisono.core.errors import UserError
 from unisono.data.speech import states as states_module
-from unisono.data.speech.corpus import Spoken, to_int16, write_waves
 from unisono.data.speech.labels import NAME, read_labels
 from unisono.data.speech.states import FRAME_SIZE, LEAD_FRAMES, TAIL_FRAMES, States, build_states
 from unisono.train.heard_rows import REFERENCE_FRAMES, HeardRows
@@ -17,34 +17,8 @@ from unisono.train.heard_rows import REFERENCE_FRAMES, HeardRows
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with eight items whose states tell which sample of which item they stand for; Whisper itself is
-    not asked."""
-    home = tmp_path_factory.mktemp("home")
-    rng = np.random.default_rng(0)
-    items = [
-        Spoken(
-            to_int16(0.2 * rng.standard_normal(int((0.6 + 0.4 * n) * 16000))),
-            {
-                "text": f"item {n}" if n != 5 else None,
-                "voice": f"v{n % 2}",
-                "split": "train" if n < 6 else "val",
-                "source": "hibari" if n % 2 else "piper",
-                "phonemes": list("hɛloʊ") if n != 5 else None,
-            },
-        )
-        for n in range(8)
-    ]
-    write_waves(home / "speech" / "codec" / "hibari" / "0000", items)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(states_module, "states_of", marked)
-        build_states(home / "speech", [home / "speech" / "codec" / "hibari" / "0000"], home / "states")
-    return home
-
-
-def marked(pcm: np.ndarray) -> np.ndarray:
-    """(F, 512): the loudness of each frame."""
-    frames = np.pad(pcm, (0, -len(pcm) % FRAME_SIZE)).reshape(-1, FRAME_SIZE)
-    return np.repeat(np.abs(frames).mean(axis=1, keepdims=True), 512, axis=1).astype(np.float16)
+    """The small home."""
+    return build_home(tmp_path_factory.mktemp("home"))
 
 
 def test_states_and_sound_stay_together(data: Path) -> None:
@@ -63,7 +37,7 @@ def test_states_and_sound_stay_together(data: Path) -> None:
 
 def test_finished_parts_are_left_alone(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(states_module, "states_of", None)
-    build_states(data / "speech", [data / "speech" / "codec" / "hibari" / "0000"], data / "states")
+    build_states(data / "speech", [data / "speech" / PLACE], data / "states")
 
 
 def test_rows_are_repeatable_and_of_one_voice(data: Path) -> None:
@@ -91,7 +65,7 @@ def test_rows_are_repeatable_and_of_one_voice(data: Path) -> None:
 
 
 def test_labels_stand_in_for_missing_texts(data: Path) -> None:
-    folder = data / "speech" / "codec" / "hibari" / "0000"
+    folder = data / "speech" / PLACE
     (folder / NAME).write_text(
         json.dumps({"item": 5, "text": "Hello.", "phonemes": ["h"]}) + "\n" + '{"item": 2, "te'
     )

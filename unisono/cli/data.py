@@ -21,8 +21,9 @@ def add(commands: Any) -> None:
     command.set_defaults(load=load)
     command.add_argument(
         "what",
-        choices=("speech", "world", "network"),
-        help="speech: sound for the audio codec; world: the small world's sentences spoken; "
+        choices=("speech", "states", "world", "network"),
+        help="speech: sound for the audio codec; states: more voices, and what Whisper-base hears, for the codec "
+        "of 25 ids a second; world: the small world's sentences spoken; "
         "network: token shards",
     )
     command.add_argument(

@@ -34,8 +34,19 @@ def add(commands: Any) -> None:
     command.set_defaults(load=load)
     command.add_argument(
         "what",
-        choices=("audio-codec", "audio-encoder", "audio-decoder", "image-codec", "network", "moderation"),
+        choices=(
+            "audio-codec",
+            "audio-encoder",
+            "audio-decoder",
+            "audio-teacher",
+            "audio-student",
+            "audio-voices",
+            "image-codec",
+            "network",
+            "moderation",
+        ),
         help="audio-encoder, audio-decoder: the audio codec's further stages, to hear and to sound better; "
+        "audio-teacher, audio-student, audio-voices: the stages of the codec of 25 ids a second; "
         "moderation: the small classifier beside a finished network",
     )
     add_model(command, "moderation: folder of the network")

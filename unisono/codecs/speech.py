@@ -6,7 +6,7 @@ there are voices: presets by name, and the style of a recording.
 Shapes: B batch, N samples, F frames of 40 ms, S numbers of a style. pcm is float in [-1, 1] at 16 kHz.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -77,20 +77,20 @@ class SpeechCodecConfig:
             style_size=self.style_size,
         )
 
-    @classmethod
-    def around(cls, encoder: SpeechEncoderConfig) -> "SpeechCodecConfig":
-        """The usual codec with this encoder."""
-        return cls(
-            encoder.sample_rate,
-            encoder.frame_size,
-            encoder.levels,
-            encoder.num_mels,
-            encoder.front_channels,
-            encoder.channels,
-            encoder.num_layers,
-            encoder.num_heads,
-            encoder.window,
-            encoder.lookahead,
+    def around(self, encoder: SpeechEncoderConfig) -> "SpeechCodecConfig":
+        """The same codec with this encoder."""
+        return replace(
+            self,
+            sample_rate=encoder.sample_rate,
+            frame_size=encoder.frame_size,
+            levels=encoder.levels,
+            num_mels=encoder.num_mels,
+            front_channels=encoder.front_channels,
+            encoder_channels=encoder.channels,
+            encoder_layers=encoder.num_layers,
+            encoder_heads=encoder.num_heads,
+            window=encoder.window,
+            lookahead=encoder.lookahead,
         )
 
 

@@ -48,6 +48,7 @@ class AudioStudentRecipe:
     state_weight: float = 0.5
     back_weight: float = 0.0
     shares: dict[str, float] = field(default_factory=lambda: dict(SHARES))
+    teacher: str = ""  # folder of the teacher; empty = the one trained before
     start_from: str = ""  # folder of an encoder whose weights are the start
 
 

@@ -33,6 +33,8 @@ NUM_REFERENCES = 24  # items whose styles make a preset
 class AudioVoicesRecipe:
     """Defaults of the decoder for 25 ids a second."""
 
+    # its encoder is the one that is given
+    codec: SpeechCodecConfig = field(default_factory=SpeechCodecConfig)
     loop: LoopConfig = field(
         default_factory=lambda: LoopConfig(
             num_steps=6000, learning_rate=1e-3, weight_decay=0.01, bf16=False, validate_every=250
@@ -43,6 +45,8 @@ class AudioVoicesRecipe:
     by_teacher: bool = False  # the ids are the teacher's
     adversarial: bool = False
     shares: dict[str, float] = field(default_factory=lambda: {name: SHARES[name] for name in SPOKEN})
+    teacher: str = ""  # folders of the teacher and the encoder; empty = those trained before
+    encoder: str = ""
     start_from: str = ""  # folder of a codec whose decoder and style encoder are the start
 
 
@@ -74,7 +78,7 @@ class AudioVoicesProgram:
         self.train, self.val = (
             HeardRows(states, recipe.row_frames, recipe.shares) for states in (train, val)
         )
-        self.codec = SpeechCodec(SpeechCodecConfig.around(encoder.config))
+        self.codec = SpeechCodec(recipe.codec.around(encoder.config))
         self.origin = made_by(teacher if recipe.by_teacher else encoder)
         if recipe.start_from:
             start = SpeechCodec.load(recipe.start_from)
@@ -131,18 +135,16 @@ class AudioVoicesProgram:
 
     def validate(self) -> Numbers:
         """Mel distance on 48 fixed rows of sentences never trained on."""
-        found, device = [], next(self.model.parameters()).device
+        found = []
         for start in range(4):
             rng = np.random.default_rng(start)
-            batch = self.val.collate(self.val.draw(rng, 12), rng)
-            found.append(
-                float(
-                    self.distance.to(device)(
-                        *self._speak({key: value.to(device) for key, value in batch.items()})
-                    )
-                )
-            )
+            found.append(float(self._mel(self.val.collate(self.val.draw(rng, 12), rng))))
         return {"mel": sum(found) / len(found)}
+
+    @torch.no_grad()
+    def _mel(self, batch: dict[str, Tensor]) -> Tensor:
+        device = next(self.model.parameters()).device
+        return self.distance.to(device)(*self._speak({key: value.to(device) for key, value in batch.items()}))
 
     @torch.no_grad()
     def save(self, folder: Path) -> None:

@@ -38,6 +38,7 @@ from unisono.data.shards.build import (
 )
 from unisono.data.shards.shard import Shard
 from unisono.data.speech.corpus import MAIN_VOICE, build_codec_speech, build_reply_speech, build_world_speech
+from unisono.data.speech.material import build_material
 from unisono.data.speech.waves import Waves, sound_folders
 from unisono.data.world.conversations import spoken_texts
 from unisono.data.world.samples import load_stories
@@ -49,6 +50,7 @@ from unisono.train.checkpoint import NAME as CHECKPOINT
 from unisono.train.image_codec import ImageCodecProgram, ImageCodecRecipe
 from unisono.train.loop import Outcome, run as run_loop
 from unisono.train.network import RECIPES, NetworkProgram, NetworkRecipe
+from unisono.train.speech_programs import audio_student, audio_teacher, audio_voices
 from unisono.train.transfer_codebook import transferred
 
 Recipe = TypeVar("Recipe", AudioCodecRecipe, AudioEncoderRecipe, ImageCodecRecipe, NetworkRecipe)
@@ -62,6 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
         build_codec_speech(
             arguments.shared, arguments.home / "speech" / "codec", arguments.workers, arguments.scale
         )
+    elif arguments.what == "states":
+        build_material(arguments.shared, arguments.home, arguments.scale)
     elif arguments.what == "world":
         speech, workers, scale = arguments.home / "speech", arguments.workers, arguments.scale
         build_reply_speech(arguments.shared, speech / MAIN_VOICE, workers, scale)
@@ -87,6 +91,9 @@ def _trained(arguments: argparse.Namespace) -> Outcome:
         "audio-codec": _audio_codec,
         "audio-decoder": _audio_decoder,
         "audio-encoder": _audio_encoder,
+        "audio-teacher": audio_teacher,
+        "audio-student": audio_student,
+        "audio-voices": audio_voices,
         "image-codec": _image_codec,
         "network": _network,
     }

@@ -1,0 +1,62 @@
+"""`unisono train audio-teacher | audio-student | audio-voices`: the stages of the codec of 25 ids a second,
+in this order.
+
+Under --home/runs: audio-teacher/teacher from states to ids and back audio-student/encoder from sound to the
+same ids audio-voices/codec the whole codec: the encoder, and a decoder that is told the voice
+"""
+
+import argparse
+from pathlib import Path
+from typing import TypeVar
+
+from unisono.codecs.speech_encoder import SpeechEncoder
+from unisono.codecs.teacher import AudioTeacher
+from unisono.core.config import override
+from unisono.core.device import seed_all
+from unisono.core.errors import UserError
+from unisono.data.speech.material import states
+from unisono.train.audio_student import AudioStudentProgram, AudioStudentRecipe
+from unisono.train.audio_teacher import AudioTeacherProgram, AudioTeacherRecipe
+from unisono.train.audio_voices import AudioVoicesProgram, AudioVoicesRecipe
+
+Recipe = TypeVar("Recipe", AudioTeacherRecipe, AudioStudentRecipe, AudioVoicesRecipe)
+
+
+def audio_teacher(arguments: argparse.Namespace) -> tuple[AudioTeacherProgram, AudioTeacherRecipe]:
+    """The teacher's stage."""
+    recipe = _recipe(AudioTeacherRecipe(), arguments)
+    return AudioTeacherProgram(recipe, states(arguments.home, "train"), states(arguments.home, "val")), recipe
+
+
+def audio_student(arguments: argparse.Namespace) -> tuple[AudioStudentProgram, AudioStudentRecipe]:
+    """The encoder's stage."""
+    recipe = _recipe(AudioStudentRecipe(), arguments)
+    teacher = AudioTeacher.load(_made(recipe.teacher, arguments.home, "audio-teacher", "teacher"))
+    train, val = (states(arguments.home, split) for split in ("train", "val"))
+    return AudioStudentProgram(recipe, teacher, train, val), recipe
+
+
+def audio_voices(arguments: argparse.Namespace) -> tuple[AudioVoicesProgram, AudioVoicesRecipe]:
+    """The decoder's stage."""
+    recipe = _recipe(AudioVoicesRecipe(), arguments)
+    teacher = AudioTeacher.load(_made(recipe.teacher, arguments.home, "audio-teacher", "teacher"))
+    encoder = SpeechEncoder.load(_made(recipe.encoder, arguments.home, "audio-student", "encoder"))
+    train, val = (states(arguments.home, split) for split in ("train", "val"))
+    return AudioVoicesProgram(recipe, encoder, teacher, train, val), recipe
+
+
+def _recipe(usual: Recipe, arguments: argparse.Namespace) -> Recipe:
+    """The recipe as --set has it; the first weights are drawn by its seed."""
+    recipe = override(usual, arguments.set)
+    seed_all(recipe.loop.seed)
+    return recipe
+
+
+def _made(named: str, home: Path, run: str, what: str) -> Path:
+    """The folder that is named, or the one that an earlier stage left. UserError where there is none."""
+    folder = Path(named) if named else home / "runs" / run / what
+    if not (folder / "config.json").exists():
+        raise UserError(
+            f"no {what} in {folder}; run `unisono train {run}` first, or name a folder with --set {what}=DIR"
+        )
+    return folder
