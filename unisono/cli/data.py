@@ -22,9 +22,8 @@ def add(commands: Any) -> None:
     command.add_argument(
         "what",
         choices=("speech", "states", "world", "network"),
-        help="speech: sound for the audio codec; states: more voices, and what Whisper-base hears, for the codec "
-        "of 25 ids a second; world: the small world's sentences spoken; "
-        "network: token shards",
+        help="speech: sound for the audio codec; states: more voices, and what Whisper-base hears, for the "
+        "codec of 25 ids a second; world: the small world's sentences spoken; network: token shards",
     )
     command.add_argument(
         "--shared",
