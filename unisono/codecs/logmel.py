@@ -16,6 +16,9 @@ class LogMel(nn.Module):
     """Mel frames every `hop` samples, R = frame_size / hop of them side by side; each looks back `size`
     samples and never ahead."""
 
+    window: Tensor
+    filters: Tensor
+
     def __init__(
         self, sample_rate: int, frame_size: int, num_mels: int, size: int = 512, hop: int = 160
     ) -> None:

@@ -44,6 +44,8 @@ class DecoderState:
 class InverseSpectra(nn.Module):
     """One spectrum every `hop` samples -> waveform: windows of four hops, overlap-added."""
 
+    window: Tensor
+
     def __init__(self, channels: int, hop: int) -> None:
         super().__init__()
         self.hop, self.size = hop, 4 * hop

@@ -38,6 +38,9 @@ class AudioTeacherConfig:
 class Bottleneck(nn.Module):
     """One state -> the numbers that become its id."""
 
+    mean: Tensor
+    scale: Tensor
+
     def __init__(self, config: AudioTeacherConfig) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(config.state_size))
