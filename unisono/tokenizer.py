@@ -18,7 +18,7 @@ from PIL import Image as Pictures
 
 from unisono.codecs.audio import AudioCodec
 from unisono.codecs.image import ImageCodec
-from unisono.core.errors import UserError
+from unisono.core.errors import TooLongError, UserError
 from unisono.core.home import atomic_write
 from unisono.signals import check_rate, fit, to_mono, trimmed
 from unisono.tokens.message import SAID, Audio, Call, Codes, Image, Message, Part, Text, Thought, Video
@@ -151,7 +151,7 @@ class OmniTokenizer:
             part for message in messages for part in message.parts if isinstance(part, Text | Call | Thought)
         )
         if sum(len(part.text) for part in written) > self.max_letters(num_ids):
-            raise UserError(f"the conversation is too long: the network holds {num_ids} ids; shorten it")
+            raise TooLongError(f"the conversation is too long: the network holds {num_ids} ids; shorten it")
 
     def words_of(self, thought: Sequence[int]) -> tuple[tuple[int, ...], ...]:
         """The ids of a thought -> those of each word that will be spoken after it."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unisono.core.errors import UserError
+from unisono.core.errors import TooLongError
 from unisono.engine.engine import Engine, Feed, Handle
 
 FIRST_CAPACITY = 256  # ids per slot at the start
@@ -127,9 +127,9 @@ class CachedEngine(Engine):
         """Feeds all pieces -> (N, V) logits in the same order."""
 
 
-def too_long(num_ids: int, room: int, max_length: int) -> UserError:
+def too_long(num_ids: int, room: int, max_length: int) -> TooLongError:
     """The error for a context that does not fit."""
-    return UserError(
+    return TooLongError(
         f"the conversation is too long: {num_ids} more ids were to be added, but only {room} of the "
         f"model's {max_length} still fit; shorten the message or start a new conversation"
     )

@@ -15,6 +15,7 @@ from unisono.serve.page import site
 from unisono.serve.realtime import admission, call, webrtc, websocket
 from unisono.serve.reply.service import Service
 from unisono.serve.responses import routes as responses, socket as response_socket
+from unisono.serve.state import ServerState
 from unisono.serve.v1 import audio, chat, embeddings, files, images, models, moderations, operations
 from unisono.serve.wire.errors import ApiError, answer_error
 from unisono.serve.wire.guard import Guard, Settings
@@ -55,7 +56,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
         redoc_url=None,
         summary="One network behind the API that people's clients already call.",
     )
-    app.state.service, app.state.settings = service, settings
+    app.state.server = ServerState(service, settings)
     for router in ROUTERS:
         app.include_router(router)
     for kind in (ApiError, UserError, HTTPException, OSError, Exception):

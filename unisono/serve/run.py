@@ -51,7 +51,7 @@ class Server(uvicorn.Server):
 
     async def _drain(self) -> None:
         end = time.monotonic() + self.settings.drain_s
-        scheduler = self.config.app.state.service.scheduler
+        scheduler = self.config.app.state.server.service.scheduler
         while (scheduler.running or scheduler.waiting) and time.monotonic() < end:
             await asyncio.sleep(0.05)
         self.should_exit = True

@@ -610,7 +610,7 @@ def test_who_leaves_stops_the_network(tiny_server: Running, stream: bool) -> Non
     assert wait_until(lambda: not scheduler.running, 2) and wait_until(
         lambda: len(scheduler.engine.slots) == len(scheduler.idle)
     )
-    assert wait_until(lambda: not tiny_server.server.config.app.state.responses.running)
+    assert wait_until(lambda: not tiny_server.server.config.app.state.server.responses.running)
 
 
 def test_the_asynchronous_client(tiny_server: Running) -> None:

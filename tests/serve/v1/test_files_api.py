@@ -10,7 +10,7 @@ import pytest
 from conftest import Running
 from openai import OpenAI
 
-from unisono.serve.v1 import files
+from unisono.serve.wire import file_store as files
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_room_is_bounded(server: Running, monkeypatch: pytest.MonkeyPatch) -> No
         own.files.create(file=("y", b"123"), purpose="user_data")
     own.files.delete(kept.id)
     own.files.delete(own.files.create(file=("y", b"123"), purpose="user_data").id)
-    assert not list(Path(server.server.config.app.state.files.folder.name).iterdir())
+    assert not list(Path(server.server.config.app.state.server.files.folder.name).iterdir())
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_wrong_uploads(server: Running, data: dict, uploads: dict, param: str) -
 def test_a_full_disk_is_said_and_leaves_nothing(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     own = client(server)
     before = own.files.create(file=("one.txt", b"one"), purpose="user_data")
-    store = server.server.config.app.state.files
+    store = server.server.config.app.state.server.files
     name = uuid.UUID(int=7)
     monkeypatch.setattr(files.uuid, "uuid4", lambda: name)
     place = Path(store.folder.name) / f"file-{name.hex[:24]}"

@@ -17,6 +17,7 @@ import zstandard
 from conftest import Running, drawing
 from openai import OpenAI
 
+from unisono.assess.quality import moderation as quality
 from unisono.core.errors import UserError
 from unisono.core.home import shipped
 from unisono.moderation.moderator import FILE, WINDOW, Moderator, fingerprint, windows
@@ -209,14 +210,14 @@ def test_measuring_leaves_out_what_was_taught(
         (tmp_path / "eval_public" / f"{name}.jsonl.zst").write_bytes(
             zstandard.compress("\n".join(map(json.dumps, lines)).encode())
         )
-    numbers = moderation.measure(trained, tmp_path)
+    numbers = quality.measure(trained, tmp_path)
     assert (
         numbers["left_out"] == 1
         and numbers["flagged"]["harmbench standard"]["n"] == 1
         and numbers["flagged"]["xstest safe"]["n"] == 2
     )
     with pytest.raises(UserError, match="--shared"):
-        moderation.run(argparse.Namespace(command="bench", model=str(trained), shared=None))
+        quality.run(argparse.Namespace(command="bench", model=str(trained), shared=None))
 
 
 @pytest.mark.skipif(not weights, reason="no weights in the package")

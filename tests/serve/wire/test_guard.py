@@ -276,7 +276,7 @@ def test_the_program_starts_logs_and_stops(tiny_network: Path) -> None:
 
 def answering(url: str, **options: object) -> httpx.Response:
     """What the address says as soon as somebody is there."""
-    for _ in range(400):
+    for _ in range(2400):
         try:
             return httpx.get(url, **options)
         except httpx.ConnectError as error:

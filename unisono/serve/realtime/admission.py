@@ -52,12 +52,10 @@ class SecretRequest(RequestBody):
 
 def secrets_of(app: Any) -> dict[str, Secret]:
     """All that are alive."""
-    if not hasattr(app.state, "client_secrets"):
-        app.state.client_secrets = {}
-    found: dict[str, Secret] = app.state.client_secrets
+    found: dict[str, Secret] = app.state.server.client_secrets
     for value in [value for value, secret in found.items() if secret.expires_at <= time.time()]:
         del found[value]
-        app.state.settings.client_keys.pop(value, None)
+        app.state.server.settings.client_keys.pop(value, None)
     return found
 
 
@@ -80,7 +78,7 @@ async def create_secret(request: Request) -> dict[str, Any]:
     expires_at = time.time() + (wanted.expires_after and wanted.expires_after.seconds or DEFAULT_LIFE_S)
     value = f"ek_{secrets.token_hex(20)}"
     found[value] = Secret(request.state.key, session, expires_at)
-    request.app.state.settings.client_keys[value] = request.state.key, expires_at
+    request.app.state.server.settings.client_keys[value] = request.state.key, expires_at
     return {"value": value, "expires_at": int(expires_at), "session": session}
 
 

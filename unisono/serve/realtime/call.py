@@ -277,9 +277,7 @@ def _mono(frame: av.AudioFrame) -> NDArray[np.float32]:
 
 def calls_of(app: Any) -> dict[str, PeerCall]:
     """All that are open."""
-    if not hasattr(app.state, "calls"):
-        app.state.calls = {}
-    found: dict[str, PeerCall] = app.state.calls
+    found: dict[str, PeerCall] = app.state.server.calls
     return found
 
 

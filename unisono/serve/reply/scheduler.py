@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from unisono.core.errors import UserError
+from unisono.core.errors import StoppedError, UserError
 from unisono.engine.cache import too_long
 from unisono.engine.engine import Engine
 from unisono.engine.grammar import Grammar
@@ -119,7 +119,7 @@ class Scheduler:
         future: Future = Future()
         with self.awake:
             if not self.is_open:
-                raise UserError("the engine has stopped; try again when the server is back")
+                raise StoppedError("the engine has stopped; try again when the server is back")
             self.jobs.append((job, future))
             self.awake.notify()
         return future
@@ -215,10 +215,10 @@ class Scheduler:
             if self.running:
                 self._step()
         for generation in [*self.running, *self.waiting]:
-            generation.error = UserError("the server is stopping; try again when it is back")
+            generation.error = StoppedError("the server is stopping; try again when it is back")
             self.leave(generation)
         for _, future in self.jobs:
-            future.set_exception(UserError("the server is stopping; try again when it is back"))
+            future.set_exception(StoppedError("the server is stopping; try again when it is back"))
 
     def _step(self) -> None:
         """One id for every reply whose prompt is fed."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +25,8 @@ from unisono.engine.sample import SAMPLING, Sampler, probabilities
 from unisono.engine.session import Session
 from unisono.media import Footage, Sound
 from unisono.model.hf import read_config
+from unisono.moderation.moderator import Moderator
+from unisono.moderation.states import States
 from unisono.serve.reply.scheduler import Generation, Scheduler
 from unisono.serve.wire.errors import ApiError
 from unisono.tokenizer import AudioDelta, CallDelta, ImageDelta, TextDelta
@@ -311,6 +314,16 @@ class Service:
             ]
         )
 
+    @cached_property
+    def states(self) -> States:
+        """The network's hidden states; loaded when first asked for, on the codecs' thread."""
+        return States(self.folder)
+
+    @cached_property
+    def moderator(self) -> Moderator:
+        """The classifier of harm, loaded like `states`; UserError where the network has none."""
+        return Moderator.load(self.folder)
+
     def start(self) -> None:
         """Starts computing. The engine's thread must get the interpreter back soon after each step, not 5 ms
         later.
@@ -439,4 +452,5 @@ def _logprobs(
 
 def service_of(request: Any) -> Service:
     """The service of a request or a socket."""
-    return request.app.state.service
+    found: Service = request.app.state.server.service
+    return found

@@ -19,9 +19,7 @@ from unisono.serve.reply.service import Service
 
 def states_of(service: Service) -> States:
     """Of the server's network; called on the codecs' thread, where it is loaded once."""
-    if not hasattr(service, "states"):
-        service.states = States(service.folder)  # type: ignore[attr-defined]
-    return service.states  # type: ignore[attr-defined]
+    return service.states
 
 
 async def means_of(service: Service, begin: str, texts: Sequence[Sequence[int]]) -> NDArray[np.float32]:

@@ -48,8 +48,6 @@ class ResponseStore:
 
 
 def store_of(request: Any) -> ResponseStore:
-    """The store of the application, made when it is first needed."""
-    state = request.app.state
-    if not hasattr(state, "responses"):
-        state.responses = ResponseStore()
-    return state.responses
+    """The store of the application."""
+    found: ResponseStore = request.app.state.server.responses
+    return found

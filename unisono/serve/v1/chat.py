@@ -92,10 +92,8 @@ class ChatRequest(Shared):
 
 def spoken_of(request: Any) -> Kept[list[Part]]:
     """Spoken replies that conversations may refer to."""
-    state = request.app.state
-    if not hasattr(state, "spoken"):
-        state.spoken = Kept(MAX_SPOKEN, MAX_SPOKEN, SPOKEN_S)
-    return state.spoken
+    found: Kept[list[Part]] = request.app.state.server.spoken
+    return found
 
 
 async def read_plan(request: Request, wanted: ChatRequest) -> Plan:

@@ -73,12 +73,10 @@ async def moderations(request: Request) -> dict[str, Any]:
 
 
 async def _moderator(service: Service) -> Moderator:
-    if not hasattr(service, "moderator"):
-        try:
-            service.moderator = await service.codec(Moderator.load, service.folder)  # type: ignore[attr-defined]
-        except UserError as error:
-            raise ApiError(f"The server cannot judge: {error}.", 501) from None
-    return service.moderator  # type: ignore[attr-defined]
+    try:
+        return await service.codec(getattr, service, "moderator")  # loaded once, beside the event loop
+    except UserError as error:
+        raise ApiError(f"The server cannot judge: {error}.", 501) from None
 
 
 def _result(scores: NDArray[np.float32], has_text: bool, has_picture: bool) -> dict[str, Any]:

@@ -16,7 +16,7 @@ router = APIRouter()
 @router.get("/health")
 async def health(request: Request) -> dict[str, Any]:
     """Whether the server takes requests, and how busy it is."""
-    scheduler, settings = service_of(request).scheduler, request.app.state.settings
+    scheduler, settings = service_of(request).scheduler, request.app.state.server.settings
     return {
         "status": "draining" if settings.is_draining else "ok",
         "process": os.getpid(),

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from unisono.core.errors import UserError
+from unisono.core.errors import StoppedError, TooLongError, UserError
 from unisono.engine.engine import EngineAway
 
 log = logging.getLogger("unisono.serve")
@@ -60,10 +60,8 @@ def as_api_error(error: Exception) -> ApiError:
         log.error("engine failed: %s", error)
         return ApiError("The engine behind this server does not answer; try again soon.", 503, None, None, 5)
     if isinstance(error, UserError):
-        code = "context_length_exceeded" if "too long" in str(error) else None
-        return ApiError(
-            _sentence(str(error)), 503 if "stop" in str(error) and "server" in str(error) else 400, None, code
-        )
+        code = "context_length_exceeded" if isinstance(error, TooLongError) else None
+        return ApiError(_sentence(str(error)), 503 if isinstance(error, StoppedError) else 400, None, code)
     if is_disk_full(error):
         return ApiError("The server has no room left on its disk; try again later.", 507)
     if isinstance(error, HTTPException):

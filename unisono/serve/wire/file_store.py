@@ -7,6 +7,7 @@ import tempfile
 import time
 import uuid
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -64,8 +65,12 @@ class FileStore:
     """The files of all keys, in a folder that goes when the server does."""
 
     def __init__(self) -> None:
-        self.folder = tempfile.TemporaryDirectory(prefix="unisono-files-")
         self.files: dict[str, dict[str, StoredFile]] = {}
+
+    @cached_property
+    def folder(self) -> tempfile.TemporaryDirectory[str]:
+        """Made when the first file comes."""
+        return tempfile.TemporaryDirectory(prefix="unisono-files-")
 
     def of(self, key: str) -> dict[str, StoredFile]:
         """What a key keeps, oldest first, without what has expired."""
@@ -128,11 +133,9 @@ def _seconds(expires_after: dict[str, Any] | None) -> int | None:
 
 
 def store_of(request: Any) -> FileStore:
-    """The store of the application, made when the first file comes."""
-    state = request.app.state
-    if not hasattr(state, "files"):
-        state.files = FileStore()
-    return state.files
+    """The store of the application."""
+    found: FileStore = request.app.state.server.files
+    return found
 
 
 def content_of_file(request: Any, id: object) -> tuple[bytes, str]:
