@@ -231,7 +231,7 @@ class OmniTokenizer:
 
     def decode(self, ids: Sequence[int]) -> list[Part]:
         """The ids of one reply -> its parts. What broke off inside is marked as not finished."""
-        decoder, parts = self.stream(), []
+        decoder, parts = self.stream(), list[Part]()
         for event in [event for id in ids for event in decoder.push(int(id))] + list(decoder.flush()):
             _collect(parts, event)
         said = [number for number, part in enumerate(parts) if isinstance(part, Text)]

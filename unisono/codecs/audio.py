@@ -62,6 +62,9 @@ def mel_filters(num_mels: int, num_bins: int, sample_rate: int) -> Tensor:
 class Analysis(nn.Module):
     """Waveform -> features: log-mel frames every half code frame, two of them side by side."""
 
+    window: Tensor
+    filters: Tensor
+
     def __init__(self, config: AudioCodecConfig) -> None:
         super().__init__()
         self.hop, self.size = config.frame_size // 2, config.analysis_size
@@ -86,6 +89,8 @@ class Analysis(nn.Module):
 class Synthesis(nn.Module):
     """Decoder states -> waveform: per code two spectra of 40 ms, windowed and overlap-added every 10 ms."""
 
+    window: Tensor
+
     def __init__(self, config: AudioCodecConfig) -> None:
         super().__init__()
         self.hop = config.frame_size // 2
@@ -106,7 +111,8 @@ class Synthesis(nn.Module):
             state = quarters.new_zeros(x.shape[0], 3, 4, self.hop)
         quarters = torch.cat([state, quarters], dim=1)
         n = quarters.shape[1] - 3
-        pcm = sum(quarters[:, 3 - j : 3 - j + n, j] for j in range(4)) / 2
+        first, second, third, fourth = (quarters[:, 3 - j : 3 - j + n, j] for j in range(4))
+        pcm = (first + second + third + fourth) / 2
         return pcm.flatten(1), quarters[:, n:]
 
 

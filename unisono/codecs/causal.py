@@ -33,7 +33,7 @@ class CausalDepthwise(nn.Module):
 
     def filtered(self, padded: Tensor, num_frames: int) -> Tensor:
         """(B, P + F, C) -> (B, F, C): tap by tap, which needs the least memory in training."""
-        y = self.bias
+        y: Tensor = self.bias
         for tap, weight in enumerate(self.weight.unbind()):
             start = tap * self.dilation
             y = torch.addcmul(y, padded[:, start : start + num_frames], weight)

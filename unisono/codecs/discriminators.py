@@ -17,6 +17,8 @@ from torch.nn import functional
 class SpectrogramDiscriminator(nn.Module):
     """Judges log-magnitude spectrograms of one window size by patches of time and frequency."""
 
+    window: Tensor
+
     def __init__(self, size: int, channels: int = 24) -> None:
         super().__init__()
         self.size = size
@@ -84,7 +86,8 @@ class Discriminators(nn.Module):
         """A random crop and random windows within it; the same for made and true sound."""
         start = int(torch.randint(max(1, num_samples - self.crop + 1), ()))
         return start, [
-            int(torch.randint(self.crop - discriminator.window + 1, ())) for discriminator in self.windows
+            int(torch.randint(self.crop - int(discriminator.window) + 1, ()))
+            for discriminator in self.windows
         ]
 
 
@@ -92,7 +95,8 @@ def discriminator_loss(discriminators: Discriminators, made: Tensor, true: Tenso
     """Least squares: true sound should be judged 1, made sound 0."""
     places = discriminators.places(made.shape[1])
     verdicts = zip(discriminators(made, *places), discriminators(true, *places))
-    return sum(m.float().square().mean() + (1 - t.float()).square().mean() for (m, _), (t, _) in verdicts) / 6
+    losses = (m.float().square().mean() + (1 - t.float()).square().mean() for (m, _), (t, _) in verdicts)
+    return sum(losses, start=made.new_zeros(())) / 6
 
 
 def generator_loss(discriminators: Discriminators, made: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:

@@ -18,6 +18,9 @@ class FSQ(nn.Module):
     number.
     """
 
+    sizes: Tensor
+    radix: Tensor
+
     def __init__(self, levels: Sequence[int]) -> None:
         super().__init__()
         if not levels or min(levels) < 2:

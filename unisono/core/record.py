@@ -120,7 +120,7 @@ def can_keep(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         reason = "" if os.access(folder, os.W_OK) else "it may not be written"
     except OSError as error:
-        reason = error.strerror
+        reason = error.strerror or str(error)
     if reason:
         raise UserError(f"cannot keep records in {folder}: {reason}; choose another folder")
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
 from unisono.model.config import MODEL_TYPES, Qwen3Config, weight_shapes
-from unisono.model.transformer import Qwen3, inverse_frequencies
+from unisono.model.transformer import Block, Qwen3, inverse_frequencies
 
 PREFIX = "model."
 HEAD = "lm_head.weight"
@@ -111,7 +111,7 @@ def save_pretrained(
         for name, value in model.state_dict().items()
     }
     extras = extras or {}
-    generation = {
+    generation: dict[str, Any] = {
         name: extras[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id") if name in extras
     }
     atomic_write(
@@ -275,6 +275,7 @@ def grow_depth(model: Qwen3, num_hidden_layers: int) -> Qwen3:
     )
     sources = [number * old // num_hidden_layers for number in range(num_hidden_layers)]
     for block, source, before in zip(grown.layers, sources, [-1, *sources]):
+        assert isinstance(block, Block)
         block.load_state_dict(model.layers[source].state_dict())
         if source == before:
             for value in (*block.self_attn.o_proj.parameters(), *block.mlp.down_proj.parameters()):

@@ -148,6 +148,8 @@ class Qwen3(nn.Module):
     loss.
     """
 
+    inv_freq: Tensor
+
     def __init__(self, config: Qwen3Config) -> None:
         super().__init__()
         self.config = config
@@ -164,6 +166,7 @@ class Qwen3(nn.Module):
         self.apply(self._initialize)
         residual_std = config.initializer_range / (2 * config.num_hidden_layers) ** 0.5
         for block in self.layers:
+            assert isinstance(block, Block)
             nn.init.normal_(block.self_attn.o_proj.weight, std=residual_std)
             nn.init.normal_(block.mlp.down_proj.weight, std=residual_std)
 

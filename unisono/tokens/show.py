@@ -74,8 +74,8 @@ def svg(
     """The stream as rows of coloured cells, with words written above the runs of each modality."""
     height, cells, notes = 30, [], []
     place = 0
-    for modality, run in groupby((int(id) for id in ids), key=vocab.modality):
-        run = list(run)
+    for modality, group in groupby((int(id) for id in ids), key=vocab.modality):
+        run = list(group)
         words = text.decode(run) if modality == "text" else f"{modality} x {len(run)}"
         x, y = place % per_row * cell, place // per_row * height
         if modality in ("text", "audio", "image") and len(run) * cell > 24:

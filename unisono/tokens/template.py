@@ -121,7 +121,10 @@ class Template:
     def _sound(self, out: Marked, codes: Codes, own: bool, rng: np.random.Generator | None) -> None:
         out.add([self.vocab.id("<|begin_audio|>")], own)
         ids = self.vocab.to_ids("audio", codes)
-        out.add(ids, True if own else (rng.random(len(ids)) < LEARNED_SHARE if rng else [0] * len(ids)))
+        if own or rng is None:
+            out.add(ids, own)
+        else:
+            out.add(ids, [int(bit) for bit in rng.random(len(ids)) < LEARNED_SHARE])
         out.add([self.vocab.id("<|end_audio|>")], True)
 
     def _clip(self, out: Marked, clip: Video, own: bool) -> None:

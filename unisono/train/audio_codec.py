@@ -12,6 +12,7 @@ Shapes: B batch, N samples, F frames, D quantizer dimensions, P phonemes.
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unisono.codecs.audio import AudioCodec, AudioCodecConfig
+from unisono.codecs.causal import CausalBlock
 from unisono.codecs.discriminators import Discriminators, discriminator_loss, generator_loss
 from unisono.codecs.losses import MelDistance
 from unisono.codecs.phonemes import BLANK, NUMBERS, PhonemeReader
@@ -26,7 +28,7 @@ from unisono.codecs.storage import made_by
 from unisono.core.errors import UserError
 from unisono.core.record import PHONEMES
 from unisono.data.speech.waves import Waves
-from unisono.train.loop import LoopConfig, Numbers
+from unisono.train.loop import LoopConfig, Loss, Numbers, Parts
 
 LONGEST = 64000  # samples that an item counts with
 # Of the reply voice there is ten times as much as of all others, and it is the easiest: few readers of
@@ -110,6 +112,7 @@ def deepened(codec: AudioCodec, config: AudioCodecConfig) -> AudioCodec:
     grown = AudioCodec(config)
     grown.load_state_dict(codec.state_dict(), strict=False)
     for block in grown.decoder.blocks[len(has) :]:
+        assert isinstance(block, CausalBlock)
         nn.init.zeros_(block.narrow.weight)
         nn.init.zeros_(block.narrow.bias)
     return grown
@@ -140,7 +143,7 @@ class AudioCodecProgram:
                 "reader_only teaches a reader for a codec that there is; name its folder with --set "
                 "start_from=DIR"
             )
-        if recipe.reader_only and (recipe.is_fixed or start.frame_size != recipe.codec.frame_size):
+        if start and recipe.reader_only and (recipe.is_fixed or start.frame_size != recipe.codec.frame_size):
             raise UserError(
                 "reader_only teaches nothing else, and a codec of the usual frame_size; leave out "
                 "decoder_only and adversarial"
@@ -157,7 +160,7 @@ class AudioCodecProgram:
             self.teacher.requires_grad_(False)
         self.model, self.origin = CodecAndReader(codec), made_by(codec) if recipe.start_from else ""
         self.distance = MelDistance(recipe.codec.sample_rate)
-        self.modules = {"codec": (self.model, self.loss)}
+        self.modules: dict[str, tuple[nn.Module, Loss]] = {"codec": (self.model, self.loss)}
         if recipe.is_fixed:
             for module in (codec.encoder, codec.to_latent, self.model.reader):
                 module.requires_grad_(False)
@@ -228,7 +231,7 @@ class AudioCodecProgram:
         with torch.no_grad(), torch.autocast(pcm.device.type, enabled=False):
             return self.model.codec.quantizer(self.model.codec.latent(pcm))[0]
 
-    def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Numbers]:
+    def loss(self, batch: dict[str, Any], step: int) -> tuple[Tensor, Parts]:
         """Mel distance + phoneme CTC, or the latter alone; in the decoder's stage + what is heard otherwise,
         and fooling the discriminators if there are any.
         """
@@ -264,7 +267,7 @@ class AudioCodecProgram:
             heard.append(hidden.float())
         return (heard[0] - heard[1]).abs().mean() / heard[1].abs().mean()
 
-    def discriminator_loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Numbers]:
+    def discriminator_loss(self, batch: dict[str, Any], step: int) -> tuple[Tensor, Parts]:
         """What the discriminators lose when they take made sound for true sound."""
         batch["spoken"] = made, true, _ = self._speak(
             batch

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from unisono.codecs.audio import AudioCodec
@@ -25,7 +25,7 @@ from unisono.codecs.storage import made_by
 from unisono.data.speech.microphone import carried
 from unisono.data.speech.waves import Waves
 from unisono.train.audio_codec import SHARES, drawn_by
-from unisono.train.loop import LoopConfig, Numbers
+from unisono.train.loop import LoopConfig, Loss, Numbers, Parts
 
 SPREAD = 0.3  # of a level's likelihood, in levels squared
 
@@ -56,7 +56,7 @@ class AudioEncoderProgram:
         self.model.requires_grad_(False)
         for module in (self.model.encoder, self.model.to_latent):
             module.requires_grad_(True)
-        self.modules = {"encoder": (self.model, self.loss)}
+        self.modules: dict[str, tuple[nn.Module, Loss]] = {"encoder": (self.model, self.loss)}
         self.cumulative = drawn_by(train, recipe.shares)
 
     def batch(self, step: int) -> dict[str, Tensor]:
@@ -89,7 +89,7 @@ class AudioEncoderProgram:
         """(B, N) -> (B, F, D) what is rounded to a code, 0 .. levels - 1."""
         return (torch.tanh(codec.latent(pcm).float()) + 1) / 2 * (codec.quantizer.sizes - 1)
 
-    def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Numbers]:
+    def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Parts]:
         """Cross-entropy of the teacher's rounded levels, each level as likely as it is near: what counts is
         the code. (The square
         distance to the teacher's levels made the student keep between them: after 200 steps .32 of the codes

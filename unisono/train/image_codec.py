@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from unisono.codecs.image import ImageCodec, ImageCodecConfig
@@ -17,7 +17,7 @@ from unisono.codecs.storage import made_by
 from unisono.core.errors import UserError
 from unisono.data.world.pictures import resolution
 from unisono.data.world.samples import KINDS, draw_sample
-from unisono.train.loop import LoopConfig, Numbers
+from unisono.train.loop import LoopConfig, Loss, Numbers, Parts
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,8 @@ class ImageCodecProgram:
                 f"the codec in {recipe.start_from} has another shape than the recipe: "
                 f"{self.model.config}, not {recipe.codec}"
             )
-        self.modules, self.origin = (
-            {"codec": (self.model, self.loss)},
-            made_by(self.model) if recipe.start_from else "",
-        )
+        self.modules: dict[str, tuple[nn.Module, Loss]] = {"codec": (self.model, self.loss)}
+        self.origin = made_by(self.model) if recipe.start_from else ""
         kinds = [kind for kind in KINDS if kind != "story" or len(stories)]
         self.kinds, self.weights = kinds, [recipe.shares.get(kind, 0.0) for kind in kinds]
 
@@ -65,7 +63,7 @@ class ImageCodecProgram:
         with resolution(self.recipe.codec.image_size):
             return {"pixels": _stack([draw_sample(kind, rng, self.stories[:num_train]) for kind in kinds])}
 
-    def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Numbers]:
+    def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Parts]:
         """Absolute and squared error, and the error of the gradients, which keeps edges and letters."""
         pixels = batch["pixels"].contiguous(memory_format=torch.channels_last)
         quantized, _ = self.model.quantize(pixels)

@@ -6,7 +6,7 @@ have seen, and no data position has to be stored.
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +22,8 @@ from unisono.train.optim import Optimizers
 from unisono.train.schedule import warmup_cosine
 
 Numbers = dict[str, float]
+Parts = dict[str, Tensor]  # what a loss is made of: detached scalars, for the log
+Loss = Callable[[Any, int], tuple[Tensor, Parts]]
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class LoopConfig:
 class Program(Protocol):
     """What is trained. `modules` take turns on the same batch: name -> (module, loss of a batch)."""
 
-    modules: dict[str, tuple[nn.Module, Callable[[Any, int], tuple[Tensor, Numbers]]]]
+    modules: Mapping[str, tuple[nn.Module, Loss]]
     # names the weights that the first step began from, where a run that began from others must not go on
     origin: str
 

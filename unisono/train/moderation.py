@@ -42,7 +42,8 @@ class Reader:
 
     def means(self, texts: Sequence[str]) -> Floats:
         """-> (B, S, C), as the server computes it; of a long text the mean of its first window."""
-        ids, found = [windows(self.text.encode(text))[0] for text in texts], {}
+        ids = [windows(self.text.encode(text))[0] for text in texts]
+        found: dict[int, Floats] = {}
         for batch in batches(ids):
             found.update(zip(batch, self.states.means(self.begin, [ids[place] for place in batch])))
         return np.stack([found[place] for place in range(len(ids))])
@@ -114,7 +115,7 @@ def train(folder: str | Path, seed: int = 1) -> tuple[Moderator, dict[str, Any]]
     inputs, wanted, fold = means.reshape(len(found), -1), targets(found), folds(found, seed)
     tried = {decay: held_out(inputs, wanted, fold, decay) for decay in DECAYS}
     decay = min(tried, key=lambda decay: loss(tried[decay], wanted))
-    is_harm = wanted.any(1)
+    is_harm = wanted.max(1) > 0
     most = float(np.quantile(_logits(tried[decay]).max(1)[~is_harm], 1 - ALARMS))
     scores = 1 / (1 + np.exp(most - _logits(tried[decay])))
     flagged = scores.max(1) >= FLAGGED

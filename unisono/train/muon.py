@@ -44,6 +44,7 @@ class Muon(torch.optim.Optimizer):
 
     def _pushed(self, matrix: nn.Parameter) -> Tensor:
         """The gradient where the momentum will have brought the matrix."""
+        assert matrix.grad is not None  # `step` leaves the others out
         state = self.state[matrix]
         if not state:
             state["momentum_buffer"] = torch.zeros_like(matrix)

@@ -21,7 +21,7 @@ from unisono.data.shards.shard import Shard
 from unisono.model.config import preset
 from unisono.model.hf import grow_depth, load_pretrained, save_pretrained
 from unisono.model.transformer import Qwen3, packed_mask
-from unisono.train.loop import LoopConfig, Numbers
+from unisono.train.loop import LoopConfig, Loss, Numbers, Parts
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class NetworkProgram:
         self.cross_entropy = (
             torch.compile(self._cross_entropy, dynamic=True) if recipe.compile else self._cross_entropy
         )
-        self.modules: dict[str, tuple[nn.Module, object]] = {"network": (self.model, self.loss)}
+        self.modules: dict[str, tuple[nn.Module, Loss]] = {"network": (self.model, self.loss)}
 
     def _start(self, vocab_size: int) -> Qwen3:
         model = (
@@ -154,7 +154,7 @@ class NetworkProgram:
         """Packed rows; see data/loader.py."""
         return self.loader.batch(step)
 
-    def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Numbers]:
+    def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Parts]:
         """Weighted mean cross-entropy in nats over the learned positions."""
         losses, labels = self._losses(batch)
         weights = torch.where(labels < self.text_end, self.recipe.text_weight, 1.0)
@@ -213,7 +213,8 @@ class NetworkProgram:
             raise UserError(
                 f"no document of the validation fits into a row of {longest} ids; raise loader.row_length"
             )
-        return numbers | in_units(*map(torch.cat, zip(*found)), self.val.manifest.get("units", {}))
+        losses, labels = map(torch.cat, zip(*found))
+        return numbers | in_units(losses, labels, self.val.manifest.get("units", {}))
 
     def save(self, folder: Path) -> None:
         """Writes folder/network, a Hugging Face folder."""

@@ -13,9 +13,10 @@ Under --home:  speech/codec, speech/world   sound for training
 
 import argparse
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -48,7 +49,7 @@ from unisono.train.audio_codec import DECODER, AudioCodecProgram, AudioCodecReci
 from unisono.train.audio_encoder import AudioEncoderProgram, AudioEncoderRecipe
 from unisono.train.checkpoint import NAME as CHECKPOINT
 from unisono.train.image_codec import ImageCodecProgram, ImageCodecRecipe
-from unisono.train.loop import Outcome, run as run_loop
+from unisono.train.loop import Outcome, Program, run as run_loop
 from unisono.train.network import RECIPES, NetworkProgram, NetworkRecipe
 from unisono.train.speech_programs import audio_student, audio_teacher, audio_voices
 from unisono.train.transfer_codebook import transferred
@@ -87,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _trained(arguments: argparse.Namespace) -> Outcome:
     """Trains one thing as far as time allows and records what came of it."""
-    makers = {
+    makers: dict[str, Callable[[argparse.Namespace], tuple[Program, Any]]] = {
         "audio-codec": _audio_codec,
         "audio-decoder": _audio_decoder,
         "audio-encoder": _audio_encoder,

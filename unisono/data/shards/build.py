@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from math import inf
 from pathlib import Path
+from typing import TypeVar
 
 from unisono.codecs.audio import AudioCodec
 from unisono.codecs.image import IMAGE_CODECS, ImageCodec
@@ -32,6 +33,7 @@ from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.text import TextTokenizer
 from unisono.tokens.vocab import Vocabulary
 
+Codec = TypeVar("Codec", AudioCodec, ImageCodec)
 AUDIO_STAGES = (
     "audio-codec",
     "audio-encoder",
@@ -108,7 +110,7 @@ def take_over(start: Path, home: Path, size: str) -> None:
         )
 
 
-def finished(home: Path, what: str, kind: type) -> AudioCodec | ImageCodec:
+def finished(home: Path, what: str, kind: type[Codec]) -> Codec:
     """The codec that `unisono train` left under home/runs; UserError where there is none, a warning where it
     was not trained to its end.
     """
