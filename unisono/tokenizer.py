@@ -140,8 +140,8 @@ class OmniTokenizer:
         return self.template.encode(messages, begin_reply=begin_reply, rng=rng)
 
     def max_letters(self, num_ids: int) -> int:
-        """Longer texts do not fit into so many ids, whatever they say; even counting their ids takes time,
-        and memory.
+        """The number of letters that surely exceeds `num_ids` ids when passed. A cheap first check: encoding
+        a very long text only to count its ids costs time and memory.
         """
         return num_ids * self.text.longest
 
@@ -154,17 +154,17 @@ class OmniTokenizer:
             raise TooLongError(f"the conversation is too long: the network holds {num_ids} ids; shorten it")
 
     def words_of(self, thought: Sequence[int]) -> tuple[tuple[int, ...], ...]:
-        """The ids of a thought -> those of each word that will be spoken after it."""
+        """The ids of a thought -> the ids of each word that will be spoken after it."""
         return self.script(self.text.decode(list(thought)).rpartition(SAID)[2])
 
     def script(self, text: str) -> tuple[tuple[int, ...], ...]:
-        """What will be spoken -> the ids of each word, as the network was taught to spell and speak them one
-        by one.
+        """Text that will be spoken -> the ids of each word, letter by letter, as the network was trained to
+        read them before it speaks them.
         """
         return tuple(tuple(self.text.spell(word)) for word in words(text))
 
     def audio_part(self, pcm: NDArray[np.float32], sample_rate: int) -> Audio:
-        """Sound at any rate, (N,) or (N, channels) -> its codes."""
+        """(N,) or (N, channels) pcm at any sample rate -> a part with its (F,) codes."""
         pcm = to_mono(pcm, sample_rate, self.audio_codec.sample_rate)
         return Audio(self.audio_codec.encode(torch.from_numpy(pcm)[None])[0].numpy())
 
@@ -178,9 +178,9 @@ class OmniTokenizer:
         pcm: NDArray[np.float32] | None = None,
         sample_rate: int = 16000,
     ) -> Video:
-        """Pictures at two a second, and the sound of the clip -> codes of both, half second by half second;
-        sound past the half second
-        of the last picture is left out."""
+        """Pictures at two a second, and the pcm of the clip -> a part with the codes of both, for each half
+        second. Sound after the last picture's half second is left out. UserError for no picture or too many.
+        """
         frames = list(frames)
         if not frames:
             raise UserError("expected a clip of at least one picture")
@@ -234,11 +234,12 @@ class OmniTokenizer:
         decoder, parts = self.stream(), list[Part]()
         for event in [event for id in ids for event in decoder.push(int(id))] + list(decoder.flush()):
             _collect(parts, event)
-        said = [number for number, part in enumerate(parts) if isinstance(part, Text)]
-        for number in said[:1]:
-            parts[number] = Text(parts[number].text.lstrip(" "))
-        for number in said[-1:]:
-            parts[number] = Text(parts[number].text.rstrip(" "))
+        texts = {number: part.text for number, part in enumerate(parts) if isinstance(part, Text)}
+        if texts:
+            first, last = min(texts), max(texts)
+            texts[first] = texts[first].lstrip(" ")
+            texts[last] = texts[last].rstrip(" ")
+            parts[first], parts[last] = Text(texts[first]), Text(texts[last])
         return parts
 
 

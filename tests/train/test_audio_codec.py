@@ -210,10 +210,10 @@ def test_what_the_encoder_hears_in_made_sound_is_compared(waves: Path, tmp_path:
     recipe = replace(RECIPE, decoder_only=True, start_from=str(tmp_path / "start"))
     tones, plain = torch.from_numpy(known.pcm(0))[None], AudioCodecProgram(recipe, known, known)
     assert (
-        float(plain._heard_otherwise(tones, tones)) == 0
-        and float(plain._heard_otherwise(-tones, tones)) < 1e-4
+        float(plain._hidden_distance(tones, tones)) == 0
+        and float(plain._hidden_distance(-tones, tones)) < 1e-4
     )
-    assert float(plain._heard_otherwise(torch.from_numpy(known.pcm(2))[None], tones)) > 0.01
+    assert float(plain._hidden_distance(torch.from_numpy(known.pcm(2))[None], tones)) > 0.01
     weighed = AudioCodecProgram(replace(recipe, hearing_weight=0.5), known, known)
     batch = plain.batch(0)
     (without, numbers), (loss, _) = plain.loss(batch, 0), weighed.loss(batch, 0)

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from unisono.core.errors import UserError
+from unisono.train.checkpoint import save_checkpoint
 from unisono.train.loop import LoopConfig, run
 
 CONFIG = LoopConfig(
@@ -104,6 +105,12 @@ def test_damaged_and_foreign_checkpoints_are_explained(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(UserError, match="damaged"):
+        run(Line(), CONFIG, tmp_path)
+
+
+def test_a_checkpoint_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, {"step": 3, "players": {}})
+    with pytest.raises(UserError, match="of an earlier version.*checkpoint.pt to begin anew"):
         run(Line(), CONFIG, tmp_path)
 
 

@@ -1,10 +1,10 @@
-"""Small discriminators that learn to tell made sound from true sound, so that the codec learns not to be told
-apart.
+"""Small GAN discriminators: they learn to tell decoded sound from recorded sound, and the codec's decoder
+learns to fool them.
 
-Two families, both kept small and fed short crops, because on a CPU they cost more than the codec itself:
-multi-resolution spectrogram discriminators (UnivNet, Jang et al. 2021, arXiv 2106.07889) and random-window
-waveform discriminators (GAN-TTS, Binkowski et al. 2019, arXiv 1909.11646). Least-squares losses, feature
-matching.
+There are two families. Both are small and see short crops, because on a CPU they cost more than the codec
+itself: multi-resolution spectrogram discriminators (UnivNet, Jang et al. 2021, arXiv 2106.07889) and
+random-window waveform discriminators (GAN-TTS, Binkowski et al. 2019, arXiv 1909.11646). Least-squares
+losses, feature matching.
 
 Shapes: B batch, N samples, T spectrogram frames, K frequency bins.
 """
@@ -30,7 +30,7 @@ class SpectrogramDiscriminator(nn.Module):
         self.verdict = nn.Conv2d(widths[-1], 1, 3, padding=1)
 
     def forward(self, pcm: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """(B, N) -> verdicts (B, 1, T, K'), the feature maps on the way."""
+        """(B, N) pcm -> verdicts (B, 1, T, K'), and the feature map of every layer."""
         spectrum = torch.fft.rfft(pcm.unfold(1, self.size, self.size // 4) * self.window)
         power = spectrum.real.square() + spectrum.imag.square()
         x = torch.log(power[:, None] + 1e-5) * 0.2
@@ -51,7 +51,7 @@ class WindowDiscriminator(nn.Module):
         self.verdict = nn.Conv1d(widths[-1], 1, 3, padding=1)
 
     def forward(self, pcm: Tensor, start: int = 0) -> tuple[Tensor, list[Tensor]]:
-        """(B, N) -> verdicts on samples start .. start + window, the feature maps on the way."""
+        """(B, N) pcm -> verdicts on samples start .. start + window, and the feature map of every layer."""
         piece = pcm[:, start : start + self.window]
         return _judge(piece.unflatten(1, (-1, self.fold)).transpose(1, 2), self.layers, self.verdict)
 
@@ -85,14 +85,17 @@ class Discriminators(nn.Module):
     def places(self, num_samples: int) -> tuple[int, list[int]]:
         """A random crop and random windows within it; the same for made and true sound."""
         start = int(torch.randint(max(1, num_samples - self.crop + 1), ()))
-        return start, [
-            int(torch.randint(self.crop - int(discriminator.window) + 1, ()))
-            for discriminator in self.windows
-        ]
+        window_starts = []
+        for discriminator in self.windows:
+            assert isinstance(discriminator, WindowDiscriminator)
+            window_starts.append(int(torch.randint(self.crop - discriminator.window + 1, ())))
+        return start, window_starts
 
 
 def discriminator_loss(discriminators: Discriminators, made: Tensor, true: Tensor) -> Tensor:
-    """Least squares: true sound should be judged 1, made sound 0."""
+    """(B, N) decoded and recorded pcm -> the least-squares loss of the discriminators: recorded sound should
+    be judged 1, decoded sound 0.
+    """
     places = discriminators.places(made.shape[1])
     verdicts = zip(discriminators(made, *places), discriminators(true, *places))
     losses = (m.float().square().mean() + (1 - t.float()).square().mean() for (m, _), (t, _) in verdicts)
@@ -100,7 +103,9 @@ def discriminator_loss(discriminators: Discriminators, made: Tensor, true: Tenso
 
 
 def generator_loss(discriminators: Discriminators, made: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:
-    """-> (made sound should be judged 1, mean distance of the feature maps)."""
+    """(B, N) decoded and recorded pcm -> two scalars: the least-squares loss of the decoder, which wants its
+    sound judged 1, and the feature-matching loss, the mean distance of the feature maps.
+    """
     places = discriminators.places(made.shape[1])
     fooling, matching = made.new_zeros(()), made.new_zeros(())
     with torch.no_grad():

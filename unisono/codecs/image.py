@@ -1,8 +1,7 @@
 """Pixels <-> codes: a square picture becomes a small grid of codes and comes back.
 
 A convolutional autoencoder with finite scalar quantization. Pixels are folded 4 x 4 into channels first, so
-that
-the costly layers run on a grid of 16 x 16 and 8 x 8; 64 x 64 pixels give 8 x 8 codes.
+that the costly layers run on a grid of 16 x 16 and 8 x 8; 64 x 64 pixels give 8 x 8 codes.
 
 Shapes: B batch, S = image_size pixels, G = S / 8 codes a side, C channels, D quantizer dimensions.
 """

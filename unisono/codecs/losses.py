@@ -1,5 +1,5 @@
-"""What an audio codec is asked to keep: spectra at several resolutions, as in DAC (Kumar et al. 2023, arXiv
-2306.06546).
+"""The reconstruction loss of an audio codec: multi-resolution mel distance, as in DAC (Kumar et al. 2023,
+arXiv 2306.06546).
 
 Shapes: B batch, N samples, T spectrogram frames, M mel bands.
 """
@@ -36,7 +36,7 @@ class MelDistance(nn.Module):
         return total / len(self.sizes)
 
     def _magnitudes(self, pcm: Tensor, size: int) -> Tensor:
-        """(B, N) -> (B, T, size / 2 + 1)."""
+        """(B, N) pcm -> (B, T, size / 2 + 1) magnitudes."""
         pieces = pcm.unfold(1, size, size // 4) * getattr(self, f"window{size}")
         spectrum = torch.fft.rfft(pieces)
         return torch.sqrt(spectrum.real.square() + spectrum.imag.square() + 1e-7)

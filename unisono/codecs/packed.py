@@ -1,12 +1,10 @@
 """Layers of a finished codec, packed for the CPU.
 
-A stream brings a few frames at a time: then a product costs what it takes to read its weights, and PyTorch's
-plain product reads them
-at a quarter of the memory's speed. FBGEMM's packed half precision (Khudia et al. 2021, arXiv 2101.05615)
-reads half the bytes, at full
-speed, and adds in float32; codecs are stored in half precision, so that nothing is lost. Of what is left most
-is the calling of operators,
-and a filter's taps need two instead of two each.
+In a stream only a few frames arrive at a time. A matrix product then costs the time to read its weights, and
+PyTorch's plain product reads them at a quarter of the memory's speed. FBGEMM's packed half precision (Khudia
+et al. 2021, arXiv 2101.05615) reads half the bytes at full speed and adds in float32. Codecs are stored in
+half precision, so nothing is lost. Most of the remaining time is overhead of calling operators: a packed
+filter calls two for all its taps instead of two for each.
 """
 
 import torch
@@ -16,20 +14,22 @@ from unisono.codecs.causal import CausalDepthwise
 
 
 class PackedLinear(nn.Module):
-    """(..., C_in) float32 -> (..., C_out); not trainable, not saved."""
+    """A linear layer in half precision: (..., C_in) float32 -> (..., C_out). It can be neither trained nor
+    saved.
+    """
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
         self.packed = torch.ops.quantized.linear_prepack_fp16(linear.weight.detach(), linear.bias.detach())
 
     def forward(self, x: Tensor) -> Tensor:
-        """Equals the linear layer but for the order of its sums."""
+        """(..., C_in) -> (..., C_out), equal to the linear layer up to the order of summation."""
         return torch.ops.quantized.linear_dynamic_fp16(x, self.packed)
 
 
 class PackedDepthwise(CausalDepthwise):
-    """The same filter with all taps at once: half the time where frames are few; it holds K times as many
-    numbers, and is slower to train.
+    """The same filter with all taps at once. It takes half the time where frames are few, but K times the
+    memory, and is slower to train.
     """
 
     def __init__(self, layer: CausalDepthwise) -> None:
@@ -44,9 +44,9 @@ class PackedDepthwise(CausalDepthwise):
 
 
 def pack(module: nn.Module) -> None:
-    """Packs every filter inside, and every linear layer whose weights are of half precision; does nothing
-    where PyTorch lacks FBGEMM
-    (other than x86)."""
+    """Replaces, in place, every depthwise filter and every linear layer with half-precision weights by its
+    packed form. Does nothing where PyTorch lacks FBGEMM (other than x86).
+    """
     if not can_pack():
         return
     for name, child in module.named_children():
@@ -69,5 +69,5 @@ def can_pack() -> bool:
 
 
 def is_half(weight: Tensor) -> bool:
-    """Whether half precision holds it exactly."""
+    """Whether float32 weights are exactly representable in half precision."""
     return weight.dtype == torch.float32 and torch.equal(weight, weight.half().float())

@@ -1,6 +1,7 @@
-"""Codes of sound -> phonemes. The audio codec is trained together with this reader, so that its codes are
-phonetic; afterwards the
-reader finds where the words of a recording begin.
+"""Quantized frames -> phonemes, a small CTC reader.
+
+The audio codec is trained together with this reader, so that its codes become phonetic. Afterwards the reader
+finds where the words of a recording begin (forced alignment).
 
 Shapes: B batch, F frames, D quantizer dimensions, P phonemes.
 """
@@ -36,7 +37,7 @@ class PhonemeReader(nn.Module):
         )
 
     def forward(self, quantized: Tensor) -> Tensor:
-        """(B, F, D) -> (B, F, P + 1)."""
+        """(B, F, D) quantized frames -> (B, F, P + 1) log-probabilities, the blank first."""
         return self.layers(quantized.transpose(1, 2)).transpose(1, 2).float().log_softmax(-1)
 
     def save(self, path: Path) -> None:
@@ -48,7 +49,7 @@ class PhonemeReader(nn.Module):
 
     @classmethod
     def load(cls, path: Path) -> "PhonemeReader":
-        """Reads what `save` wrote."""
+        """Reads what `save` wrote. UserError where it is missing or damaged."""
         try:
             weights = load_file(path)
             reader = cls(weights["layers.0.weight"].shape[1])

@@ -19,8 +19,8 @@ Codec = TypeVar("Codec", bound=nn.Module)
 
 
 def save_codec(codec: nn.Module, config: dict[str, Any], folder: str | Path) -> None:
-    """Writes both files so that each is either whole or absent. ValueError for a packed codec, whose matrices
-    are not there to be written.
+    """Writes config.json and model.safetensors; each is either whole or absent. ValueError for a packed
+    codec, because packed layers no longer hold their weights.
     """
     if any(isinstance(module, PackedLinear) for module in codec.modules()):
         raise ValueError(
@@ -36,7 +36,9 @@ def save_codec(codec: nn.Module, config: dict[str, Any], folder: str | Path) -> 
 
 
 def load_codec(kind: type[Codec], config_kind: type, folder: str | Path) -> Codec:
-    """Builds `kind(config)` from a folder that `save_codec` wrote, in evaluation mode and float32."""
+    """A folder that `save_codec` wrote -> the codec, in evaluation mode and float32. UserError where a file
+    is missing, damaged or does not fit.
+    """
     folder = Path(folder)
     try:
         codec = kind(_config(config_kind, json.loads((folder / "config.json").read_text())))
@@ -57,14 +59,14 @@ def load_codec(kind: type[Codec], config_kind: type, folder: str | Path) -> Code
     except (
         ValueError,
         ArithmeticError,
-    ) as error:  # also of the codec itself, which numbers it cannot be built with
+    ) as error:  # of the config, or of a codec that cannot be built from it
         raise UserError(f"{folder / 'config.json'} does not describe a {kind.__name__}: {error}") from None
     return codec.eval()
 
 
 def _config(kind: type, stored: object) -> Any:
-    """What config.json says -> the config; ValueError says what is wrong. All that there is are whole
-    numbers, and lists of them.
+    """Contents of config.json -> the config. ValueError for an unknown key and for values other than whole
+    numbers and lists of them.
     """
     known = {field.name: field.default for field in fields(kind)}
     if not isinstance(stored, dict) or set(stored) - set(known):
@@ -83,7 +85,9 @@ def _config(kind: type, stored: object) -> Any:
 
 
 def made_by(codec: nn.Module, parts: tuple[str, ...] = ()) -> str:
-    """A name for the weights that codes depend on: of all modules, or of those named."""
+    """The first 16 hex digits of the SHA-256 of a codec's weights, of all or of the modules named in `parts`.
+    Codes with the same name of their encoder mean the same.
+    """
     sums = hashlib.sha256()
     for name, value in sorted(codec.state_dict().items()):
         if not parts or name.startswith(parts):

@@ -13,14 +13,16 @@ Config = TypeVar("Config")
 
 
 def to_json(config: Any) -> dict[str, Any]:
-    """A dataclass, nested or not, as plain values."""
+    """A dataclass, nested or not -> a dict of plain values, ready for JSON."""
     return dataclasses.asdict(config)
 
 
 def override(config: Config, assignments: Sequence[str]) -> Config:
-    """`section.field=value` for each assignment; the value is JSON or a bare word. UserError for an unknown
-    field or type; what names there
-    are in a table is for the program to say."""
+    """A config and assignments `section.field=value` (value: JSON or a bare word) -> the changed config.
+
+    UserError for an unknown field or a value of another type. A field that is a dict takes any key; the
+    program that reads it checks the keys.
+    """
     for assignment in assignments:
         path, sign, value = assignment.partition("=")
         if not sign:
@@ -46,7 +48,7 @@ def _assign(config: Any, path: list[str], value: str) -> Any:
 
 
 def _parse(text: str, old: Any, name: str) -> Any:
-    """The value of a field whose old value tells its type."""
+    """Text -> a value of the same type as the field's old value. UserError where it is of another type."""
     try:
         value = json.loads(text)
     except json.JSONDecodeError:

@@ -15,7 +15,7 @@ from unisono.core.errors import UserError
 
 
 def pick_device(name: str | None = None) -> torch.device:
-    """The named device, or CUDA where there is one, else the CPU."""
+    """The named device, else CUDA where there is one, else the CPU. UserError for one that is not there."""
     try:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
     except RuntimeError:
@@ -30,7 +30,7 @@ def pick_device(name: str | None = None) -> torch.device:
 
 
 def autocast(device: torch.device, enabled: bool = True) -> AbstractContextManager[Any]:
-    """bfloat16 where it is safe, float32 elsewhere."""
+    """A context in which torch computes in bfloat16 where that is safe; without `enabled`, an empty one."""
     return torch.autocast(device.type, torch.bfloat16) if enabled else contextlib.nullcontext()
 
 
@@ -53,7 +53,7 @@ def peak_mb() -> float:
 
 
 def cpu_name() -> str:
-    """What the processor calls itself, such as AMD EPYC; its architecture where it does not say."""
+    """The name of the processor, such as AMD EPYC; its architecture where the name is unknown."""
     try:
         with open("/proc/cpuinfo", encoding="utf8") as cpuinfo:
             names = [line.partition(":")[2].strip() for line in cpuinfo if line.startswith("model name")]
@@ -63,6 +63,6 @@ def cpu_name() -> str:
 
 
 def hardware() -> dict[str, Any]:
-    """What a record says of the machine."""
+    """The machine as it stands in a record: name of the GPU or CPU, number of CPUs, number of threads."""
     name = torch.cuda.get_device_name() if torch.cuda.is_available() else cpu_name()
     return {"name": name, "cpus": os.cpu_count(), "threads": torch.get_num_threads()}

@@ -73,12 +73,12 @@ def versions() -> dict[str, str]:
     return found
 
 
-PHONEMES = "phonemes.safetensors"  # the reader that data is cut with: no reply depends on it
+PHONEMES = "phonemes.safetensors"  # the phoneme reader, used only to make training data
 
 
 def plain(value: Any) -> Any:
-    """Numbers of numpy as JSON knows them; what is infinite or no number becomes null, which every reader
-    takes.
+    """Any nested value -> plain Python values for JSON. NaN and infinity become null, which every JSON reader
+    accepts.
     """
     if isinstance(value, dict):
         return {str(key): plain(one) for key, one in value.items()}
@@ -90,12 +90,12 @@ def plain(value: Any) -> Any:
 
 
 def _without_folder(argument: str) -> str:
-    """Where somebody's folders lie is nobody's business: /home/me/networks/nano -> .../nano."""
+    """Hides the user's folders: /home/me/networks/nano -> .../nano."""
     return re.sub(r"(^|=)/(?:[^/=]*/)*", r"\1.../", argument)
 
 
 def _without_folders(config: Any) -> Any:
-    """The same for every text of a configuration."""
+    """`_without_folder` for every text of a nested configuration."""
     if isinstance(config, dict):
         return {key: _without_folders(value) for key, value in config.items()}
     if isinstance(config, list):
@@ -104,8 +104,8 @@ def _without_folders(config: Any) -> Any:
 
 
 def weights_of(folder: Path) -> dict[str, str]:
-    """Weight file -> 16 digits of its contents, of a network and its codecs: what was measured, whatever its
-    folder is called.
+    """A network's folder -> {weight file: first 16 hex digits of its SHA-256}, codecs included. It identifies
+    the weights that were measured, whatever their folder is called.
     """
     paths = [path for path in sorted(Path(folder).rglob("*.safetensors")) if path.name != PHONEMES]
     return {

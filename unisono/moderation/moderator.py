@@ -1,10 +1,9 @@
-"""A linear reading of the network's hidden states: how much a text sounds like each category of harm. Its
-weights lie beside the network's.
+"""A linear probe on the network's hidden states: the probability of each category of harm for a text.
 
-Trained by `unisono train moderation` for exactly one network: after the network was trained on, this file
-says so instead of guessing.
+`unisono train moderation` trains it for exactly one network and writes its weights beside the network's. The
+file names the network by a fingerprint, and loading it for other weights is an error.
 
-Shapes: B texts, S places of states, C hidden_size, D = S * C, K categories.
+Shapes: B texts, S places in the network (see states.py), C hidden_size, D = S * C, K categories.
 """
 
 import hashlib
@@ -22,24 +21,24 @@ from unisono.core.home import atomic_write
 from unisono.moderation.phrases import CATEGORIES
 
 FILE = "moderation.safetensors"
-BEGIN = "<|user|>"  # what stands before a text: it is read as something that a person says
-WINDOW = 128  # ids judged together; of a longer text the worst part counts
-FLAGGED = 0.5
+BEGIN = "<|user|>"  # stands before a text, so that the network reads it as a user's message
+WINDOW = 128  # ids judged together; a longer text gets the highest score of its windows
+FLAGGED = 0.5  # probability from which a text is flagged
 
 
 class Moderator:
-    """(B, D) states -> (B, K) probabilities."""
+    """Logistic regression: weight (K, D), bias (K,), and the fingerprint of the network that it is for."""
 
     def __init__(self, weight: NDArray[np.float32], bias: NDArray[np.float32], network: str) -> None:
         self.weight, self.bias, self.network = weight, bias, network
 
     def scores(self, means: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(B, S, C) -> (B, K)."""
+        """(B, S, C) mean hidden states -> (B, K) probabilities."""
         logits = means.reshape(len(means), -1) @ self.weight.T + self.bias
         return (1 / (1 + np.exp(-np.clip(logits, -60, 60)))).astype(np.float32)
 
     def save(self, folder: str | Path) -> Path:
-        """Writes it beside the network."""
+        """Writes moderation.safetensors into the network's folder -> its path."""
         path = Path(folder) / FILE
         notes = {"network": self.network, "categories": json.dumps(CATEGORIES)}
         atomic_write(path, lambda part: save_file({"weight": self.weight, "bias": self.bias}, part, notes))
@@ -47,7 +46,7 @@ class Moderator:
 
     @classmethod
     def load(cls, folder: str | Path) -> "Moderator":
-        """UserError where there is none for this network."""
+        """Reads what `save` wrote. UserError where it is missing, damaged or of another network."""
         path = Path(folder) / FILE
         again = f"run: unisono train moderation --model {folder}"
         try:
@@ -66,7 +65,7 @@ class Moderator:
 
 
 def fingerprint(folder: str | Path) -> str:
-    """Of the network's weights."""
+    """A network's folder -> the SHA-256 of its weights."""
     digest = hashlib.sha256()
     for path in sorted(Path(folder).glob("model*.safetensors")):
         digest.update(path.read_bytes())
@@ -74,5 +73,5 @@ def fingerprint(folder: str | Path) -> str:
 
 
 def windows(ids: Sequence[int]) -> list[Sequence[int]]:
-    """A text's ids in pieces of WINDOW."""
+    """The ids of a text -> pieces of at most WINDOW ids."""
     return [ids[start : start + WINDOW] for start in range(0, len(ids), WINDOW)]

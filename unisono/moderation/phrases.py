@@ -1,12 +1,9 @@
-"""Short phrasings for the small classifier behind /v1/moderations, all written for this file: what it should
-flag, and what it
-should not although it sounds alike ("kill the process", "beat the eggs").
+"""Training phrases of the small classifier behind /v1/moderations, all written for this file.
 
-Plain and mild on purpose: each names an intent or an attitude and nothing that anybody could use. The same
-frames ("How do I
-...?") hold harmful and harmless acts, so that a frame tells nothing. Acts are split by act, so that what is
-held out was never
-seen in any frame.
+Some should be flagged, others sound alike but are harmless ("kill the process", "beat the eggs"). They are
+plain and mild on purpose: each names an intent or an attitude and nothing that anybody could use. The same
+frames ("How do I ...?") hold harmful and harmless acts, so that a frame tells nothing. Splits are by act, so
+that a held-out act is unseen in every frame.
 """
 
 import random
@@ -27,7 +24,7 @@ CATEGORIES = (
     "violence",
     "violence/graphic",
 )
-# What a finer category also is.
+# Category -> the broader categories that it implies.
 IMPLIED = {
     "harassment/threatening": ("harassment", "violence"),
     "hate/threatening": ("hate", "violence"),
@@ -308,7 +305,9 @@ NEUTRAL_OF_GROUPS = _split("""
 
 @dataclass(frozen=True)
 class Phrase:
-    """A text, what it is, and what it was made of: phrases of one source stay together in a split."""
+    """A text, its categories (none: harmless), and its source: phrases of one source stay together in a
+    split.
+    """
 
     text: str
     categories: frozenset[str]
@@ -316,14 +315,14 @@ class Phrase:
 
 
 def _acts(rng: random.Random, acts: tuple[str, ...], category: str | None, count: int) -> list[Phrase]:
-    """Each act in `count` frames."""
+    """Acts -> phrases: each act in `count` randomly chosen frames."""
     return [_phrase(frame.format(act), category, act) for act in acts for frame in rng.sample(FRAMES, count)]
 
 
 def _said(
     rng: random.Random, texts: tuple[str, ...], category: str | None, count: int, fillers: tuple[str, ...]
 ) -> list[Phrase]:
-    """Each text, those with a place for somebody with `count` fillers."""
+    """Texts -> phrases: each text once, or with `count` randomly chosen fillers where it has a {}."""
     found = []
     for text in texts:
         for filler in rng.sample(fillers, min(count, len(fillers))) if "{}" in text else ("",):
@@ -340,7 +339,7 @@ def _phrase(text: str, category: str | None, source: str) -> Phrase:
 
 
 def phrases(seed: int = 1) -> list[Phrase]:
-    """Everything, in an order that the seed decides."""
+    """All phrases, drawn and shuffled by the seed."""
     rng = random.Random(seed)
     found = []
     for acts, category, count in (

@@ -1,9 +1,9 @@
-"""Hidden states of the network over texts: what embeddings and moderation are made of.
+"""Hidden states of the network over texts, for embeddings and moderation.
 
-The engines give next ids only; the states come from the network in PyTorch, in float32.
+The engines return logits only, so the states are computed by the PyTorch network, in float32.
 
-Shapes: B texts, T ids, S = layers + 2 places to look at (the ids' embeddings, after each layer, after the
-last norm), C hidden_size.
+Shapes: B texts, T ids, S = layers + 2 places in the network (the embeddings, after each layer, after the last
+norm), C hidden_size.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,11 +17,11 @@ from torch import Tensor
 from unisono.model.hf import load_pretrained
 from unisono.model.transformer import Qwen3
 
-MAX_IDS = 1024  # computed at once, filling included
+MAX_IDS = 1024  # in one batch, padding included
 
 
 class States:
-    """The network, and what it holds in mind at the end of each layer."""
+    """A network whose forward pass keeps the hidden states of every place."""
 
     def __init__(self, folder: str | Path) -> None:
         self.model: Qwen3 = load_pretrained(folder)
@@ -31,15 +31,15 @@ class States:
 
     @property
     def size(self) -> int:
-        """C."""
+        """hidden_size C: the length of one state."""
         return self.model.config.hidden_size
 
     @torch.inference_mode()
     def means(self, begin: int, texts: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """Texts of at least one id each -> (B, S, C): means over the positions of the text, `begin` before it
-        not counted.
+        """B texts of at least one id each -> (B, S, C) mean hidden states. `begin` is put before each text
+        and does not count in its mean.
 
-        Filled up on the right: what comes later changes nothing before it, since the network only looks back.
+        Texts are padded on the right. Attention is causal, so the padding changes no state before it.
         """
         length = max(map(len, texts)) + 1
         ids = torch.tensor([[begin, *text, *[begin] * (length - 1 - len(text))] for text in texts])
@@ -54,7 +54,7 @@ class States:
 
 
 def batches(texts: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-    """Places of texts of about equal length, few enough at a time."""
+    """Groups texts of about equal length -> the indices of each batch of at most MAX_IDS ids."""
     batch: list[int] = []
     for place in sorted(range(len(texts)), key=lambda place: len(texts[place])):
         if batch and (len(batch) + 1) * (len(texts[place]) + 1) > MAX_IDS:

@@ -37,8 +37,8 @@ class Image:
 
 @dataclass(frozen=True, eq=False)
 class Video:
-    """Pictures at 0.0, 0.5, 1.0 ... s, and for each the codes of its half second of sound: 25, fewer where
-    the sound ends, then none.
+    """A clip: the (I,) codes of the pictures at 0.0, 0.5, 1.0 ... s, and the (F,) codes of the half second of
+    sound after each. Sound may end before the pictures do.
     """
 
     frames: list[Codes]
@@ -47,7 +47,7 @@ class Video:
 
 @dataclass(frozen=True)
 class Call:
-    """A tool that is called: {"name": ..., "arguments": {...}} as it was written."""
+    """A tool call: the JSON {"name": ..., "arguments": {...}} as the assistant wrote it."""
 
     text: str
     finished: bool = True
@@ -58,13 +58,13 @@ SAID = "|"  # in a thought: what comes after it will be spoken
 
 @dataclass(frozen=True)
 class Thought:
-    """What the network tells itself before it answers: of a picture, what it sees there or is about to draw;
-    then, after a SAID, the words
-    of an answer that will be spoken. Nobody is shown it."""
+    """Hidden text that the network writes before its answer (a chain of thought): what it sees in a picture
+    or is about to draw, then, after SAID, the words of an answer that will be spoken. Clients never get it.
+    """
 
     text: str
     finished: bool = True
-    is_learned: bool = True  # False: told, so that only the answers after it are learned
+    is_learned: bool = True  # False: given, so that only the answer after it is learned
 
 
 Part = Text | Audio | Image | Video | Call | Thought
@@ -76,7 +76,7 @@ class Message:
 
     role: str
     parts: list[Part]
-    is_learned: bool = True  # of an assistant's in training: False where it is only what was said before
+    is_learned: bool = True  # of an assistant's turn in training: False where it is only context
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:

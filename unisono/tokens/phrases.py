@@ -1,6 +1,6 @@
-"""How the network is asked to write down, to say, to translate and to name a sound. The recipe teaches it
-with these phrases, and the
-server, whose clients ask by endpoint, uses the first of each.
+"""Prompts for transcription, speech synthesis, translation and naming a sound.
+
+The training data uses all of them. The server turns a request to such an endpoint into the first of each.
 """
 
 WRITE_DOWN = (

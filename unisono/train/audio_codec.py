@@ -1,11 +1,12 @@
-"""Trains the audio codec: spectra must come back, and the codes must be phonetic; later, discriminators must
-be fooled.
+"""Trains the audio codec in stages: reconstruction with phonetic codes, then the decoder alone,
+adversarially.
 
-Stage "reconstruct": multi-resolution mel distance + a CTC loss on phonemes read off the quantized frames
-(codes that carry phonemes are codes that a small network can learn to hear and speak with).
-The decoder's stage: encoder and quantizer stay as they are (the network's data stays valid), the decoder
-learns to sound so that the
-encoder hears in it what it heard in the original; with `adversarial`, against small discriminators too.
+First stage: multi-resolution mel distance, and a CTC loss on the phonemes that a reader finds in the
+quantized frames. A small network learns to hear and to speak sooner with codes that carry phonemes.
+
+Decoder stage (`decoder_only`): encoder and quantizer are frozen, so that the network's training data stays
+valid. The loss adds the distance between the encoder's hidden states for decoded and for recorded sound (a
+perceptual loss); `adversarial` adds the GAN losses of small discriminators.
 
 Shapes: B batch, N samples, F frames, D quantizer dimensions, P phonemes.
 """
@@ -31,8 +32,8 @@ from unisono.data.speech.waves import Waves
 from unisono.train.loop import LoopConfig, Loss, Numbers, Parts
 
 LONGEST = 64000  # samples that an item counts with
-# Of the reply voice there is ten times as much as of all others, and it is the easiest: few readers of
-# LibriSpeech came through (2026-11-21).
+# There is ten times as much sound of the reply voice as of all others, and it is the easiest. Without these
+# shares the codec reproduced few LibriSpeech readers well (2026-11-21).
 SHARES = {
     "hibari": 0.3,
     "piper": 0.13,
@@ -58,18 +59,14 @@ class AudioCodecRecipe:
         default_factory=lambda: LoopConfig(num_steps=9000, learning_rate=1e-3, weight_decay=0.01)
     )
     batch_size: int = 16
-    item_s: float = 3.2  # heard by the encoder; items up to this long are taken whole, with their text
-    window_frames: int = 80  # spoken by the decoder, cut at random from the item
+    item_s: float = 3.2  # encoded; items up to this long are taken whole, with their phonemes
+    window_frames: int = 80  # decoded, cut at random from the item
     phoneme_weight: float = 0.15
     shares: dict[str, float] = field(default_factory=lambda: dict(SHARES))
-    decoder_only: bool = False  # encoder and quantizer stay as they are, and with them the network's data
+    decoder_only: bool = False  # encoder and quantizer are frozen: the network's data stays valid
     adversarial: bool = False  # the decoder alone, against discriminators
-    reader_only: bool = (
-        False  # the codec of `start_from` stays as it is, and only the phoneme reader beside it is taught
-    )
-    hearing_weight: float = (
-        0.0  # of what the encoder hears in the made sound, beside what it hears in the true one
-    )
+    reader_only: bool = False  # the codec of `start_from` is frozen, only the phoneme reader is trained
+    hearing_weight: float = 0.0  # of the hidden-state distance, see `_hidden_distance`
     start_from: str = ""  # folder of a codec whose weights are the start
 
     @property
@@ -79,8 +76,8 @@ class AudioCodecRecipe:
 
 
 def drawn_by(train: Waves, shares: dict[str, float]) -> np.ndarray:
-    """(items,) cumulative probabilities of the items; UserError for a source that is neither there nor a
-    usual one.
+    """Speech and the share of each source -> (items,) cumulative probabilities of the items. UserError for a
+    source that is neither in the speech nor in SHARES.
     """
     known = {item.get("source") or "" for item in train.items}
     if unknown := set(shares) - known - set(SHARES):
@@ -88,9 +85,8 @@ def drawn_by(train: Waves, shares: dict[str, float]) -> np.ndarray:
     return train.by_source(shares, LONGEST)
 
 
-# The last stage, of the decoder alone, which gets more layers for it. With discriminators the voice is more
-# like the original's and as many words are
-# understood (2026-11-23: 1,700 steps with them after 2,000 without).
+# The last stage trains the decoder alone and gives it more layers. With discriminators the voice is more like
+# the original and as many words are understood (2026-11-23: 1,700 steps with them after 2,000 without).
 DECODER = AudioCodecRecipe(
     codec=AudioCodecConfig(decoder_dilations=(1, 2, 4, 8, 1, 2, 4, 8, 1, 2, 4, 1)),
     decoder_only=True,
@@ -101,9 +97,9 @@ DECODER = AudioCodecRecipe(
 
 
 def deepened(codec: AudioCodec, config: AudioCodecConfig) -> AudioCodec:
-    """The codec with the decoder layers of `config`, of which it has the first ones; new ones begin by
-    changing nothing.
-    UserError where anything else differs."""
+    """A codec and a config with more decoder layers -> a codec of that config. New layers begin as the
+    identity, so it decodes as before. UserError where anything else differs.
+    """
     has, wanted = codec.config.decoder_dilations, config.decoder_dilations
     if replace(codec.config, decoder_dilations=wanted) != config or wanted[: len(has)] != has:
         raise UserError(
@@ -133,8 +129,9 @@ class AudioCodecProgram:
     def __init__(
         self, recipe: AudioCodecRecipe, train: Waves, val: Waves, teacher: AudioCodec | None = None
     ) -> None:
-        """`teacher`: a codec whose encoder means the same by its codes; the decoder then learns both ones'
-        codes.
+        """`teacher`: a codec with the same codebook, from before the encoder was trained further. In the
+        decoder stage half of every batch is encoded by it, so that the decoder learns to decode the codes of
+        both.
         """
         self.recipe, self.train, self.val = recipe, train, val
         start = AudioCodec.load(recipe.start_from) if recipe.start_from else None
@@ -175,7 +172,9 @@ class AudioCodecProgram:
         self.cumulative = drawn_by(train, recipe.shares)
 
     def batch(self, step: int) -> dict[str, Tensor]:
-        """Items, the place of the decoder's window in each, and phonemes of those taken whole."""
+        """-> pcm (B, N), starts (B,) of the decoder's window in frames, targets (B, P) and target_lengths
+        (B,) of the phonemes (none for items that are cut), num_frames (B,).
+        """
         rng = np.random.default_rng((self.recipe.loop.seed, step))
         numbers = np.searchsorted(self.cumulative, rng.random(self.recipe.batch_size)).clip(
             0, len(self.train) - 1
@@ -212,9 +211,7 @@ class AudioCodecProgram:
         """-> (made pcm, true pcm) of the windows, (B, F, D) quantized frames of the items."""
         frame, width = self.recipe.codec.frame_size, self.recipe.window_frames
         codec, pcm = self.model.codec, batch["pcm"]
-        if (
-            self.recipe.is_fixed
-        ):  # the network learns to say the teacher's codes and hears those of the codec, to the last bit
+        if self.recipe.is_fixed:  # codes of both encoders, exactly as the network's data has them
             with torch.autocast(pcm.device.type, enabled=False):
                 half = len(pcm) // 2
                 latent = torch.cat([codec.latent(pcm[:half]), self.teacher.to(pcm.device).latent(pcm[half:])])
@@ -227,13 +224,13 @@ class AudioCodecProgram:
         return codec.synthesize(window).float(), pcm.gather(1, samples), quantized
 
     def _quantized(self, pcm: Tensor) -> Tensor:
-        """(B, N) -> (B, F, D) the frames of a codec that stays as it is, to the last bit."""
+        """(B, N) pcm -> (B, F, D) quantized frames of the frozen codec, without gradient and in float32."""
         with torch.no_grad(), torch.autocast(pcm.device.type, enabled=False):
             return self.model.codec.quantizer(self.model.codec.latent(pcm))[0]
 
     def loss(self, batch: dict[str, Any], step: int) -> tuple[Tensor, Parts]:
-        """Mel distance + phoneme CTC, or the latter alone; in the decoder's stage + what is heard otherwise,
-        and fooling the discriminators if there are any.
+        """-> the scalar loss and its parts. First stage: mel distance + phoneme CTC (`reader_only`: CTC
+        alone). Decoder stage: mel distance + hidden-state distance, with discriminators also the GAN losses.
         """
         if self.recipe.reader_only:
             ctc = self._phoneme_loss(self._quantized(batch["pcm"]), batch)
@@ -242,7 +239,7 @@ class AudioCodecProgram:
         with torch.autocast(made.device.type, enabled=False):
             mel = self.distance.to(made.device)(made, true)
         if self.recipe.is_fixed:
-            heard = self._heard_otherwise(made, true)
+            heard = self._hidden_distance(made, true)
             kept = mel + self.recipe.hearing_weight * heard
             numbers = {"mel": mel.detach(), "heard": heard.detach()}
             if not self.recipe.adversarial:
@@ -257,9 +254,9 @@ class AudioCodecProgram:
         ctc = self._phoneme_loss(quantized, batch)
         return mel + self.recipe.phoneme_weight * ctc, {"mel": mel.detach(), "ctc": ctc.detach()}
 
-    def _heard_otherwise(self, made: Tensor, true: Tensor) -> Tensor:
-        """How far what the teacher hears in made sound is from what it hears in true sound, as a share of the
-        latter.
+    def _hidden_distance(self, made: Tensor, true: Tensor) -> Tensor:
+        """(B, N) decoded and recorded pcm -> mean absolute distance of the teacher encoder's hidden states,
+        relative to their mean size for recorded sound.
         """
         heard = []
         for pcm in (made, true):
@@ -268,19 +265,15 @@ class AudioCodecProgram:
         return (heard[0] - heard[1]).abs().mean() / heard[1].abs().mean()
 
     def discriminator_loss(self, batch: dict[str, Any], step: int) -> tuple[Tensor, Parts]:
-        """What the discriminators lose when they take made sound for true sound."""
-        batch["spoken"] = made, true, _ = self._speak(
-            batch
-        )  # the codec's turn comes next, with the same weights
+        """-> the least-squares loss of the discriminators and its parts."""
+        batch["spoken"] = made, true, _ = self._speak(batch)  # the codec's loss, next, needs the same
         loss = discriminator_loss(self.discriminators, made.detach(), true)
         return loss, {"discriminators": loss.detach()}
 
     def _phoneme_loss(self, quantized: Tensor, batch: dict[str, Tensor]) -> Tensor:
         rows = batch["target_lengths"] > 0
         if not bool(rows.any()):
-            return (
-                self.model.reader(quantized).sum() * 0
-            )  # with a gradient, of which some stages have no other
+            return self.model.reader(quantized).sum() * 0  # with a gradient: `reader_only` has no other
         log_probs = self.model.reader(quantized[rows]).transpose(0, 1)
         return functional.ctc_loss(
             log_probs,
@@ -292,8 +285,8 @@ class AudioCodecProgram:
         )
 
     def validate(self) -> Numbers:
-        """Mel distance and phoneme loss, or what is heard otherwise, on 64 fixed items of speakers and
-        sentences never trained on.
+        """Losses by name, "mel" and "ctc" (decoder stage: "heard"), on 64 fixed items of speakers and
+        sentences that are never trained on.
         """
         totals: dict[str, list[float]] = {}
         for start in range(0, min(64, len(self.val)), 16):
@@ -304,8 +297,8 @@ class AudioCodecProgram:
             made, true, quantized = self._speak(batch)
             totals.setdefault("mel", []).append(float(self.distance.to(made.device)(made, true)))
             if self.recipe.is_fixed:
-                totals.setdefault("heard", []).append(float(self._heard_otherwise(made, true)))
-            else:  # whose reader is taught
+                totals.setdefault("heard", []).append(float(self._hidden_distance(made, true)))
+            else:
                 totals.setdefault("ctc", []).append(float(self._phoneme_loss(quantized, batch)))
         return {key: sum(values) / len(values) for key, values in totals.items()}
 

@@ -1,12 +1,10 @@
-"""Teaches the encoder of a finished audio codec to hear through microphones: in noise, in a room, low or by
-telephone it
-shall give the codes that the finished encoder gives for the clean sound. The decoder and the meaning of the
-codes stay, so
-what a network learned with them stays valid.
+"""Makes the encoder of a finished audio codec robust, by knowledge distillation with data augmentation.
 
-Student and teacher begin as the same encoder; both hear the same items, the teacher as they are. (The same
-idea for
-recognizers: Li et al. 2017, "Large-Scale Domain Adaptation via Teacher-Student Learning", arXiv 1708.05466.)
+Student and teacher begin as the same encoder. The teacher encodes the clean sound. The student encodes the
+same sound with noise, a room, a low level or a telephone band added, and learns to give the teacher's codes.
+The decoder and the meaning of the codes stay, so what a network learned with them stays valid. (The same
+method for speech recognition: Li et al. 2017, "Large-Scale Domain Adaptation via Teacher-Student Learning",
+arXiv 1708.05466.)
 
 Shapes: B batch, N samples, F frames, D quantizer dimensions.
 """
@@ -27,7 +25,7 @@ from unisono.data.speech.waves import Waves
 from unisono.train.audio_codec import SHARES, drawn_by
 from unisono.train.loop import LoopConfig, Loss, Numbers, Parts
 
-SPREAD = 0.3  # of a level's likelihood, in levels squared
+SPREAD = 0.3  # temperature of the levels' logits, in levels squared
 
 
 @dataclass(frozen=True)
@@ -41,13 +39,13 @@ class AudioEncoderRecipe:
     )
     batch_size: int = 16
     item_s: float = 3.2
-    clean_share: float = 0.25  # of the items that the student hears as they are
+    clean_share: float = 0.25  # of the student's items, without augmentation
     shares: dict[str, float] = field(default_factory=lambda: dict(SHARES))
     start_from: str = ""  # folder of the codec; empty = the one trained before
 
 
 class AudioEncoderProgram:
-    """A Program for train.loop: the codec with a better encoder comes out."""
+    """A Program for train.loop: takes a codec, trains its encoder, saves the codec."""
 
     def __init__(self, recipe: AudioEncoderRecipe, codec: AudioCodec, train: Waves, val: Waves) -> None:
         self.recipe, self.train, self.val = recipe, train, val
@@ -60,7 +58,7 @@ class AudioEncoderProgram:
         self.cumulative = drawn_by(train, recipe.shares)
 
     def batch(self, step: int) -> dict[str, Tensor]:
-        """Items as they were said and as they were heard."""
+        """-> "said" (B, N) clean pcm for the teacher, "heard" (B, N) augmented pcm for the student."""
         rng = np.random.default_rng((self.recipe.loop.seed, step))
         numbers = np.searchsorted(self.cumulative, rng.random(self.recipe.batch_size)).clip(
             0, len(self.train) - 1
@@ -86,19 +84,18 @@ class AudioEncoderProgram:
         return {"said": torch.from_numpy(said), "heard": torch.from_numpy(heard)}
 
     def _levels(self, codec: AudioCodec, pcm: Tensor) -> Tensor:
-        """(B, N) -> (B, F, D) what is rounded to a code, 0 .. levels - 1."""
+        """(B, N) pcm -> (B, F, D) levels before rounding, 0 .. levels - 1."""
         return (torch.tanh(codec.latent(pcm).float()) + 1) / 2 * (codec.quantizer.sizes - 1)
 
     def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Parts]:
-        """Cross-entropy of the teacher's rounded levels, each level as likely as it is near: what counts is
-        the code. (The square
-        distance to the teacher's levels made the student keep between them: after 200 steps .32 of the codes
-        of clean sound were
-        the teacher's, 2026-11-21.)"""
-        with (
-            torch.no_grad(),
-            torch.autocast(batch["said"].device.type, enabled=False),
-        ):  # as exactly as where the codes are made
+        """-> the cross-entropy of the teacher's rounded levels, and the share of equal codes. The logit of a
+        level falls with its squared distance from the student's.
+
+        A squared distance between the levels themselves does worse, because it lets the student stay between
+        two levels: after 200 steps .32 of the codes of clean sound were the teacher's (2026-11-21).
+        """
+        # Without autocast, because codes are made without it too.
+        with torch.no_grad(), torch.autocast(batch["said"].device.type, enabled=False):
             wanted = self._levels(self.teacher.to(batch["said"].device), batch["said"]).round().long()
         made = self._levels(self.model, batch["heard"])
         levels = torch.arange(int(self.model.quantizer.sizes.max()), device=made.device)
@@ -109,8 +106,8 @@ class AudioEncoderProgram:
         return loss, {"loss": loss.detach(), "same_codes": same}
 
     def validate(self) -> Numbers:
-        """Loss and share of equal codes for speakers and sentences never trained on: clean, and through a
-        microphone.
+        """Loss and share of equal codes on clean and on augmented sound, for speakers and sentences that are
+        never trained on.
         """
         numbers: Numbers = {}
         chosen = np.random.default_rng(0).permutation(len(self.val))[:64]

@@ -32,7 +32,9 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(folder: Path) -> dict[str, Any] | None:
-    """-> what was saved, or None where nothing was; restores torch's random state. UserError if damaged."""
+    """-> the saved state, or None where there is no checkpoint; restores torch's random state. UserError
+    where the file is damaged.
+    """
     path = folder / NAME
     if not path.exists():
         return None

@@ -56,7 +56,7 @@ class ImageCodecProgram:
         self.kinds, self.weights = kinds, [recipe.shares.get(kind, 0.0) for kind in kinds]
 
     def batch(self, step: int) -> dict[str, Tensor]:
-        """Freshly drawn pictures; the first 95 % of the illustrations are for training."""
+        """-> "pixels" (B, 3, S, S): drawn pictures, and illustrations from the first 95 % of `stories`."""
         rng = random.Random(self.recipe.loop.seed * 1_000_003 + step)
         kinds = rng.choices(self.kinds, self.weights, k=self.recipe.batch_size)
         num_train = int(len(self.stories) * 0.95)
@@ -64,7 +64,9 @@ class ImageCodecProgram:
             return {"pixels": _stack([draw_sample(kind, rng, self.stories[:num_train]) for kind in kinds])}
 
     def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Parts]:
-        """Absolute and squared error, and the error of the gradients, which keeps edges and letters."""
+        """-> the scalar loss and its parts: absolute and squared error of the pixels, and the error of their
+        differences between neighbours, which keeps edges and letters sharp.
+        """
         pixels = batch["pixels"].contiguous(memory_format=torch.channels_last)
         quantized, _ = self.model.quantize(pixels)
         made = self.model.synthesize(quantized).float()

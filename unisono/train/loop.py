@@ -53,11 +53,16 @@ class LoopConfig:
 
 
 class Program(Protocol):
-    """What is trained. `modules` take turns on the same batch: name -> (module, loss of a batch)."""
+    """What is trained: one module, or several that are updated one after the other on the same batch, such as
+    the discriminators and the decoder of a codec.
+    """
 
-    modules: Mapping[str, tuple[nn.Module, Loss]]
-    # names the weights that the first step began from, where a run that began from others must not go on
+    # Names the weights that the first step began from, where a run that began from others must not go on.
     origin: str
+
+    @property
+    def modules(self) -> Mapping[str, tuple[nn.Module, Loss]]:
+        """Name -> (module, its loss), in the order in which they are updated."""
 
     def batch(self, step: int) -> Any:
         """The batch of this step, a pure function of the program's seed and `step`."""
@@ -80,7 +85,9 @@ class Outcome:
 
 
 def run(program: Program, config: LoopConfig, folder: Path) -> Outcome:
-    """Trains until `num_steps` or the time limit; resumes from `folder` if a checkpoint is there."""
+    """Trains until `num_steps` or the time limit, and saves the finished thing into `folder`; resumes if a
+    checkpoint is there. UserError where the checkpoint is damaged or of another run.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     open(
         folder / "log.jsonl", "a"
@@ -136,7 +143,7 @@ def run(program: Program, config: LoopConfig, folder: Path) -> Outcome:
 
 
 def _step(program: Program, modules: dict, config: LoopConfig, step: int, device: torch.device) -> Numbers:
-    """One update of every player on the batch of `step`."""
+    """One update of every module on the batch of `step` -> the parts of the losses."""
     batch = _to(program.batch(step), device)
     factor = warmup_cosine(
         step, num_steps=config.num_steps, warmup_steps=config.warmup_steps, floor=config.floor
@@ -166,11 +173,15 @@ def _validate(program: Program, modules: dict) -> Numbers:
 
 
 def _resume(modules: dict, origin: str, folder: Path) -> tuple[int, float]:
-    """Loads the checkpoint, if any -> the step to go on from, and the seconds that were spent until there."""
+    """Loads the checkpoint, if there is one -> the step to go on from, and the seconds that the run has taken
+    so far. UserError where the checkpoint is of another run.
+    """
     state = load_checkpoint(folder)
     if state is None:
         return 0, 0.0
     again = f"delete {folder / NAME} to begin anew"
+    if "modules" not in state:
+        raise UserError(f"the checkpoint in {folder} is of an earlier version and cannot be resumed; {again}")
     if set(state["modules"]) != set(modules):
         raise UserError(
             f"{folder} holds a run of {sorted(state['modules'])}, not of {sorted(modules)}; {again}"

@@ -27,21 +27,25 @@ from unisono.tokens.text import TextTokenizer
 from unisono.tokens.vocab import Vocabulary
 
 FOLDS = 5
-DECAYS = (1e-4, 3e-4, 1e-3, 3e-3)  # of the weights, chosen by the loss on phrases that were held out
-ALARMS = 0.1  # of harmless phrases that are flagged: how sure weights are differs more than what they know
+DECAYS = (1e-4, 3e-4, 1e-3, 3e-3)  # weight decays that are tried; the cross-validated loss decides
+# Share of harmless phrases that may be flagged. It sets the threshold, because classifiers of different
+# networks rank phrases alike but differ in how high their scores are.
+ALARMS = 0.1
 ITERATIONS = 60
 Floats = NDArray[np.float32]
 
 
 class Reader:
-    """A network's folder -> states of texts."""
+    """Texts -> means of the hidden states of the network in a folder."""
 
     def __init__(self, folder: str | Path) -> None:
         self.states, self.text = States(folder), TextTokenizer.load(Path(folder) / "tokenizer.json")
         self.begin = Vocabulary.load(Path(folder) / "vocabulary.json").id(BEGIN)
 
     def means(self, texts: Sequence[str]) -> Floats:
-        """-> (B, S, C), as the server computes it; of a long text the mean of its first window."""
+        """B texts -> (B, S, C) means, as the server computes them. Of a long text only the first window
+        counts.
+        """
         ids = [windows(self.text.encode(text))[0] for text in texts]
         found: dict[int, Floats] = {}
         for batch in batches(ids):
@@ -50,12 +54,12 @@ class Reader:
 
 
 def targets(found: Sequence[Phrase]) -> Floats:
-    """(B, K) ones and zeros."""
+    """B phrases -> (B, K): 1 where the phrase is of the category, else 0."""
     return np.array([[name in phrase.categories for name in CATEGORIES] for phrase in found], np.float32)
 
 
 def folds(found: Sequence[Phrase], seed: int) -> NDArray[np.int64]:
-    """(B,) which part each phrase belongs to; what was made of one act or sentence stays together."""
+    """B phrases -> (B,) the number of each one's cross-validation fold; one source is never divided."""
     sources = sorted({phrase.source for phrase in found})
     random.Random(seed).shuffle(sources)
     places = {source: place % FOLDS for place, source in enumerate(sources)}
@@ -85,7 +89,9 @@ def fit(inputs: Floats, wanted: Floats, decay: float) -> tuple[Floats, Floats]:
 
 
 def held_out(inputs: Floats, wanted: Floats, fold: NDArray[np.int64], decay: float) -> Floats:
-    """(B, K) scores of each phrase by a classifier that saw nothing of its source."""
+    """(B, D), (B, K), (B,) -> (B, K) cross-validated scores: each fold is scored by a classifier that was
+    trained on the others.
+    """
     scores = np.zeros_like(wanted)
     for number in range(FOLDS):
         seen = fold != number
@@ -95,20 +101,20 @@ def held_out(inputs: Floats, wanted: Floats, fold: NDArray[np.int64], decay: flo
 
 
 def loss(scores: Floats, wanted: Floats) -> float:
-    """Cross-entropy in nats."""
+    """(B, K) probabilities and targets -> mean binary cross-entropy in nats."""
     scores = np.clip(scores, 1e-6, 1 - 1e-6)
     return float(-(wanted * np.log(scores) + (1 - wanted) * np.log(1 - scores)).mean())
 
 
 def area(scores: Floats, is_harm: NDArray[np.bool_]) -> float:
-    """Under the ROC curve: how often a harmful text scores above a harmless one; ties count half."""
+    """(B,) scores and (B,) labels -> the area under the ROC curve; ties count half."""
     harm, safe = scores[is_harm], np.sort(scores[~is_harm])
     below, up_to = np.searchsorted(safe, harm, "left"), np.searchsorted(safe, harm, "right")
     return float(((below + up_to) / 2 / max(1, len(safe))).mean())
 
 
 def train(folder: str | Path, seed: int = 1) -> tuple[Moderator, dict[str, Any]]:
-    """The classifier of a network, and what it does on phrases whose act or sentence it had not seen."""
+    """A network's folder -> its classifier, and the classifier's cross-validated numbers."""
     torch.manual_seed(seed)
     found = phrases(seed)
     means = Reader(folder).means([phrase.text for phrase in found])

@@ -1,8 +1,7 @@
 """Muon, with all matrices of one shape orthogonalized at once.
 
-Jordan et al. 2024 (kellerjordan.github.io/posts/muon). torch.optim.Muon does the same one matrix after the
-other: on two CPU cores that took
-1.3 to 1.8 times as long (2026-11-28), on a GPU each matrix costs fifteen launches.
+Jordan et al. 2024 (kellerjordan.github.io/posts/muon). torch.optim.Muon treats one matrix after the other: on
+two CPU cores that took 1.3 to 1.8 times as long (2026-11-28), on a GPU each matrix costs fifteen launches.
 
 Shapes: M matrices, R rows <= C columns.
 """
@@ -20,8 +19,8 @@ LIKE_ADAMW = 0.2
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum whose update of each matrix is orthogonalized, as large as AdamW's, so that both can
-    share one learning rate.
+    """Nesterov momentum with orthogonalized updates. They are as large as AdamW's, so that both can share one
+    learning rate.
     """
 
     def __init__(self, matrices: Iterable[nn.Parameter], lr: float, weight_decay: float) -> None:
@@ -43,7 +42,7 @@ class Muon(torch.optim.Optimizer):
                     matrix.add_(update if matrix.shape == update.shape else update.mT, alpha=-size)
 
     def _pushed(self, matrix: nn.Parameter) -> Tensor:
-        """The gradient where the momentum will have brought the matrix."""
+        """-> the Nesterov update of one matrix, before it is orthogonalized; advances the momentum."""
         assert matrix.grad is not None  # `step` leaves the others out
         state = self.state[matrix]
         if not state:
@@ -57,9 +56,9 @@ def _wide(matrix: Tensor) -> Tensor:
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
-    """(M, R, C) -> (M, R, C) bfloat16, nearly the nearest matrices with orthonormal rows: singular values
-    between 0.7 and 1.2, by
-    Newton-Schulz steps."""
+    """(M, R, C) -> (M, R, C) bfloat16: Newton-Schulz steps towards the nearest matrices with orthonormal
+    rows. The singular values end between 0.7 and 1.2.
+    """
     a, b, c = COEFFICIENTS
     x = matrices.bfloat16()
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)

@@ -87,7 +87,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _trained(arguments: argparse.Namespace) -> Outcome:
-    """Trains one thing as far as time allows and records what came of it."""
+    """Trains one codec, reader or network until it is finished or --minutes are over; writes a record when it
+    is finished.
+    """
     makers: dict[str, Callable[[argparse.Namespace], tuple[Program, Any]]] = {
         "audio-codec": _audio_codec,
         "audio-decoder": _audio_decoder,

@@ -1,9 +1,10 @@
-"""Takes a network to other codecs: what it knew of the old codes is its start with the new ones.
+"""Transfers a network to other codecs: embeddings of the old codes become the start of those of the new
+codes.
 
-Both codecs hear or see the same; where the new one says n, the old one said o in so many of the cases. The
-row of a new code is
-the mean of the old rows, weighed so. A codec that was trained further says nearly the same in nearly the same
-places.
+Both codecs encode the same sound and pictures, frame by frame. The embedding of a new code is the mean of the
+old embeddings, weighted by how often the old codec gave each old code where the new codec gives the new code.
+A codec that was trained further gives nearly the same codes, so the transferred network begins near the old
+one.
 
 Shapes: B pictures, S pixels a side, N samples of sound, K codes of a codec.
 """
@@ -37,16 +38,17 @@ Codec = AudioCodec | ImageCodec
 
 
 def transferred(start: Path, wanted: Path, home: Path, folder: Path) -> Path:
-    """The folder of a network that hears and sees through the codecs in `wanted`: `start` itself, or, where
-    that has other ones,
-    `folder`, written anew. Both audio codecs hear the speech in `home`."""
+    """-> the folder of a network for the codecs in `wanted`: `start` itself where it has the same encoders,
+    else `folder`, which is written anew. The audio codes are compared on the speech under `home`. UserError
+    where the tokenizers differ.
+    """
     if not all((each / f"{kind}_codec").exists() for each in (start, wanted) for kind in ("audio", "image")):
         return start
     for name in ("vocabulary.json", "tokenizer.json"):
         if (start / name).read_bytes() != (wanted / name).read_bytes():
             raise UserError(
                 f"{name} in {start} is not the one that the shards were made with ({wanted}), so equal "
-                f"ids mean other things; "
+                "ids mean other things; "
                 "start from a network of the same tokenizer, or from nothing"
             )
     hears, shall_hear = (AudioCodec.load(each / "audio_codec") for each in (start, wanted))
@@ -73,7 +75,7 @@ def _same(one: nn.Module, other: nn.Module) -> bool:
 
 
 def pictures(size: int) -> Iterator[Tensor]:
-    """Batches of (B, 3, S, S) in [0, 1], of the kinds that a network is shown."""
+    """Yields batches of drawn pictures, (B, 3, S, S) in [0, 1], of the kinds that a network is trained on."""
     rng = random.Random("recode")
     with resolution(size):
         for _ in track(range(NUM_PICTURES // BATCH), "pictures: the old codec's codes and the new one's"):
@@ -82,7 +84,7 @@ def pictures(size: int) -> Iterator[Tensor]:
 
 
 def sounds(home: Path, sample_rate: int) -> Iterator[Tensor]:
-    """(1, N) each: sound of all kinds that is taught, SOUND_S seconds in all or what there is."""
+    """Yields (1, N) pcm of each training item in a random order, until SOUND_S seconds are reached."""
     waves = Waves(sound_folders(home), "train")
     numbers = np.random.default_rng(0).permutation(len(waves))
     lengths = np.cumsum([waves.items[number]["length"] for number in numbers])
@@ -93,8 +95,8 @@ def sounds(home: Path, sample_rate: int) -> Iterator[Tensor]:
 
 @torch.no_grad()
 def transfer_codebook(model: Qwen3, first_id: int, shares: Tensor) -> None:
-    """Replaces the rows of the codes `first_id` ... of the model by what `said_for` says; a code that never
-    occurred keeps its row.
+    """Replaces the embeddings of the codes from `first_id` on: shares (K, K) of `said_for` times the old
+    rows. A code that never occurred keeps its row.
     """
     occurs = shares.sum(dim=1) > 0
     for name, rows in model.named_parameters():
@@ -104,9 +106,9 @@ def transfer_codebook(model: Qwen3, first_id: int, shares: Tensor) -> None:
 
 
 def said_for(before: Codec, now: Codec, heard_or_seen: Iterable[Tensor]) -> Tensor:
-    """Batches that both codecs encode -> (K, K): of the places where `now` says the row's code, the share
-    where `before` said the
-    column's."""
+    """Batches that both codecs encode -> (K, K) shares: entry [n, o] is the share of the frames with the new
+    code n in which the old codec gave o. UserError where the codecs differ in size or in the number of codes.
+    """
     if before.codebook_size != now.codebook_size:
         raise UserError(
             f"a codec of {now.codebook_size} codes cannot take over from one of "
