@@ -74,6 +74,11 @@ def run(arguments: argparse.Namespace, effort: Effort = Effort()) -> int:
         from unisono.assess.speed.soak import bench_soak
 
         benches["soak"] = bench_soak
+    name = arguments.what
+    if name == "codec" and arguments.reader:
+        from unisono.assess.quality.codec_reader import bench_reader  # here: it needs packages of its own
+
+        name, benches["codec"] = "codec-reader", lambda arguments, effort: bench_reader(arguments)
     load_before = os.getloadavg()[0]
     measured = benches[arguments.what](arguments, effort)
     config = {
@@ -83,10 +88,10 @@ def run(arguments: argparse.Namespace, effort: Effort = Effort()) -> int:
         "weights": weights_of(Path(arguments.model or default_weights())),
         "load_average": {"before": load_before, "after": os.getloadavg()[0]},
     }
-    path = write_record(f"bench-{arguments.what}", measured.numbers, config=config, folder=arguments.records)
-    Console(soft_wrap=True).print(table(f"bench {arguments.what}", measured))
+    path = write_record(f"bench-{name}", measured.numbers, config=config, folder=arguments.records)
+    Console(soft_wrap=True).print(table(f"bench {name}", measured))
     print(f"record: {path}")
-    print(json.dumps({"what": f"bench-{arguments.what}", "record": str(path), **measured.numbers}))
+    print(json.dumps({"what": f"bench-{name}", "record": str(path), **measured.numbers}))
     return 0
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from unisono.cli.options import add_home, add_model, whole_number
+from unisono.cli.options import add_home, add_model, folder_name, whole_number
 
 SPEEDS = ("train", "generate", "codec", "chat", "serve", "page", "soak")
 
@@ -34,6 +34,14 @@ def add(commands: Any) -> None:
         "--twin", metavar="DIR", help="quality: a network trained on texts alone, to read beside this one"
     )
     command.add_argument("--only", default="", metavar="LIST", help="quality: only these measures")
+    command.add_argument(
+        "--reader",
+        action="store_true",
+        help="codec: letters that a small reader of its ids gets wrong, taught on the speech under --home",
+    )
+    command.add_argument(
+        "--codec", type=folder_name, metavar="DIR", help="codec: an audio codec of its own, of either kind"
+    )
     command.add_argument(
         "--minutes", type=float, default=30, help="soak: how long the server is under load (default: 30)"
     )

@@ -8,6 +8,7 @@ has the same task.
 Shapes: B clips, F code frames, D quantizer dimensions, V = sum of levels, L letters.
 """
 
+import argparse
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,22 +17,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unisono.codecs.audio import AudioCodec
+from unisono.assess.speed.timing import Measured
 from unisono.codecs.causal import CausalStack
+from unisono.codecs.load import AnyAudioCodec, load_audio_codec
+from unisono.codecs.packed import pack
 from unisono.codecs.quantize import FSQ
-from unisono.codecs.speech import SpeechCodec
 from unisono.core.errors import UserError
+from unisono.core.home import default_weights
 from unisono.core.progress import track
 from unisono.data.speech.kokoro import NEVER_HEARD
 from unisono.data.speech.labels import read_labels
-from unisono.data.speech.waves import Waves
+from unisono.data.speech.waves import Waves, sound_folders
 
 LETTERS = " 'abcdefghijklmnopqrstuvwxyz"
 NUMBERS = {letter: number for number, letter in enumerate(LETTERS, start=1)}
 BLANK = 0
 MAX_CLIP_S = 8.0
 SOURCES = ("hibari", "kokoro", "neural_speech", "librispeech_train251", "piper", "flite", "espeak")
-Codec = AudioCodec | SpeechCodec
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class ReaderEffort:
     batch_size: int = 24
     num_train: int = 6000  # clips at most
     num_test: int = 80  # clips of each kind
-    channels: int = 256
+    channels: int = 192
     learning_rate: float = 1.5e-3
     seed: int = 1
 
@@ -146,7 +148,7 @@ class Sayings:
             for kind, numbers in kinds.items()
         }
 
-    def clips(self, codec: Codec, numbers: list[int], title: str) -> list[Clip]:
+    def clips(self, codec: AnyAudioCodec, numbers: list[int], title: str) -> list[Clip]:
         """The items as the codec says them."""
         found = []
         for number in track(numbers, title):
@@ -223,7 +225,7 @@ def edits(made: list[int], wanted: list[int]) -> int:
     return int(row[-1])
 
 
-def read(codec: Codec, folders: list[Path], effort: ReaderEffort = ReaderEffort()) -> dict:
+def read(codec: AnyAudioCodec, folders: list[Path], effort: ReaderEffort = ReaderEffort()) -> dict:
     """What a reader of this codec's ids learns from the sound in `folders` -> letter errors by kind, and ids
     a second."""
     sayings = Sayings(folders)
@@ -244,3 +246,22 @@ def read(codec: Codec, folders: list[Path], effort: ReaderEffort = ReaderEffort(
         "letter_errors": errors,
         "effort": asdict(effort),
     }
+
+
+def codec_of(arguments: argparse.Namespace) -> AnyAudioCodec:
+    """The codec that --codec names, or the one of --model's network."""
+    return load_audio_codec(arguments.codec or Path(arguments.model or default_weights()) / "audio_codec")
+
+
+def bench_reader(arguments: argparse.Namespace, effort: ReaderEffort = ReaderEffort()) -> Measured:
+    """Entry of `unisono bench codec --reader`: the sound under --home, the codec of --codec or --model."""
+    codec = codec_of(arguments)
+    pack(codec)
+    found = read(codec, sound_folders(arguments.home), effort)
+    measured = Measured(found, {"codec": arguments.codec or ""})
+    for kind, errors in found["letter_errors"].items():
+        value = {"median": 100 * errors["rate"], "stderr": 100 * errors["stderr"], "n": errors["n"]}
+        measured.row(
+            f"letters wrong, {kind}", value, "%", f"{errors['n']} sentences, {found['ids_per_s']:g} ids/s"
+        )
+    return measured
