@@ -65,7 +65,8 @@ class InverseSpectra(nn.Module):
             state = quarters.new_zeros(x.shape[0], 3, 4, self.hop)
         quarters = torch.cat([state, quarters], dim=1)
         num = quarters.shape[1] - 3
-        pcm = sum(quarters[:, 3 - j : 3 - j + num, j] for j in range(4)) / 2
+        first, second, third, fourth = (quarters[:, 3 - j : 3 - j + num, j] for j in range(4))
+        pcm = (first + second + third + fourth) / 2
         return pcm.flatten(1), quarters[:, num:]
 
 

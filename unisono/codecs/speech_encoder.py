@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unisono.codecs.attention import CHUNK, AttentionBlock
+from unisono.codecs.attention import CHUNK, AttentionBlock, BlockState
 from unisono.codecs.causal import CausalStack
 from unisono.codecs.logmel import LogMel
 from unisono.codecs.quantize import FSQ
@@ -43,7 +43,7 @@ class EncoderState:
 
     samples: Tensor | None = None
     front: list[Tensor] | None = None
-    blocks: list | None = None
+    blocks: list[BlockState] | None = None
 
 
 class SpeechEncoder(nn.Module):

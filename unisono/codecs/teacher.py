@@ -54,7 +54,9 @@ class Bottleneck(nn.Module):
             nn.Linear(config.latent_channels, len(config.levels)),
         )
         self.straight = nn.Linear(config.state_size, len(config.levels))
-        nn.init.normal_(self.layers[-1].weight, std=0.2 * config.latent_channels**-0.5)
+        last = self.layers[-1]
+        assert isinstance(last, nn.Linear)
+        nn.init.normal_(last.weight, std=0.2 * config.latent_channels**-0.5)
 
     def normal(self, states: Tensor) -> Tensor:
         """(..., D) -> (..., D), each number of mean 0 and spread 1 over the training sound."""

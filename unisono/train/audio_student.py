@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from unisono.codecs.attention import AttentionBlock
 from unisono.codecs.speech_encoder import SpeechEncoder, SpeechEncoderConfig
 from unisono.codecs.storage import made_by
 from unisono.codecs.teacher import AudioTeacher
@@ -24,7 +25,7 @@ from unisono.data.speech.microphone import carried
 from unisono.data.speech.states import States
 from unisono.train.audio_teacher import phoneme_loss
 from unisono.train.heard_rows import SHARES, HeardRows
-from unisono.train.loop import LoopConfig, Numbers
+from unisono.train.loop import LoopConfig, Loss, Numbers, Parts
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class AudioStudentProgram:
         self.teacher = teacher.eval().requires_grad_(False)
         self.model = Student(encoder, teacher.config.state_size)
         self.origin = made_by(teacher) + (made_by(encoder) if recipe.start_from else "")
-        self.modules: dict = {"student": (self.model, self.loss)}
+        self.modules: dict[str, tuple[nn.Module, Loss]] = {"student": (self.model, self.loss)}
 
     def batch(self, step: int) -> dict[str, Tensor]:
         """Rows as they were said, and as they are heard."""
@@ -99,16 +100,17 @@ class AudioStudentProgram:
         rows = [row if rng.random() < clean_share else carried(row, rng) for row in batch["pcm"].numpy()]
         return {**batch, "heard": torch.from_numpy(np.stack(rows).clip(-1, 1))}
 
-    def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Numbers]:
+    def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Parts]:
         """Cross-entropy, in nats a digit, and the rest as the recipe weighs it."""
         recipe, mask = self.recipe, batch["mask"]
         teacher = self.teacher.to(mask.device)
         wanted = teacher.digits(batch["states"]).clone()
         hidden = self.model.encoder.whole(batch["heard"])
         scores = self.model.encoder.levels_of(hidden)
-        entropy = sum(
+        entropies = (
             functional.cross_entropy(part[mask].float(), wanted[mask][:, d]) for d, part in enumerate(scores)
-        ) / len(scores)
+        )
+        entropy = sum(entropies, start=torch.zeros((), device=mask.device)) / len(scores)
         made = torch.stack([part.argmax(dim=2) for part in scores], dim=2)
         right = (made == wanted)[mask]
         numbers = {
@@ -126,7 +128,7 @@ class AudioStudentProgram:
             loss, numbers = loss + recipe.back_weight * far, {**numbers, **back}
         return loss, numbers
 
-    def _given_back(self, scores: list[Tensor], batch: dict[str, Tensor]) -> tuple[Tensor, Numbers]:
+    def _given_back(self, scores: list[Tensor], batch: dict[str, Tensor]) -> tuple[Tensor, Parts]:
         """What the teacher gives back from the student's ids: states + phonemes. The gradient goes through
         the mean of the levels."""
         values = []
@@ -180,6 +182,7 @@ def deepened(encoder: SpeechEncoder, config: SpeechEncoderConfig) -> SpeechEncod
     grown = SpeechEncoder(config)
     grown.load_state_dict(encoder.state_dict(), strict=False)
     for block in grown.blocks[has.num_layers :]:
+        assert isinstance(block, AttentionBlock)
         for layer in (block.narrow, block.attention.out):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)

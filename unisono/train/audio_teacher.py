@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from unisono.codecs.logmel import LogMel
@@ -18,7 +18,7 @@ from unisono.codecs.storage import made_by
 from unisono.codecs.teacher import AudioTeacher, AudioTeacherConfig
 from unisono.data.speech.states import FRAME_SIZE, States
 from unisono.train.heard_rows import SHARES, HeardRows
-from unisono.train.loop import LoopConfig, Numbers
+from unisono.train.loop import LoopConfig, Loss, Numbers, Parts
 
 SAMPLE_RATE = 16000
 NUM_MELS = 80
@@ -59,7 +59,7 @@ class AudioTeacherProgram:
         self.logmel = LogMel(SAMPLE_RATE, FRAME_SIZE, NUM_MELS)
         if not recipe.start_from:
             self._measure(train)
-        self.modules: dict = {"teacher": (self.model, self.loss)}
+        self.modules: dict[str, tuple[nn.Module, Loss]] = {"teacher": (self.model, self.loss)}
 
     def _measure(self, train: States) -> None:
         """The bottleneck begins with what 1,000 items are like."""
@@ -74,7 +74,7 @@ class AudioTeacherProgram:
         rng = np.random.default_rng((self.recipe.loop.seed, step))
         return self.train.collate(self.train.draw(rng, self.recipe.batch_size), rng)
 
-    def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Numbers]:
+    def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Parts]:
         """Square distance of normal states + phoneme CTC + distance of log-mels."""
         recipe, mask = self.recipe, batch["mask"]
         with torch.no_grad():

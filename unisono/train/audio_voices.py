@@ -8,6 +8,7 @@ Shapes: B rows, F frames of 40 ms, L quantizer dimensions, S numbers of a style,
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from unisono.core.errors import UserError
 from unisono.data.speech.kokoro import PRESETS as PRESET_STYLES
 from unisono.data.speech.states import States
 from unisono.train.heard_rows import SHARES, HeardRows
-from unisono.train.loop import LoopConfig, Numbers
+from unisono.train.loop import LoopConfig, Loss, Numbers, Parts
 
 SPOKEN = ("hibari", "kokoro", "neural_speech", "librispeech_train251", "piper", "flite", "espeak", "prompts")
 NUM_REFERENCES = 24  # items whose styles make a preset
@@ -88,7 +89,7 @@ class AudioVoicesProgram:
         self.codec.encoder.load_state_dict(encoder.state_dict())
         self.codec.encoder.eval().requires_grad_(False)
         self.model, self.distance = Speaker(self.codec), MelDistance(encoder.config.sample_rate)
-        self.modules: dict = {"speaker": (self.model, self.loss)}
+        self.modules: dict[str, tuple[nn.Module, Loss]] = {"speaker": (self.model, self.loss)}
         if recipe.adversarial:
             self.discriminators = Discriminators()
             self.modules = {"discriminators": (self.discriminators, self.discriminator_loss), **self.modules}
@@ -114,7 +115,7 @@ class AudioVoicesProgram:
         there = batch["mask"].repeat_interleave(self.codec.frame_size, dim=1)
         return made * there, batch["pcm"] * there
 
-    def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Numbers]:
+    def loss(self, batch: dict[str, Any], step: int) -> tuple[Tensor, Parts]:
         """Mel distance at several resolutions; with discriminators, fooling them and their features, too."""
         made, true = batch.pop("spoken", None) or self._speak(batch)
         mel = self.distance.to(made.device)(made, true)
@@ -127,9 +128,9 @@ class AudioVoicesProgram:
             "match": matching.detach(),
         }
 
-    def discriminator_loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Numbers]:
+    def discriminator_loss(self, batch: dict[str, Any], step: int) -> tuple[Tensor, Parts]:
         """What the discriminators lose when they take made sound for true sound."""
-        batch["spoken"] = made, true = self._speak(batch)  # type: ignore[assignment]
+        batch["spoken"] = made, true = self._speak(batch)
         loss = discriminator_loss(self.discriminators, made.detach(), true)
         return loss, {"discriminators": loss.detach()}
 
