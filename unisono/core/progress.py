@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -38,9 +37,7 @@ class Lines(Progress):
 
 
 def progress() -> Progress:
-    """Description, bar, count, times, and a `note` field, on standard error: standard output is for
-    results.
-    """
+    """Description, bar, count, times, and a `note` field."""
     return Lines(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -48,7 +45,6 @@ def progress() -> Progress:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
-        console=Console(stderr=True),
     )
 
 

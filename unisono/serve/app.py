@@ -19,6 +19,7 @@ from unisono.serve.state import ServerState
 from unisono.serve.v1 import audio, chat, embeddings, files, images, models, moderations, operations
 from unisono.serve.wire.errors import ApiError, answer_error
 from unisono.serve.wire.guard import Guard, Settings
+from unisono.serve.wire.handshake import Handshakes
 
 ROUTERS = (
     models.router,
@@ -63,6 +64,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
         app.add_exception_handler(kind, answer_error)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_middleware(Guard, settings=settings)
+    app.add_middleware(Handshakes)  # around the guard, which refuses sockets too
     return app
 
 

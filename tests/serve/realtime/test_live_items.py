@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unisono.serve.realtime import websocket as realtime
-from unisono.serve.realtime.items import Item, rendered
+from unisono.serve.realtime.items import Item, Voiced, rendered
 from unisono.serve.realtime.websocket import Outbox
 from unisono.serve.reply.hear import TranscriptSegment, captions
 from unisono.tokens.vocab import Vocabulary
@@ -19,7 +19,8 @@ CODES = VOCAB.to_ids("audio", [1, 2, 3, 4]).tolist()
 
 
 def heard(milliseconds: float, **options: float) -> list[int]:
-    item = Item("i", "message", "assistant", said=[5, 6, 7, 8, OPEN, *CODES, CLOSE], frames=4, **options)
+    voiced = Voiced([5, 6, 7, 8, OPEN, *CODES, CLOSE], num_frames=4, frame_ms=20, **options)
+    item = Item("i", "message", "assistant", voiced=voiced)
     item.hear(VOCAB, milliseconds)
     return item.body
 
@@ -28,6 +29,23 @@ def test_words_go_with_the_sound_that_was_not_heard() -> None:
     assert heard(80) == [5, 6, 7, 8, OPEN, *CODES, CLOSE] and heard(0) == []
     assert heard(40) == [5, 6, OPEN, *CODES[:2], CLOSE]
     assert heard(20, speed=2.0) == heard(40) == heard(20, skipped_ms=20)
+
+
+def test_words_without_a_sound_are_kept_only_where_the_reply_is_whole() -> None:
+    """Who interrupts before the first sound has heard none of the words."""
+    said = [5, 6, OPEN, *CODES, CLOSE, 7, 8]
+    for status, body in (("incomplete", said[:-2]), ("completed", said)):
+        item = Item("i", "message", "assistant", status, voiced=Voiced(said, num_frames=4, frame_ms=20))
+        item.hear(VOCAB, 80)
+        assert item.body == body
+    item = Item("i", "message", "assistant", "incomplete", voiced=Voiced([5, 6], num_frames=0, frame_ms=20))
+    item.hear(VOCAB, 0)
+    assert item.body == []
+
+
+def test_frames_are_as_long_as_the_codec_says() -> None:
+    voiced = Voiced([5, OPEN, *CODES, CLOSE], num_frames=4, frame_ms=40)
+    assert voiced.length_ms == 160 and voiced.frames_until(41) == 2
 
 
 def user(*body: int) -> Item:

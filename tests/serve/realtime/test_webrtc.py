@@ -2,13 +2,15 @@
 somebody speaks.
 """
 
+# ruff: noqa: F401, F811
+
 import asyncio
 import fractions
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -20,7 +22,7 @@ from aiortc.mediastreams import MediaStreamError
 from conftest import Running
 from live_client import check, speech, stream
 from openai import AsyncOpenAI
-from test_realtime import QUICK, brief, run, wordy  # noqa: F401
+from realtime_cases import QUICK, brief, run, wordy
 
 from unisono.serve.realtime.call import Playback
 from unisono.serve.wire.resample import PromptResampler
@@ -125,7 +127,7 @@ async def call(
 
 
 @pytest.mark.parametrize("raw", [True, False])
-def test_a_call(tiny_server: Running, wordy: None, raw: bool) -> None:  # noqa: F811
+def test_a_call(tiny_server: Running, wordy: None, raw: bool) -> None:
     async def main() -> None:
         async with call(tiny_server, QUICK, raw) as (browser, place):
             assert browser.types()[0] == "session.created"
@@ -159,7 +161,7 @@ def test_a_call(tiny_server: Running, wordy: None, raw: bool) -> None:  # noqa: 
     run(main())
 
 
-def test_who_speaks_silences_the_reply(tiny_server: Running, wordy: None) -> None:  # noqa: F811
+def test_who_speaks_silences_the_reply(tiny_server: Running, wordy: None) -> None:
     async def main() -> None:
         async with call(tiny_server, {**QUICK, "max_output_tokens": "inf"}) as (browser, _):
             browser.send("response.create")
@@ -206,6 +208,36 @@ def test_events_without_sound_and_a_sideband(tiny_server: Running) -> None:
     run(main())
 
 
+AV1 = "m=video 9 UDP/TLS/RTP/SAVPF 45\r\na=mid:v\r\na=rtpmap:45 AV1/90000\r\na=sendrecv\r\na=rtcp-mux\r\n"
+HIDDEN = "a=candidate:1 1 udp 2113937151 1f4f8b39-7a2c-4d4f-8b1a-1a2b3c4d5e6f.local 54321 typ host"
+
+
+def test_a_browser_with_a_camera_and_hidden_addresses_is_answered(tiny_server: Running) -> None:
+    """Its video is declined, its names of candidates are not waited for, and the call goes on."""
+
+    async def main() -> None:
+        browser = Browser()
+        await browser.peer.setLocalDescription(await browser.peer.createOffer())
+        offer = browser.peer.localDescription.sdp
+        offer = re.sub(r"a=candidate:.*", HIDDEN, offer) + AV1
+        async with httpx.AsyncClient() as client:
+            answer = await client.post(
+                f"{tiny_server.url}/realtime/calls",
+                content=offer,
+                headers={"content-type": "application/sdp"},
+            )
+        try:
+            assert answer.status_code == 201 and "end-of-candidates" in offer
+            taken, _, declined = answer.text.partition("m=video")
+            assert declined.startswith(" 0 ") and taken.count("a=candidate:") >= 2
+            await browser.peer.setRemoteDescription(RTCSessionDescription(taken, "answer"))
+            assert (await browser.until("session.created"))["session"]["type"] == "realtime"
+        finally:
+            await browser.peer.close()
+
+    run(main())
+
+
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
@@ -225,17 +257,7 @@ def test_offers_that_are_none(tiny_server: Running, content: bytes, kind: str) -
 def test_what_waits_behind_is_told_as_unheard() -> None:
     told: list[str] = []
     track = Playback(lambda type, **members: told.append(type))
-    replies = [SimpleNamespace(id=f"r{number}") for number in range(2)]
-    items = [SimpleNamespace(id=f"i{number}") for number in range(3)]
-    for reply, item in (
-        (replies[0], items[0]),
-        (replies[1], items[1]),
-        (replies[1], items[1]),
-        (replies[1], items[2]),
-    ):
+    for reply, item in (("r0", "i0"), ("r1", "i1"), ("r1", "i1"), ("r1", "i2")):
         track.push(reply, item, np.ones(STEP, np.float32))
     track._next()
-    assert (
-        track.clear() == [("r0", items[0], 20.0), ("r1", items[1], 0.0), ("r1", items[2], 0.0)]
-        and track.clear() == []
-    )
+    assert track.clear() == [("r0", "i0", 20.0), ("r1", "i1", 0.0), ("r1", "i2", 0.0)] and track.clear() == []

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from unisono.serve.realtime.session import Live
+from unisono.serve.realtime.session import Live, State
 from unisono.serve.realtime.settings import SessionRequest, SessionSettings, default_session, merged, prepared
 from unisono.serve.reply.service import Service, service_of
 from unisono.serve.wire.errors import ApiError
@@ -19,11 +19,7 @@ from unisono.serve.wire.requests import RequestBody, json_body, read_json
 
 router = APIRouter(prefix="/v1")
 DEFAULT_MODEL = "gpt-realtime"
-
-
 MAX_SECRETS = 10_000
-
-
 DEFAULT_LIFE_S = 600
 
 
@@ -132,8 +128,8 @@ async def admit(request: Any, wanted: SessionRequest | None = None) -> tuple[Liv
         session = await wanted_session(
             service, wanted, request.query_params.get("model"), kind, secret.session if secret else None
         )
-        live = Live(service, session, key=owner, limits=limits)
-        live.is_model_open = not (secret or request.query_params.get("model") or wanted and wanted.model)
+        has_model = bool(secret or request.query_params.get("model") or wanted and wanted.model)
+        live = Live(service, session, key=owner, limits=limits, has_model=has_model)
         await live.open()
     except BaseException:
         limits.sessions[owner] -= 1
@@ -143,6 +139,6 @@ async def admit(request: Any, wanted: SessionRequest | None = None) -> tuple[Liv
 
 async def leave(request: Any, live: Live, owner: str) -> None:
     """Ends a session that `admit` began."""
-    if not live.is_closed:
+    if live.state is not State.CLOSED:
         request.state.limits.sessions[owner] -= 1
         await live.close()

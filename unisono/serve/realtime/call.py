@@ -1,8 +1,7 @@
 """A call over WebRTC: sound on Opus tracks, events on the data channel oai-events.
 
 The server plays its replies at the pace of their hearer. So it knows what was heard, falls silent at once
-when somebody
-speaks, and cuts the conversation to what was played.
+when somebody speaks, and cuts the conversation to what was played.
 
 Shapes: N samples.
 """
@@ -26,21 +25,17 @@ from numpy.typing import NDArray
 
 from unisono.serve.realtime.admission import leave, secrets_of
 from unisono.serve.realtime.client_events import Client
-from unisono.serve.realtime.items import Item
-from unisono.serve.realtime.response import Response as Reply
+from unisono.serve.realtime.sdp import Offer
 from unisono.serve.realtime.session import Live
 from unisono.serve.realtime.settings import LIFE_S
 from unisono.serve.reply.plan import new_id
 from unisono.serve.wire.errors import ApiError
 from unisono.serve.wire.guard import sent_key
+from unisono.signals import to_mono
 
 log = logging.getLogger("unisono.serve")
 OPUS_RATE, STEP = 48000, 960  # Opus; 20 ms
-
-
 CONNECT_S = 30.0  # to connect, or the call ends
-
-
 MAX_EVENTS = 1000  # before the channel opens
 
 
@@ -52,54 +47,54 @@ class Playback(MediaStreamTrack):
     def __init__(self, tell: Callable[..., None]) -> None:
         super().__init__()
         self.tell, self.rate = tell, OPUS_RATE
-        self.waiting: deque[tuple[Reply, Item, NDArray[np.float32]]] = deque()
-        self.now: tuple[Reply, Item] | None = None  # what is being heard
-        self.last: Reply | None = None  # that something was pushed of
+        self.waiting: deque[tuple[str, str, NDArray[np.float32]]] = deque()  # response, item, sound
+        self.now: tuple[str, str] | None = None  # response and item that are being heard
+        self.last: str | None = None  # response of which something was pushed
         self.num_played, self.num_steps, self.began = 0, 0, 0.0
         self.ended: set[str] = set()  # responses of which nothing follows
 
-    def push(self, response: Reply, item: Item, pcm: NDArray[np.float32]) -> None:
+    def push(self, response_id: str, item_id: str, pcm: NDArray[np.float32]) -> None:
         """(N,) more."""
-        if response is not self.last:
-            self.last = response
-            self.tell("output_audio_buffer.started", response_id=response.id)
-        self.waiting.append((response, item, pcm))
+        if response_id != self.last:
+            self.last = response_id
+            self.tell("output_audio_buffer.started", response_id=response_id)
+        self.waiting.append((response_id, item_id, pcm))
 
-    def end(self, response: Reply) -> None:
-        """Nothing follows."""
-        if self.last is response:
-            self.ended.add(response.id)
+    def end(self, response_id: str) -> None:
+        """Nothing of the response follows."""
+        if self.last == response_id:
+            self.ended.add(response_id)
             self._drained()
 
-    def clear(self) -> list[tuple[str, Item, float]]:
-        """Falls silent -> response, item, and how many ms of it were played, of all that were playing or
+    def clear(self) -> list[tuple[str, str, float]]:
+        """Falls silent -> (response, item, how many ms of it were played) of all that were playing or
         waiting.
         """
-        heard = (
-            {id(self.now[1]): (self.now[0].id, self.now[1], self.num_played * 1000 / OPUS_RATE)}
-            if self.now
-            else {}
-        )
-        for response, item, _ in self.waiting:
-            heard.setdefault(id(item), (response.id, item, 0.0))
+        heard: dict[str, tuple[str, str, float]] = {}
+        if self.now:
+            heard[self.now[1]] = (*self.now, self.num_played * 1000 / OPUS_RATE)
+        for response_id, item_id, _ in self.waiting:
+            heard.setdefault(item_id, (response_id, item_id, 0.0))
         self.now = self.last = None
         self.waiting.clear()
         self.ended.clear()
         return list(heard.values())
 
     def _drained(self) -> None:
-        if self.now and not self.waiting and self.now[0].id in self.ended:
-            self.tell("output_audio_buffer.stopped", response_id=self.now[0].id)
-            self.ended.discard(self.now[0].id)
+        if self.now and not self.waiting and self.now[0] in self.ended:
+            self._stop(self.now[0])
             self.now = self.last = None
 
-    def _turn_to(self, response: Reply, item: Item) -> None:
-        if self.now and self.now[1] is item:
+    def _stop(self, response_id: str) -> None:
+        self.tell("output_audio_buffer.stopped", response_id=response_id)
+        self.ended.discard(response_id)
+
+    def _turn_to(self, response_id: str, item_id: str) -> None:
+        if self.now == (response_id, item_id):
             return
-        if self.now and self.now[0] is not response:
-            self.tell("output_audio_buffer.stopped", response_id=self.now[0].id)
-            self.ended.discard(self.now[0].id)
-        self.now, self.num_played = (response, item), 0
+        if self.now and self.now[0] != response_id:
+            self._stop(self.now[0])
+        self.now, self.num_played = (response_id, item_id), 0
 
     async def recv(self) -> av.AudioFrame:
         """The next 20 ms, when it is their time."""
@@ -122,13 +117,13 @@ class Playback(MediaStreamTrack):
         made = np.zeros(STEP, np.float32)
         filled = 0
         while self.waiting and filled < STEP:
-            response, item, pcm = self.waiting.popleft()
-            self._turn_to(response, item)
+            response_id, item_id, pcm = self.waiting.popleft()
+            self._turn_to(response_id, item_id)
             taken = pcm[: STEP - filled]
             made[filled : filled + len(taken)] = taken
             filled, self.num_played = filled + len(taken), self.num_played + len(taken)
             if len(pcm) > len(taken):
-                self.waiting.appendleft((response, item, pcm[len(taken) :]))
+                self.waiting.appendleft((response_id, item_id, pcm[len(taken) :]))
         self._drained()
         return made
 
@@ -173,35 +168,27 @@ class PeerCall:
         self.id = new_id("rtc_")
         self.peer, self.channel = RTCPeerConnection(RTCConfiguration(iceServers=[])), Channel()
         self.client = Client(live, request)
-        self.playback = Playback(live.emit)
-        live.player = self.playback
-        live.outlets.append(self.channel)
+        self.playback = Playback(live.events.emit)
+        live.events.player = self.playback
+        live.events.outlets.append(self.channel)
         self.is_ended = False
         self.tasks: list[asyncio.Task[None]] = []
         self.peer.on("datachannel", self._on_channel)
         self.peer.on("track", self._on_track)
         self.peer.on("connectionstatechange", self._on_state)
 
-    async def answer(self, offer: str) -> str:
+    async def answer(self, sdp: str) -> str:
         """SDP of the answer; ApiError where the offer cannot be met."""
+        offer = Offer(sdp)
         try:
-            await self.peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
-            if not any(transceiver.kind == "audio" for transceiver in self.peer.getTransceivers()):
-                raise ApiError(
-                    "The offer has no audio; add a track or a transceiver for it.",
-                    400,
-                    "sdp",
-                    "invalid_offer",
-                )
+            await self.peer.setRemoteDescription(RTCSessionDescription(offer.text, "offer"))
             self.peer.addTrack(self.playback)
             await self.peer.setLocalDescription(await self.peer.createAnswer())
-        except ApiError:
-            raise
-        except Exception as error:  # aiortc's parser raises its own kinds, some of them bare
+        except Exception as error:  # aiortc raises its own kinds, some of them bare
             log.debug("offer refused", exc_info=error)
             raise ApiError("The offer is no SDP that can be answered.", 400, "sdp", "invalid_offer") from None
         self.tasks.append(asyncio.create_task(self._limit()))
-        return self.peer.localDescription.sdp
+        return offer.answer(self.peer.localDescription.sdp)
 
     async def _limit(self) -> None:
         """Ends calls that never connect, and those that last too long."""
@@ -243,13 +230,9 @@ class PeerCall:
                 assert isinstance(frame, av.AudioFrame)
                 try:
                     async with self.live.lock:
-                        if frame.sample_rate != self.live.ear.fixed_rate:  # G.711 and G.722 come as they are
-                            self.live.ear.configure(
-                                self.live.settings.session["audio"]["input"], frame.sample_rate
-                            )
-                        await self.live.ear.push(_mono(frame))
+                        await self.live.ear.push(_samples(frame), frame.sample_rate)
                 except Exception as error:
-                    self.live.fail(error)
+                    self.live.events.fail(error)
 
     async def _on_state(self) -> None:
         if self.peer.connectionState in ("failed", "closed"):
@@ -269,10 +252,11 @@ class PeerCall:
         await self.peer.close()
 
 
-def _mono(frame: av.AudioFrame) -> NDArray[np.float32]:
+def _samples(frame: av.AudioFrame) -> NDArray[np.float32]:
     """A frame of 16 bit, packed -> (N,)."""
-    samples = frame.to_ndarray().reshape(-1, len(frame.layout.channels)).astype(np.float32)
-    return samples.mean(axis=1) / 32768
+    packed = frame.to_ndarray().reshape(-1, len(frame.layout.channels))
+    pcm = (packed / 32768).astype(np.float32)
+    return to_mono(pcm, frame.sample_rate, frame.sample_rate)
 
 
 def calls_of(app: Any) -> dict[str, PeerCall]:

@@ -5,8 +5,9 @@ the session goes on.
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from unisono.serve.realtime.items import Item, ItemReader
-from unisono.serve.realtime.session import Live
+from unisono.serve.realtime.item_reader import ItemReader
+from unisono.serve.realtime.items import Item
+from unisono.serve.realtime.session import Live, State
 from unisono.serve.realtime.settings import (
     Prepared,
     ResponseRequest,
@@ -18,7 +19,6 @@ from unisono.serve.realtime.settings import (
 from unisono.serve.wire.errors import ApiError
 from unisono.serve.wire.media_in import from_base64
 from unisono.serve.wire.requests import RequestBody, checked, json_object
-from unisono.serve.wire.sound import from_wire
 
 Event = dict[str, Any]
 
@@ -58,7 +58,7 @@ class Client:
 
     async def receive(self, text: str | bytes | None) -> None:
         """Takes one frame."""
-        if self.live.is_closed:
+        if self.live.state is State.CLOSED:
             return
         event: Event = {}
         try:
@@ -75,7 +75,7 @@ class Client:
                 await self.handlers[kind](event)
         except Exception as error:
             id = event.get("event_id")
-            self.live.fail(error, id if isinstance(id, str) else None)
+            self.live.events.fail(error, id if isinstance(id, str) else None)
 
     # ---- session ----
 
@@ -84,7 +84,7 @@ class Client:
         wanted = checked(SessionUpdate, event).session
         kind = wanted.type or session["type"]
         if kind != session["type"]:
-            if live.items:
+            if live.conversation.items:
                 raise ApiError(
                     "session.type cannot be changed once something was said.",
                     400,
@@ -92,36 +92,32 @@ class Client:
                     "invalid_value",
                 )
             session = {**default_session(kind, session.get("model", "whisper-1")), "id": session["id"]}
-        if (
-            live.is_model_open and wanted.model is not None
-        ):  # openai-agents names it here, if its address did not
+        if not live.locked.model and wanted.model is not None:
+            # openai-agents names it here, if its address did not
             session = {**session, "model": live.service.check_model(wanted.model)}
-        settings = await prepared(
-            live.service, merged(session, wanted, live.service, has_spoken=live.has_spoken)
-        )
-        live.is_model_open = live.is_model_open and wanted.model is None
-        live.settings, live.is_stale = settings, True
-        live.ear.configure(settings.session["audio"]["input"])
-        live.emit("session.updated", session=settings.session)
+        new = merged(session, wanted, live.service, has_spoken=live.locked.voice)
+        live.configure(await prepared(live.service, new))
+        live.locked.model = live.locked.model or wanted.model is not None
+        live.events.emit("session.updated", session=new)
 
     # ---- the person's sound ----
 
     async def _append(self, event: Event) -> None:
-        if self.live.player:
+        if self.live.events.player:
             raise ApiError("The sound of a call comes on its track.", 400, "type", "invalid_value")
-        format = self.live.settings.session["audio"]["input"]["format"]
-        await self.live.ear.push(from_wire(from_base64(event.get("audio"), "audio"), format))
+        if event.get("audio") != "":  # a piece of nothing changes nothing
+            await self.live.ear.append(from_base64(event.get("audio"), "audio"))
 
     async def _commit(self, event: Event) -> None:
-        await self.live.commit()
+        await self.live.listening.take_buffer()
 
     async def _clear(self, event: Event) -> None:
-        self.live.ear.drop()
-        self.live.is_stale = True
-        self.live.emit("input_audio_buffer.cleared")
+        self.live.ear.clear()
+        self.live.changed()
+        self.live.events.emit("input_audio_buffer.cleared")
 
     async def _clear_output(self, event: Event) -> None:
-        if not self.live.player:
+        if not self.live.events.player:
             raise ApiError(
                 "Only calls have an output audio buffer; over a WebSocket the client plays the sound itself.",
                 400,
@@ -133,15 +129,15 @@ class Client:
     # ---- items ----
 
     async def _create(self, event: Event) -> None:
-        live = self.live
+        live, conversation = self.live, self.live.conversation
         self._not_transcribing()
-        after, place = event.get("previous_item_id"), len(live.items)
+        after, place = event.get("previous_item_id"), len(conversation.items)
         if after == "root":
             place = 0
         elif after is not None:
-            place = live.items.index(live.find(after, "previous_item_id")) + 1
+            place = conversation.items.index(conversation.find(after, "previous_item_id")) + 1
         given = event.get("item")
-        if isinstance(given, dict) and any(item.id == given.get("id") for item in live.items):
+        if isinstance(given, dict) and any(item.id == given.get("id") for item in conversation.items):
             raise ApiError(
                 f"There is an item {str(given.get('id'))[:40]!r} already.",
                 400,
@@ -149,24 +145,25 @@ class Client:
                 "item_create_duplicate_item_id",
             )  # LiveKit takes this for success, by its name
         item = await self.items.read(given, live.settings.session["audio"]["input"]["format"])
-        live.add(item, place)
-        live.done(item)
+        conversation.add(item, place)
+        conversation.done(item)
 
     async def _retrieve(self, event: Event) -> None:
-        item = self.live.find(
+        item = self.live.conversation.find(
             event.get("item_id"), code="item_retrieve_invalid_item_id"
         )  # Pipecat knows this name only
         # A channel of a call carries small messages only; its sound was never on it either.
-        audio = None if self.live.player else self.live.settings.session["audio"]["input"]["format"]
-        self.live.emit("conversation.item.retrieved", item=item.shown(audio=audio))
+        audio = None if self.live.events.player else self.live.settings.session["audio"]["input"]["format"]
+        self.live.events.emit("conversation.item.retrieved", item=item.shown(audio=audio))
 
     async def _truncate(self, event: Event) -> None:
-        live, item, end = self.live, self.live.find(event.get("item_id")), event.get("audio_end_ms")
-        if item.said is None and live.active and item in live.active.output and not live.active.is_over:
+        live, end = self.live, event.get("audio_end_ms")
+        item = live.conversation.find(event.get("item_id"))
+        if item.voiced is None and live.active and item in live.active.output and not live.active.is_over:
             await live.active.interrupt(
                 "client_cancelled"
             )  # openai-agents cuts what it stops playing, and cancels later or not at all
-        if item.said is None:
+        if item.voiced is None:
             raise ApiError(
                 "Only what was spoken by the assistant, to its end or to its interruption, can be truncated.",
                 400,
@@ -177,31 +174,27 @@ class Client:
             raise ApiError(
                 "content_index must be 0: that is where the sound is.", 400, "content_index", "invalid_value"
             )
-        if not isinstance(end, int) or isinstance(end, bool) or not 0 <= end <= item.length_ms + 1:
+        longest = item.voiced.length_ms
+        if not isinstance(end, int) or isinstance(end, bool) or not 0 <= end <= longest + 1:
             raise ApiError(
-                (
-                    f"audio_end_ms must be a whole number from 0 to {item.length_ms:.0f}, the length of "
-                    f"the sound."
-                ),
+                f"audio_end_ms must be a whole number from 0 to {longest:.0f}, the length of the sound.",
                 400,
                 "audio_end_ms",
                 "invalid_value",
             )
-        live.truncate(item, end)
+        live.conversation.truncate(item, end)
 
     async def _delete(self, event: Event) -> None:
-        live, item = self.live, self.live.find(event.get("item_id"))
+        live = self.live
+        item = live.conversation.find(event.get("item_id"))
         if live.active and item in live.active.output and not live.active.is_over:
             await live.interrupt("client_cancelled")
-        if item in live.items:
-            live.items.remove(item)
-        live.is_stale = True
-        live.emit("conversation.item.deleted", item_id=item.id)
+        live.conversation.remove(item)
 
     # ---- responses ----
 
     def _not_transcribing(self) -> None:
-        if self.live.is_transcribing:
+        if self.live.settings.is_transcribing:
             raise ApiError(
                 "This session only transcribes; open one without intent=transcription to converse.",
                 400,
@@ -212,8 +205,8 @@ class Client:
     async def _respond(self, event: Event) -> None:
         live = self.live
         self._not_transcribing()
-        wanted = checked(ResponseCreate, event).response or ResponseRequest()
-        if wanted.conversation not in (None, "auto", "none", live.conversation_id):
+        wanted = checked(ResponseCreate, event).response or ResponseRequest.model_validate({})
+        if wanted.conversation not in (None, "auto", "none", live.conversation.id):
             raise ApiError(
                 "response.conversation must be auto or none.", 400, "response.conversation", "invalid_value"
             )
@@ -232,7 +225,7 @@ class Client:
 
     async def _input(self, given: object, param: str) -> Item:
         if isinstance(given, dict) and given.get("type") == "item_reference":
-            return self.live.find(given.get("id"), f"{param}.id")
+            return self.live.conversation.find(given.get("id"), f"{param}.id")
         return await self.items.read(given, self.live.settings.session["audio"]["input"]["format"], param)
 
     async def _cancel(self, event: Event) -> None:

@@ -2,8 +2,7 @@
 while people talk.
 
 What both have in common is never computed twice; what turned out otherwise (noise, a reply that was not heard
-to its end)
-is rewound. Nothing here may run while a reply is being made in the sequence.
+to its end) is rewound. Nothing here may run while a reply is being made in the sequence.
 """
 
 import asyncio
@@ -15,6 +14,7 @@ import numpy as np
 from unisono.core.errors import UserError
 from unisono.engine.sample import probabilities
 from unisono.engine.session import Session
+from unisono.serve.realtime.ear import SpeechSegment
 from unisono.serve.realtime.items import Item, rendered
 from unisono.serve.realtime.settings import Prepared
 from unisono.serve.reply.plan import with_tools
@@ -39,6 +39,8 @@ class Context:
         # may not.
         self.usual = min(self.most, service.trained_length - service.trained_length // FOR_REPLY)
         self.dropped: str | None = None  # the last item that is no longer in the context
+        # The person's turn at its end; None where the sequence does not hold what the conversation is.
+        self.turn: SpeechSegment | None = None
 
     def prompt(
         self,
@@ -110,10 +112,13 @@ class Context:
             )
         return body, dropped
 
-    async def hold(self, ids: Sequence[int], *, is_fed: bool = False) -> int:
-        """Makes `ids` the content; `is_fed`: and computes it -> how many of them an earlier turn had
-        computed.
+    async def hold(
+        self, ids: Sequence[int], *, is_fed: bool = False, turn: SpeechSegment | None = None
+    ) -> int:
+        """Makes `ids` the content -> how many of them an earlier turn had computed. `is_fed`: computes it
+        now. `turn`: the person's that it ends with.
         """
+        self.turn = None
 
         def replace() -> int:
             if self.session is None:
@@ -125,6 +130,7 @@ class Context:
         cached = await self.scheduler.call(replace)
         if is_fed:
             await self.feed()
+        self.turn = turn
         return cached
 
     async def feed(self) -> None:

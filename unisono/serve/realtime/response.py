@@ -2,8 +2,7 @@
 when it is cut off.
 
 The levels are response > output item > content part > deltas. `close` closes whatever is open at once,
-without waiting
-for anything; nothing of the response is sent after it.
+without waiting for anything; nothing of the response is sent after it.
 """
 
 import asyncio
@@ -11,88 +10,47 @@ import base64
 import contextlib
 import io
 import logging
-import time
+from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Protocol
 
 from unisono.engine.session import Session
-from unisono.serve.realtime.items import CODEC_RATE, Item, item_id, pieces
+from unisono.serve.realtime.account import Account
+from unisono.serve.realtime.context import Context
+from unisono.serve.realtime.conversation import Conversation
+from unisono.serve.realtime.events import Events
+from unisono.serve.realtime.items import Item, Piece, Voiced, item_id, pieces
 from unisono.serve.realtime.settings import Prepared
+from unisono.serve.realtime.spoken_output import SpokenOutput
+from unisono.serve.realtime.turn_times import TurnTimes
 from unisono.serve.reply.plan import new_id
 from unisono.serve.reply.reading import CallBegins, CallEnds, CallGrows, Delta, Reading, Said
-from unisono.serve.reply.service import Drawing, Speech, Trace, Turn, Usage
+from unisono.serve.reply.service import Drawing, Service, Speech, Trace, Turn, Usage
 from unisono.serve.wire.errors import ApiError, as_api_error
-from unisono.serve.wire.metrics import FIRST_SOUND
-from unisono.serve.wire.resample import PromptResampler
-from unisono.serve.wire.sound import Stretcher, rate_of, to_wire
-
-if TYPE_CHECKING:
-    from unisono.serve.realtime.session import Live
 
 log = logging.getLogger("unisono.serve")
 MAX_ROWS = 16  # ids told at once to who asked for them
-# The voice was learned with 60 ms of silence before each sentence; nobody has to wait for that before the
-# first one.
-AUDIBLE, MAX_SKIPPED, KEPT_BEFORE = 0.005, CODEC_RATE // 10, CODEC_RATE // 200
 
 
-class SpokenOutput:
-    """The sound of one response on its way out: rate, speed and format of the wire."""
+class Host(Protocol):
+    """The session in which a response is made."""
 
-    def __init__(self, response: "Response") -> None:
-        output = response.settings.session["audio"]["output"]
-        self.response, self.format, self.speed = response, output["format"], output["speed"]
-        self.player = response.live.player
-        self.rate = self.player.rate if self.player else rate_of(self.format)
-        self.resample, self.stretch = PromptResampler(CODEC_RATE, self.rate), Stretcher(self.rate, self.speed)
-        self.num_samples, self.began = 0, 0.0
-        self.num_skipped, self.is_audible = 0, False
+    service: Service
+    events: Events
+    conversation: Conversation
+    context: Context
+    account: Account
 
-    def push(self, item: Item, pcm: NDArray[np.float32], last: bool = False) -> None:
-        """(N,) at 16 kHz, sent at once."""
-        if not self.is_audible and len(pcm):
-            pcm = self._audible(pcm)
-        made = self.stretch.push(self.resample.push(pcm, last), last)
-        if not len(made):
-            return
-        self.began = self.began or time.perf_counter()
-        self.num_samples += len(made)
-        if self.player:
-            self.player.push(self.response, item, made)
-        else:
-            self.response.emit(
-                "response.output_audio.delta",
-                **self.response.place,
-                delta=base64.b64encode(to_wire(made, self.format)).decode(),
-            )
-
-    def _audible(self, pcm: NDArray[np.float32]) -> NDArray[np.float32]:
-        """From where the voice begins."""
-        loud = np.flatnonzero(np.abs(pcm) > AUDIBLE)
-        begin = min(
-            max(0, int(loud[0]) - KEPT_BEFORE) if len(loud) else len(pcm), MAX_SKIPPED - self.num_skipped
-        )
-        self.num_skipped += begin
-        self.is_audible = begin < len(pcm)
-        return pcm[begin:]
-
-    @property
-    def heard_ms(self) -> float:
-        """How much can have been heard by now where it is played as it comes."""
-        return (
-            min(self.num_samples / self.rate, time.perf_counter() - self.began) * 1000 if self.began else 0.0
-        )
+    async def response_ended(self, response: "Response") -> None:
+        """The response has given back what it used."""
 
 
 class Response:
-    """From `begin` to its end; `live.active` while it is the one of the conversation."""
+    """From `begin` to its end."""
 
     def __init__(
         self,
-        live: "Live",
+        host: Host,
         settings: Prepared,
         ids: Sequence[int],
         *,
@@ -100,23 +58,31 @@ class Response:
         is_apart: bool = False,
         metadata: Any = None,
     ) -> None:
-        self.live, self.settings, self.ids, self.metadata = live, settings, list(ids), metadata
+        self.host, self.settings, self.ids, self.metadata = host, settings, list(ids), metadata
         self.is_spare = is_spare  # not part of the conversation
         self.is_apart = is_apart or is_spare  # made in a sequence of its own
         self.id = new_id("resp_")
-        self.status, self.details = "in_progress", None
+        self.status = "in_progress"
+        self.details: dict[str, Any] | None = None
         self.output: list[Item] = []
         self.message: Item | None = None  # the one that is open
         self.call: Item | None = None
         self.turn: Turn | None = None
         self.branch: Session | None = None
         self.usage: dict[str, Any] | None = None
-        self.voice = SpokenOutput(self) if settings.is_spoken else None
+        self.voice = self._voice() if settings.is_spoken else None
         self.rows: list[Any] = []
-        self.times: dict[str, float] = {}  # of this turn: when its steps were done
+        self.times = TurnTimes(self.id, host.events)
         self.task: asyncio.Task[None] | None = None
         self.is_begun = False  # the task runs; one that is cancelled before would not even clean up
         self.first_sound = asyncio.Event()  # or the end, where there is none
+
+    def _voice(self) -> SpokenOutput:
+        def send(sound: str) -> None:
+            self.emit("response.output_audio.delta", **self.place, delta=sound)
+
+        output, rate = self.settings.session["audio"]["output"], self.host.service.sample_rate
+        return SpokenOutput(output, rate, self.id, self.host.events.player, send)
 
     @property
     def is_over(self) -> bool:
@@ -125,9 +91,9 @@ class Response:
 
     def begin(self, times: dict[str, float] | None = None) -> None:
         """Tells of it, and makes it in a task of its own."""
-        self.times = dict(times or {})
+        self.times.start(times)
         self.emit("response.created", response=self.shown())
-        self.live.emit("rate_limits.updated", rate_limits=self.live.rate_limits())
+        self.host.events.emit("rate_limits.updated", rate_limits=self.host.account.rate_limits())
         self.task = asyncio.create_task(self._run())
 
     def shown(self) -> dict[str, Any]:
@@ -140,7 +106,7 @@ class Response:
             "status": self.status,
             "status_details": self.details,
             "output": [item.shown() for item in self.output],
-            "conversation_id": None if self.is_spare else self.live.conversation_id,
+            "conversation_id": None if self.is_spare else self.host.conversation.id,
             "output_modalities": session["output_modalities"],
             "max_output_tokens": session["max_output_tokens"],
             "audio": {"output": {"format": output["format"], "voice": output["voice"]}},
@@ -150,7 +116,7 @@ class Response:
 
     def emit(self, type: str, **members: Any) -> None:
         """Sends an event of this response."""
-        self.live.emit(type, **({} if "response" in members else {"response_id": self.id}), **members)
+        self.host.events.emit(type, **({} if "response" in members else {"response_id": self.id}), **members)
 
     @property
     def place(self) -> dict[str, Any]:
@@ -168,16 +134,16 @@ class Response:
             if self.is_over:  # cut off before it began
                 return
             if self.is_apart:
-                session, cached = await self.live.context.branch(self.ids)
+                session, cached = await self.host.context.branch(self.ids)
                 self.branch = session
             else:
-                cached = await self.live.context.hold(self.ids)
-                assert self.live.context.session is not None
-                session = self.live.context.session
-            self.turn = await self.live.service.reply_in(
-                session, self.settings.plan().spec(self.live.service), cached
+                cached = await self.host.context.hold(self.ids)
+                assert self.host.context.session is not None
+                session = self.host.context.session
+            self.turn = await self.host.service.reply_in(
+                session, self.settings.plan().spec(self.host.service), cached
             )
-            self._time("fed")
+            self.times.step("fed")
             reading = Reading(self.turn)
             async with contextlib.aclosing(reading.deltas()) as deltas:  # type: ignore[type-var]
                 async for delta in deltas:
@@ -200,9 +166,9 @@ class Response:
                 await self.turn.end()
         if self.branch:
             with contextlib.suppress(Exception):
-                await self.live.service.scheduler.call(self.branch.close)
+                await self.host.service.scheduler.call(self.branch.close)
         self.first_sound.set()
-        await self.live.response_ended(self)
+        await self.host.response_ended(self)
 
     async def interrupt(self, reason: str) -> None:
         """Ends it now: turn_detected or client_cancelled."""
@@ -222,7 +188,7 @@ class Response:
         self._tell_rows()
         if isinstance(delta, Said) and delta.text:
             message = self._open_message()
-            self._time("text")
+            self.times.step("text")
             name = "transcript" if self.voice else "text"
             message.content[0][name] += delta.text
             self.emit(
@@ -247,33 +213,14 @@ class Response:
             rows, self.rows = self.rows, []
             self.emit("unisono.ids", ids=rows)
 
-    def _time(self, step: str) -> None:
-        self.times.setdefault(step, time.perf_counter())
-
     def _heard_first(self) -> None:
-        """Records how long the person waited, step by step."""
+        """The first sound is there; who waits for it goes on."""
         if self.first_sound.is_set():
             return
         self.first_sound.set()
         if self.turn and self.turn.first_audio:
-            self.times["codes"] = self.turn.first_audio
-        self._time("decoded")
-        if "spoken" in self.times:
-            self.live.after_sent(self._sent)
-
-    def _sent(self) -> None:
-        self._time("wire")
-        start = self.times["spoken"]
-        FIRST_SOUND.observe(self.times["wire"] - start)
-        log.info(
-            "turn",
-            extra={
-                "fields": {
-                    "response": self.id,
-                    **{f"{step}_ms": round((at - start) * 1000, 1) for step, at in self.times.items()},
-                }
-            },
-        )
+            self.times.step("codes", self.turn.first_audio)
+        self.times.first_sound()
 
     # ---- levels ----
 
@@ -289,7 +236,6 @@ class Response:
             "assistant",
             "in_progress",
             group=self.id,
-            speed=self.voice.speed if self.voice else 1.0,
         )
         self._add(item)
         item.content = [part]
@@ -300,7 +246,7 @@ class Response:
         self.output.append(item)
         self.emit("response.output_item.added", output_index=len(self.output) - 1, item=item.shown())
         if not self.is_spare:
-            self.live.add(item)
+            self.host.conversation.add(item)
 
     def _close_message(self, status: str) -> None:
         if (
@@ -308,7 +254,7 @@ class Response:
         ):  # without content it did not become an item of the conversation
             return
         if self.voice:
-            self.voice.push(item, np.zeros(0, np.float32), last=True)
+            self.voice.end(item)
             self.emit("response.output_audio.done", **self.place)
             self.emit(
                 "response.output_audio_transcript.done",
@@ -324,7 +270,7 @@ class Response:
     def _close_item(self, item: Item, status: str) -> None:
         item.status = status
         if not self.is_spare:
-            self.live.done(item)
+            self.host.conversation.done(item)
         self.emit("response.output_item.done", output_index=self.output.index(item), item=item.shown())
 
     def _tell_call(self, delta: CallBegins | CallGrows | CallEnds) -> None:
@@ -362,8 +308,7 @@ class Response:
             return
         item_status = "completed" if status == "completed" else "incomplete"
         if status == "cancelled" and self.voice:
-            self.voice.resample = PromptResampler(CODEC_RATE, CODEC_RATE)  # what is still within is not sent
-            self.voice.stretch = Stretcher(CODEC_RATE, 1.0)
+            self.voice.clear()
         self._tell_rows()
         self._settle(status)
         self._close_message(item_status)
@@ -378,7 +323,7 @@ class Response:
         self.usage = self._count()
         self.emit("response.done", response=self.shown())
         if self.voice and self.voice.player:
-            self.voice.player.end(self)
+            self.voice.player.end(self.id)
 
     def _fault(self, error: Exception) -> dict[str, Any]:
         found: ApiError = as_api_error(error)
@@ -387,27 +332,40 @@ class Response:
         return {"type": found.type, "code": found.code or found.type, "message": found.message}
 
     def _settle(self, status: str) -> None:
-        """Gives each item its ids, for the turns to come."""
-        vocab = self.live.service.vocab
-        made = list(pieces(vocab, self.turn.ids)) if self.turn else []
-        calls = [ids for kind, ids in made if kind == "call"]
+        """Gives each item its ids, for the turns to come: a message those up to the next call."""
+        vocab = self.host.service.vocab
+        made = deque(pieces(vocab, self.turn.ids)) if self.turn else deque[Piece]()
         for item in self.output:
             if item.kind == "function_call":
-                item.body = calls.pop(0) if calls else []
+                while made and made[0][0] != "call":  # words that nobody was told, for want of a sound
+                    made.popleft()
+                item.body = made.popleft()[1] if made else []
                 continue
-            item.body = [id for kind, ids in made if kind != "call" for id in ids]
+            own = []
+            while made and made[0][0] != "call":
+                own.append(made.popleft())
+            item.body = [id for _, ids in own for id in ids]
             if self.voice:
-                item.said, item.frames = item.body, sum(len(ids) - 2 for kind, ids in made if kind == "audio")
-                item.skipped_ms = self.voice.num_skipped * 1000 / CODEC_RATE
-                if status == "cancelled" and not self.voice.player:
-                    item.hear(vocab, self.voice.heard_ms)
+                self._settle_voice(item, sum(len(ids) - 2 for kind, ids in own if kind == "audio"), status)
+
+    def _settle_voice(self, item: Item, num_frames: int, status: str) -> None:
+        """Keeps what was said in a message, and of one that was cut off what was heard."""
+        assert self.voice
+        codec = self.host.service.tokenizer.audio_codec
+        item.voiced = Voiced(
+            item.body, num_frames, 1000 / codec.frame_rate, self.voice.skipped_ms(item), self.voice.speed
+        )
+        if status == "cancelled" and not self.voice.player:
+            item.hear(self.host.service.vocab, self.voice.heard_ms(item))
+        elif status == "cancelled" and item is self.message:
+            item.hear(self.host.service.vocab, 0)  # whoever plays it says how much was heard
 
     def _count(self) -> dict[str, Any]:
         usage = self.turn.usage if self.turn else Usage()
-        self.live.account(usage)
+        self.host.account.use(usage)
         given, made = usage.prompt, usage.reply
         total_in, total_out = sum(given.values()), sum(made.values())
-        cached = self.live.service.count(self.ids[: usage.cached])
+        cached = self.host.service.count(self.ids[: usage.cached])
         return {
             "total_tokens": total_in + total_out,
             "input_tokens": total_in,

@@ -1,8 +1,8 @@
 """The settings of a realtime session: what clients may ask, how an update is merged, what is shown of it.
 
-Absent or null means unchanged; null clears turn_detection, transcription and noise_reduction. Nothing is
-applied of an
-update that has one wrong member.
+Absent or null means unchanged; null clears turn_detection, transcription and noise_reduction. An update that
+has one wrong member changes nothing. The beta's spellings are read in beta.py; members that nobody knows are
+passed over, as OpenAI's newer clients send some.
 """
 
 import copy
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from llguidance import LLMatcher
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from unisono.serve.realtime.beta import from_beta
 from unisono.serve.reply.plan import MAX_IDS, Label, Plan, Value, new_id
 from unisono.serve.reply.service import Service
 from unisono.serve.reply.tools import Toolbox, read_tools
@@ -132,6 +133,12 @@ class Common(RequestBody):
     max_output_tokens: Annotated[int, Field(ge=1, le=4096)] | Literal["inf"] | None = None
     prompt: Any = None
     reasoning: Any = None
+    temperature: float | None = Field(None, ge=0, le=2)  # the beta's; today's API has none
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_beta(cls, given: Any) -> Any:
+        return from_beta(given)
 
 
 class SessionRequest(Common):
@@ -154,6 +161,16 @@ class ResponseRequest(Common):
 
 
 SessionSettings = dict[str, Any]
+
+
+@dataclass
+class Locked:
+    """What may no longer be changed in a session."""
+
+    model: bool = True  # somebody has named one
+    voice: bool = False  # it was heard
+
+
 SETTABLE = frozenset(SessionRequest.model_fields) - {"type", "model", "audio"}
 
 
@@ -234,21 +251,25 @@ def _merge_input(audio: dict[str, Any], given: dict[str, Any]) -> None:
         elif name == "format":
             audio[name] = _format(value)
         elif name == "turn_detection":
-            old = (
-                audio[name]
-                if audio[name] and audio[name]["type"] == value["type"]
-                else DETECTION[value["type"]]
-            )
-            audio[name] = {
-                **old,
-                **{
-                    key: new
-                    for key, new in value.items()
-                    if key in old and (new is not None or key == "idle_timeout_ms")
-                },
-            }
+            audio[name] = _detection(audio[name], value)
         else:
             audio[name] = {key: new for key, new in value.items() if new is not None}
+
+
+def _detection(old: dict[str, Any] | None, given: dict[str, Any]) -> dict[str, Any]:
+    """turn_detection after an update; of another type it begins with that type's defaults."""
+    kind = given["type"]
+    old = old if old and old["type"] == kind else DETECTION[kind]
+    for name, value in given.items():
+        if name not in old and value is not None:
+            place = f"session.audio.input.turn_detection.{name}"
+            raise ApiError(f"{place} is no member of {kind}.", 400, place, "unknown_parameter")
+    changed = {
+        name: value
+        for name, value in given.items()
+        if name in old and (value is not None or name == "idle_timeout_ms")
+    }
+    return {**old, **changed}
 
 
 def _merge_output(audio: dict[str, Any], given: dict[str, Any], service: Service, has_spoken: bool) -> None:
@@ -300,6 +321,11 @@ class Prepared:
     call_form: LLMatcher | None
 
     @property
+    def is_transcribing(self) -> bool:
+        """Whether the session only writes down what is said."""
+        return bool(self.session["type"] == "transcription")
+
+    @property
     def is_spoken(self) -> bool:
         """Whether replies have a voice."""
         return self.session["output_modalities"] == ["audio"]
@@ -318,6 +344,7 @@ class Prepared:
             frozenset(outputs),
             self.toolbox,
             self.call_form,
+            temperature=session.get("temperature"),
             max_ids=MAX_IDS if most == "inf" else most,
             voice=session["audio"]["output"]["voice"],
             trace=bool(extension.get("ids")),

@@ -1,6 +1,8 @@
-"""What a person said in a realtime session, written down by the network beside the conversation: the question
-is put in a sequence of
-its own, as the network was taught it, so that nothing of it is in the conversation."""
+"""What a person said in a realtime session, written down by the network beside the conversation.
+
+The question is put in a sequence of its own, as the network was taught it, so that nothing of it is in the
+conversation.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -8,7 +10,8 @@ from typing import Any
 
 from unisono.engine.sample import Sampler
 from unisono.media import Sound
-from unisono.serve.realtime.items import CODEC_RATE, Item
+from unisono.serve.realtime.items import Item
+from unisono.serve.realtime.turn_detection import VAD_RATE
 from unisono.serve.reply import hear
 from unisono.serve.reply.in_order import add
 from unisono.serve.reply.service import SAMPLING, ReplySpec, Service, Turn, Usage, Words
@@ -17,7 +20,7 @@ from unisono.serve.wire.sound import from_s16
 from unisono.tokens.message import Audio, Message, Text
 from unisono.tokens.phrases import WRITE_DOWN
 
-LONGEST = 500  # codes heard at once: 10 s, more than the sentences that the network was taught
+MAX_S = 10.0  # of sound heard at once: more than the sentences that the network was taught
 
 
 class Transcript:
@@ -31,7 +34,7 @@ class Transcript:
     async def __aiter__(self) -> AsyncIterator[tuple[str, list[dict[str, Any]]]]:
         async for turn in self._turns():
             is_first = True
-            async with aclosing(aiter(turn)) as events:
+            async with aclosing(aiter(turn)) as events:  # type: ignore[type-var]
                 async for event in events:
                     if isinstance(event, Words) and event.text:
                         gap = " " if is_first and self.text else ""
@@ -49,12 +52,13 @@ class Transcript:
     async def _turns(self) -> AsyncIterator[Turn]:
         codes = self.item.codes
         assert codes is not None
-        if len(codes) > LONGEST and self.item.sound is not None:
-            for segment in hear.segments(Sound(from_s16(self.item.sound), CODEC_RATE)):
+        seconds = len(codes) / self.service.tokenizer.audio_codec.frame_rate
+        if seconds > MAX_S and self.item.sounds:
+            for segment in hear.segments(Sound(from_s16(self.item.sounds[0]), VAD_RATE)):
                 yield await hear.begin(self.service, segment, WRITE_DOWN[0], 0.0)
         elif len(codes):
             spec = ReplySpec(
-                max_ids=hear.MIN_IDS + hear.IDS_A_SECOND * len(codes) // 50,
+                max_ids=hear.MIN_IDS + int(hear.IDS_A_SECOND * seconds),
                 sampler=Sampler(SAMPLING),
                 top_logprobs=0 if self.with_logprobs else None,
             )

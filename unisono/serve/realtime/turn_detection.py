@@ -1,11 +1,9 @@
-"""When somebody speaks and when they have finished: silero hears whether there is a voice, the network
-whether the turn is over.
+"""When somebody speaks and when their turn is over: the only place where that is decided.
 
-A stream is followed in frames of 32 ms. server_vad waits for a length of silence. semantic_vad asks, in quiet
-moments
-only, how probable the network holds <|end_audio|> after the codes so far; eagerness says how sure it must be
-and how
-long is waited for it at most.
+A stream is followed in frames of 32 ms, in each of which silero says how probable a voice is. server_vad
+waits for a length of silence. semantic_vad asks the network, in quiet moments only, how probable it holds
+<|end_audio|> after the codes so far; eagerness says how sure it must be, and how long is waited for it at
+most. No turn is longer than MAX_TURN_S.
 
 Shapes: frames are (512,) float32 at 16 kHz. Times are in samples since the stream began.
 """
@@ -22,6 +20,7 @@ from numpy.typing import NDArray
 from unisono.core.errors import UserError
 
 VAD_RATE, FRAME = 16000, 512
+MAX_TURN_S = 300
 CONTEXT = 64  # samples before each frame that silero wants to see
 HYSTERESIS = 0.15  # who speaks already is believed at a lower probability
 CERTAIN = 0.9  # one such frame is a voice; below, two in a row are
@@ -30,10 +29,8 @@ FALLEN = 0.05
 DECAY = 0.97  # of that level per frame: half in 0.7 s
 MIN_QUIET = 2  # frames; within words there are shorter gaps, of closed lips
 # At the end of 40 sentences the network said more than .97 in 19 of 20, in hiss 25 dB below the voice more
-# than .45 in nine of ten; inside of
-# nine in ten of them never more than .31, in hiss .19 (dev/LOG.md 2026-11-22). The longer it is quiet, the
-# less is asked for (without
-# that, some turns waited for 4 s).
+# than .45 in nine of ten; inside of nine in ten of them never more than .31, in hiss .19 (dev/LOG.md
+# 2026-11-22). The longer it is quiet, the less is asked for: without that, some turns waited for 4 s.
 HALVINGS = 16  # of the probability, until nothing is asked for any more
 EAGERNESS = {
     "low": (0.8, 8.0),
@@ -133,6 +130,11 @@ class Turns:
         """Whether the speaker pauses: the moment to ask the network."""
         return self.is_speaking and self.num_quiet > 0
 
+    @property
+    def asks(self) -> bool:
+        """Whether the network is to be asked now how probable the end of the turn is."""
+        return self.is_semantic and self.is_quiet
+
     def expect(self, probability: float) -> None:
         """Takes what the network holds of the end of the turn, after one more code."""
         if self.is_quiet:
@@ -140,7 +142,11 @@ class Turns:
 
     def is_over(self) -> bool:
         """Whether the turn has ended."""
-        if not self.is_speaking or not self.num_quiet:
+        if not self.is_speaking:
+            return False
+        if self.position - self.start > MAX_TURN_S * VAD_RATE:
+            return True
+        if not self.num_quiet:
             return False
         if self.position - self.end >= self.longest:
             return True

@@ -1,10 +1,6 @@
 """The Realtime API over WebRTC: sound on Opus tracks, events on the data channel oai-events.
 
-The server plays its replies at the pace of their hearer. So it knows what was heard, falls silent at once
-when somebody
-speaks, and cuts the conversation to what was played.
-
-Shapes: N samples.
+This file has the two endpoints; call.py has the call itself.
 """
 
 import json

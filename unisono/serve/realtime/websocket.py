@@ -1,4 +1,4 @@
-"""The Realtime API over WebSocket, and the secrets with which browsers may open it."""
+"""The Realtime API over WebSocket."""
 
 import asyncio
 import json
@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from unisono.serve.realtime.admission import admit, leave
+from unisono.serve.realtime.call import find_call
 from unisono.serve.realtime.client_events import Client
 from unisono.serve.realtime.session import Live
 from unisono.serve.realtime.settings import LIFE_S
@@ -17,12 +18,6 @@ from unisono.serve.wire.errors import as_api_error
 router = APIRouter(prefix="/v1")
 MAX_BACKLOG = 64_000_000  # bytes that a client has not read
 HANG_UP_S = 5.0  # that closing may take where nobody reads
-
-
-# ---- secrets ----
-
-
-# ---- the socket ----
 
 
 class Outbox:
@@ -85,8 +80,6 @@ async def realtime(socket: WebSocket) -> None:
     protocol = "realtime" if "realtime" in socket.scope.get("subprotocols", []) else None
     try:
         if call_id := socket.query_params.get("call_id"):
-            from unisono.serve.realtime.call import find_call
-
             live, owner = find_call(socket, call_id).live, None
         else:
             live, owner = await admit(socket)
@@ -96,17 +89,17 @@ async def realtime(socket: WebSocket) -> None:
     outbox = Outbox(socket)
     try:
         await socket.accept(subprotocol=protocol)
-        live.outlets.append(outbox)
+        live.events.outlets.append(outbox)
         if owner is not None:
-            live.emit("session.created", session=live.settings.session)
-            live.emit(
+            live.events.emit("session.created", session=live.settings.session)
+            live.events.emit(
                 "conversation.created",
-                conversation={"id": live.conversation_id, "object": "realtime.conversation"},
+                conversation={"id": live.conversation.id, "object": "realtime.conversation"},
             )
         await _converse(socket, live, outbox)
     finally:
-        if outbox in live.outlets:
-            live.outlets.remove(outbox)
+        if outbox in live.events.outlets:
+            live.events.outlets.remove(outbox)
         if owner is not None:
             await asyncio.shield(leave(socket, live, owner))
 

@@ -227,6 +227,8 @@ class Turn:
                         yield Words(text, tuple(tokens))
                         text, tokens = "", []
                     if isinstance(event, CallDelta):
+                        async for speech in sound.flush():  # what was said before the call is told before it
+                            yield speech
                         yield Calling(event.text, event.last)
                         tokens = []
                     elif isinstance(event, AudioDelta):

@@ -37,10 +37,10 @@ NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def from_base64(text: object, param: str) -> bytes:
-    """Base64, padded or not, url-safe or not -> bytes."""
+    """Base64, padded or not, url-safe or not, in lines or not -> bytes."""
     if not isinstance(text, str) or not text:
         raise ApiError(f"{param} must be a base64 string.", 400, param)
-    text = text.strip().translate({ord("-"): "+", ord("_"): "/"})
+    text = "".join(text.split()).translate({ord("-"): "+", ord("_"): "/"})
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):

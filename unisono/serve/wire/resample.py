@@ -49,6 +49,12 @@ class PromptResampler:
         pieces = [self._push(pcm[start : start + MAX_CHUNK]) for start in range(0, len(pcm), MAX_CHUNK)]
         return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
+    @property
+    def num_held(self) -> int:
+        """Samples of the output that are still to come of what was pushed."""
+        num_in = self.first + len(self.pending)
+        return 0 if self.up == self.down else -(-num_in * self.up // self.down) - self.num_out
+
     def _push(self, pcm: NDArray[np.float32]) -> NDArray[np.float32]:
         held = np.concatenate([self.pending, np.asarray(pcm, np.float32)])
         end = (
