@@ -116,7 +116,7 @@ def _echoed(pcm: Pcm, rng: np.random.Generator) -> Pcm:
     room = rng.standard_normal(length) * np.exp(-6.9 * np.arange(length) / length)
     room *= 10 ** (-rng.uniform(6, 20) / 20) / np.sqrt(np.sum(np.square(room)))
     room[0] = 1.0
-    size = len(pcm) + length
+    size = 1 << (len(pcm) + length - 1).bit_length()  # others can take ten times as long to transform
     return np.fft.irfft(np.fft.rfft(pcm, size) * np.fft.rfft(room, size), size)[: len(pcm)].astype(np.float32)
 
 
