@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import drawing, tone
+from conftest import drawing, tiny_tokenizer, tone
+from PIL import Image as Pictures
 
+from unisono.codecs.audio import AudioCodec
+from unisono.codecs.speech import SpeechCodec, SpeechCodecConfig
 from unisono.core.errors import UserError
 from unisono.signals import trimmed
 from unisono.tokenizer import AudioDelta, ImageDelta, OmniTokenizer, TextDelta, TurnEnd
@@ -239,3 +242,32 @@ def test_voices_lie_beside_the_network(tokenizer: OmniTokenizer, tmp_path: Path)
             OmniTokenizer.load(tmp_path)
     (tmp_path / "voices.json").unlink()
     assert OmniTokenizer.load(tmp_path).voices == []
+
+
+def test_a_codec_of_another_kind_and_rate(tmp_path: Path) -> None:
+    base = tiny_tokenizer()
+    torch.manual_seed(0)
+    codec = SpeechCodec(
+        SpeechCodecConfig(
+            levels=(5, 3),
+            front_channels=8,
+            encoder_channels=8,
+            encoder_layers=1,
+            encoder_heads=1,
+            window=4,
+            decoder_channels=8,
+            decoder_dilations=(1,),
+            fine_channels=8,
+            fine_dilations=(1,),
+            style_size=4,
+        )
+    ).eval()
+    OmniTokenizer(base.vocab, base.text, codec, base.image_codec).save(tmp_path)
+    again = OmniTokenizer.load(tmp_path)
+    assert isinstance(again.audio_codec, SpeechCodec) and isinstance(base.audio_codec, AudioCodec)
+    pcm = 0.1 * np.random.default_rng(0).standard_normal(24000).astype(np.float32)
+    part = again.audio_part(pcm, 16000)
+    assert len(part.codes) == 38  # 25 a second
+    clip = again.video_part([Pictures.new("RGB", (32, 32))] * 3, pcm, 16000)
+    assert [len(piece) for piece in clip.audio] == [13, 12, 13]
+    assert np.array_equal(np.concatenate(clip.audio), part.codes)

@@ -219,10 +219,12 @@ class Conversation:
 
     def _grammar(self, script: str) -> Grammar:
         tokenizer = self.omni.tokenizer
-        usual = Rules.usual(
-            self.outputs, tokenizer.image_codec.grid_size**2, max_text_ids=300, words_of=tokenizer.words_of
-        )
-        return Grammar(tokenizer.vocab, Rules.spoken(tokenizer.script(script)) if script else usual)
+        frame_rate = tokenizer.audio_codec.frame_rate
+        if script:
+            return Grammar(tokenizer.vocab, Rules.spoken(tokenizer.script(script), frame_rate))
+        size = tokenizer.image_codec.grid_size**2
+        usual = Rules.usual(self.outputs, size, frame_rate, max_text_ids=300, words_of=tokenizer.words_of)
+        return Grammar(tokenizer.vocab, usual)
 
     def _event(self, event: object, sound: DecoderStream) -> Iterator[TextDelta | SoundDelta | PictureDelta]:
         if isinstance(event, TextDelta):

@@ -7,6 +7,7 @@ Shapes: N samples, F audio frames, L ids. pcm is float32 mono in [-1, 1].
 """
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image as Pictures
 
-from unisono.codecs.audio import AudioCodec
 from unisono.codecs.image import ImageCodec
+from unisono.codecs.load import AnyAudioCodec, load_audio_codec
 from unisono.core.errors import TooLongError, UserError
 from unisono.core.home import atomic_write
 from unisono.signals import check_rate, fit, to_mono, trimmed
@@ -88,7 +89,7 @@ class OmniTokenizer:
         self,
         vocab: Vocabulary,
         text: TextTokenizer,
-        audio_codec: AudioCodec,
+        audio_codec: AnyAudioCodec,
         image_codec: ImageCodec,
         voices: Sequence[str] = (),
     ) -> None:
@@ -114,7 +115,7 @@ class OmniTokenizer:
         return cls(
             Vocabulary.load(folder / "vocabulary.json"),
             TextTokenizer.load(folder / "tokenizer.json"),
-            AudioCodec.load(folder / "audio_codec"),
+            load_audio_codec(folder / "audio_codec"),
             ImageCodec.load(folder / "image_codec"),
             _voices(folder),
         )
@@ -196,14 +197,11 @@ class OmniTokenizer:
         sound = self.audio_part(
             pcm[: round((len(frames) * TIME_STEP_S + BEYOND_S) * sample_rate)], sample_rate
         ).codes
-        width = int(TIME_STEP_S * self.audio_codec.frame_rate)
+        # of 25 codes a second, every other half second has one more
+        ends = [math.ceil(n * TIME_STEP_S * self.audio_codec.frame_rate) for n in range(len(frames) + 1)]
         return Video(
             codes,
-            [
-                piece
-                for piece in (sound[n * width : (n + 1) * width] for n in range(len(frames)))
-                if len(piece)
-            ],
+            [piece for piece in (sound[start:end] for start, end in zip(ends, ends[1:])) if len(piece)],
         )
 
     def picture_codes(self, pictures: Sequence[Pictures.Image]) -> list[Codes]:

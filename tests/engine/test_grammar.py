@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from unisono.core.errors import UserError
-from unisono.engine.grammar import MAX_THOUGHTS, SPARE_FRAMES, Grammar, Rules
+from unisono.engine.grammar import MAX_THOUGHTS, Grammar, Rules
 from unisono.tokens.vocab import Vocabulary
 
 VOCAB = Vocabulary(text_size=100, audio_size=50, image_size=40)
@@ -72,8 +72,8 @@ def test_a_picture_is_exactly_its_codes() -> None:
 
 
 def test_speech_lasts_as_long_as_its_words_may_need() -> None:
-    grammar = begin(outputs={"text", "audio"}, max_audio_frames=200, frames_per_text_id=10)
-    for num_words, most in ((2, SPARE_FRAMES + 20), (30, 200)):
+    grammar = begin(outputs={"text", "audio"}, max_audio_frames=200, frames_per_text_id=10, spare_frames=40)
+    for num_words, most in ((2, 40 + 20), (30, 200)):
         for _ in range(num_words):
             grammar.advance(TEXT)
         grammar.advance(VOCAB.id("<|begin_audio|>"))
@@ -83,6 +83,13 @@ def test_speech_lasts_as_long_as_its_words_may_need() -> None:
             count += 1
         assert count == most and grammar.allowed() == {"<|end_audio|>"}
         grammar.advance(VOCAB.id("<|end_audio|>"))
+
+
+def test_a_codec_of_half_the_rate_has_half_the_frames() -> None:
+    for rules in (Rules.spoken([[1]], 50.0), Rules.usual(frozenset({"audio"}), 4, 50.0)):
+        assert (rules.max_audio_frames, rules.frames_per_text_id, rules.spare_frames) == (600, 25, 40)
+    slow = Rules.spoken([[1]], 25.0)
+    assert (slow.max_audio_frames, slow.frames_per_text_id, slow.spare_frames) == (300, 12, 20)
 
 
 def test_speech_follows_the_text_that_it_speaks() -> None:
@@ -114,7 +121,7 @@ def test_what_is_forced_must_come() -> None:
 
 def test_words_that_are_given_are_written_and_spoken_one_by_one() -> None:
     script, ids, seen = [(5, 9), (7,)], [], []
-    grammar = Grammar(VOCAB, Rules.spoken(script))
+    grammar = Grammar(VOCAB, Rules.spoken(script, 50.0))
     while not grammar.done:
         allowed = np.flatnonzero(grammar.mask())
         seen.append(len(allowed))
@@ -126,7 +133,10 @@ def test_words_that_are_given_are_written_and_spoken_one_by_one() -> None:
 
 def test_what_was_thought_is_said_word_by_word_and_then_drawn() -> None:
     rules = Rules.usual(
-        frozenset({"text", "audio", "image"}), 4, words_of=lambda thought: tuple((id,) for id in thought[1:])
+        frozenset({"text", "audio", "image"}),
+        4,
+        50.0,
+        words_of=lambda thought: tuple((id,) for id in thought[1:]),
     )
     grammar = Grammar(VOCAB, rules).replay(
         [VOCAB.id("<|begin_thought|>"), 3, 5, 9, VOCAB.id("<|end_thought|>")]
@@ -138,7 +148,7 @@ def test_what_was_thought_is_said_word_by_word_and_then_drawn() -> None:
         grammar.advance(ids[-1])
     assert names(ids) == "t(aaa)t(aaa)" and [id for id in ids if VOCAB.modality(id) == "text"] == [5, 9]
     grammar.advance(VOCAB.id("<|begin_image|>"))
-    silent = Grammar(VOCAB, Rules.usual(frozenset({"text"}), 4, words_of=rules.words_of)).replay(
+    silent = Grammar(VOCAB, Rules.usual(frozenset({"text"}), 4, 50.0, words_of=rules.words_of)).replay(
         [VOCAB.id("<|begin_thought|>"), 3, 5, VOCAB.id("<|end_thought|>")]
     )
     assert "text" in silent.allowed() and not silent.script  # nothing has to be said aloud

@@ -30,10 +30,10 @@ OPENS = {
 CLOSES = {mode: opens.replace("begin", "end") for opens, mode in OPENS.items()}
 END = "<|end|>"
 SCRIPTED = "text_"  # before the number of a single id of text
-SPARE_FRAMES = 40  # of any sound, before its words count
-# an id is a digit, a letter or some four of them; a letter takes three frames of 20 ms, a digit up to 25
-FRAMES_PER_TEXT_ID = 25
-MAX_FRAMES = 600  # of a stretch of sound: 12 s
+SPARE_S = 0.8  # of any sound, before its words count
+# an id is a digit, a letter or some four of them; a letter takes 60 ms, a digit up to half a second
+S_PER_TEXT_ID = 0.5
+MAX_STRETCH_S = 12.0  # of sound without a word between
 MAX_THOUGHTS = 96  # ids
 
 
@@ -46,6 +46,7 @@ class Rules:
     force_image: bool = False  # the reply cannot end without a picture
     max_audio_frames: int | None = None  # of a stretch of sound
     frames_per_text_id: int | None = None  # of a stretch, beyond a breath, for each id of its words
+    spare_frames: int = 0  # the breath
     max_text_ids: int | None = None  # per reply
     max_images: int = 1
     ids_per_image: int = 64
@@ -57,20 +58,16 @@ class Rules:
     words_of: Callable[[Sequence[int]], Script] | None = None
 
     @classmethod
-    def spoken(cls, script: Iterable[Iterable[int]]) -> "Rules":
-        """Of words that are given and need only be said."""
-        return cls(
-            outputs=frozenset({"audio"}),
-            max_audio_frames=MAX_FRAMES,
-            frames_per_text_id=FRAMES_PER_TEXT_ID,
-            script=tuple(map(tuple, script)),
-        )
+    def spoken(cls, script: Iterable[Iterable[int]], frame_rate: float) -> "Rules":
+        """Of words that are given and need only be said. `frame_rate`: of the codec, in frames a second."""
+        return cls(outputs=frozenset({"audio"}), **_frames(frame_rate), script=tuple(map(tuple, script)))
 
     @classmethod
     def usual(
         cls,
         outputs: frozenset[str],
         ids_per_image: int,
+        frame_rate: float,
         max_text_ids: int | None = None,
         words_of: Callable[[Sequence[int]], Script] | None = None,
     ) -> "Rules":
@@ -81,8 +78,7 @@ class Rules:
             outputs=outputs | {"text"},
             force_audio="audio" in outputs,
             force_image=outputs == {"image"},
-            max_audio_frames=MAX_FRAMES,
-            frames_per_text_id=FRAMES_PER_TEXT_ID,
+            **_frames(frame_rate),
             max_text_ids=max_text_ids,
             ids_per_image=ids_per_image,
             thoughts=True,
@@ -101,6 +97,15 @@ class Rules:
         for name in ("max_audio_frames", "frames_per_text_id", "max_text_ids", "max_images", "ids_per_image"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+
+def _frames(frame_rate: float) -> dict[str, int]:
+    """How long sound may last, in frames of the codec."""
+    return {
+        "max_audio_frames": round(MAX_STRETCH_S * frame_rate),
+        "frames_per_text_id": max(1, round(S_PER_TEXT_ID * frame_rate)),
+        "spare_frames": round(SPARE_S * frame_rate),
+    }
 
 
 @lru_cache(maxsize=256)
@@ -185,7 +190,7 @@ class Grammar:
         most = inf if rules.max_audio_frames is None else rules.max_audio_frames
         if rules.frames_per_text_id is None or not self.num_unspoken:
             return most
-        return min(most, SPARE_FRAMES + rules.frames_per_text_id * self.num_unspoken)
+        return min(most, rules.spare_frames + rules.frames_per_text_id * self.num_unspoken)
 
     def _text_level(self) -> set[str]:
         rules = self.rules

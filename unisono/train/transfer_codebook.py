@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from unisono.codecs.audio import AudioCodec
 from unisono.codecs.image import ImageCodec
+from unisono.codecs.load import AnyAudioCodec, load_audio_codec
 from unisono.core.errors import UserError
 from unisono.core.progress import track
 from unisono.data.speech.waves import Waves, sound_folders
@@ -34,7 +35,7 @@ NUM_PICTURES = 10_000  # of 64 codes each
 SOUND_S = 3600.0  # of 50 codes a second
 TABLES = ("embed_tokens.weight", "lm_head.weight")  # the second one is absent where both are one
 
-Codec = AudioCodec | ImageCodec
+Codec = AnyAudioCodec | ImageCodec
 
 
 def transferred(start: Path, wanted: Path, home: Path, folder: Path) -> Path:
@@ -51,10 +52,15 @@ def transferred(start: Path, wanted: Path, home: Path, folder: Path) -> Path:
                 "ids mean other things; "
                 "start from a network of the same tokenizer, or from nothing"
             )
-    hears, shall_hear = (AudioCodec.load(each / "audio_codec") for each in (start, wanted))
+    hears, shall_hear = (load_audio_codec(each / "audio_codec") for each in (start, wanted))
+    if type(hears) is not type(shall_hear) or hears.frame_rate != shall_hear.frame_rate:
+        raise UserError(
+            f"the network in {start} hears {hears.frame_rate:g} codes a second, the shards were made with a "
+            f"codec of {shall_hear.frame_rate:g}; train the network from the beginning"
+        )
     sees, shall_see = (ImageCodec.load(each / "image_codec") for each in (start, wanted))
     other = {}
-    if not (_same(hears.encoder, shall_hear.encoder) and _same(hears.to_latent, shall_hear.to_latent)):
+    if not _hear_alike(hears, shall_hear):
         other["audio"] = said_for(hears, shall_hear, sounds(home, hears.sample_rate))
     if not _same(sees.encoder, shall_see.encoder):
         other["image"] = said_for(sees, shall_see, pictures(sees.image_size))
@@ -64,6 +70,17 @@ def transferred(start: Path, wanted: Path, home: Path, folder: Path) -> Path:
     for kind, shares in other.items():
         transfer_codebook(model, vocab.span(kind).start, shares)
     return save_pretrained(model, folder)
+
+
+def _hear_alike(one: AnyAudioCodec, other: AnyAudioCodec) -> bool:
+    """Whether equal sound has equal codes; the codecs are of one kind."""
+    if (
+        isinstance(one, AudioCodec)
+        and isinstance(other, AudioCodec)
+        and not _same(one.to_latent, other.to_latent)
+    ):
+        return False
+    return _same(one.encoder, other.encoder)
 
 
 def _same(one: nn.Module, other: nn.Module) -> bool:

@@ -400,7 +400,12 @@ class Service:
         """What a reply made of `outputs` may contain."""
         return Grammar(
             self.vocab,
-            Rules.usual(outputs, self.tokenizer.image_codec.grid_size**2, words_of=self.tokenizer.words_of),
+            Rules.usual(
+                outputs,
+                self.tokenizer.image_codec.grid_size**2,
+                self.tokenizer.audio_codec.frame_rate,
+                words_of=self.tokenizer.words_of,
+            ),
         )
 
     def prompt(self, messages: Sequence[Message], spec: ReplySpec) -> list[int]:
