@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from conftest import tiny_tokenizer
 
+from unisono.codecs.load import load_audio_codec
+from unisono.codecs.speech import SpeechCodec
 from unisono.data.shards.shard import ShardWriter
 from unisono.omni import Omni
 
@@ -95,3 +97,19 @@ def test_the_whole_path_on_a_crumb(tmp_path: Path, start: str, name: str) -> Non
             Omni(made).reply("What is the capital of France?", seed=1).text
             == "The capital of France is Paris."
         )
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not RAW.exists(), reason="no raw data; name its folder in UNISONO_SHARED")
+def test_the_path_to_the_codec_of_25_ids_on_a_crumb(tmp_path: Path) -> None:
+    script("codecs.sh", RAW, home=tmp_path, timeout=3600, CRUMB="1")
+    runs = tmp_path / "crumb-codecs" / "runs"
+    assert {run.name for run in runs.iterdir()} == {
+        "audio-teacher",
+        "audio-student",
+        "audio-voices",
+        "audio-voices-adversarial",
+    }
+    codec = load_audio_codec(runs / "audio-voices-adversarial" / "codec")
+    assert isinstance(codec, SpeechCodec) and codec.codebook_size == 15360
+    assert len(list(runs.glob("*/train-*.json"))) == 4

@@ -55,7 +55,10 @@ def add(commands: Any) -> None:
         "--shared", type=Path, metavar="DIR", help="folder with picture archives (image codec)"
     )
     command.add_argument(
-        "--name", default="", help="network: name of the run and of the finished folder (default: its size)"
+        "--name",
+        default="",
+        help="network: name of the run and of the finished folder (default: its size); "
+        "stages of the codec of 25 ids a second: another run beside the usual one",
     )
     command.add_argument(
         "--set",

@@ -51,7 +51,7 @@ from unisono.train.checkpoint import NAME as CHECKPOINT
 from unisono.train.image_codec import ImageCodecProgram, ImageCodecRecipe
 from unisono.train.loop import Outcome, Program, run as run_loop
 from unisono.train.network import RECIPES, NetworkProgram, NetworkRecipe
-from unisono.train.speech_programs import audio_student, audio_teacher, audio_voices
+from unisono.train.speech_programs import SPEECH_STAGES
 from unisono.train.transfer_codebook import transferred
 
 Recipe = TypeVar("Recipe", AudioCodecRecipe, AudioEncoderRecipe, ImageCodecRecipe, NetworkRecipe)
@@ -94,14 +94,14 @@ def _trained(arguments: argparse.Namespace) -> Outcome:
         "audio-codec": _audio_codec,
         "audio-decoder": _audio_decoder,
         "audio-encoder": _audio_encoder,
-        "audio-teacher": audio_teacher,
-        "audio-student": audio_student,
-        "audio-voices": audio_voices,
+        **SPEECH_STAGES,
         "image-codec": _image_codec,
         "network": _network,
     }
     name = arguments.name or arguments.size
     runs = {"image-codec": image_run(arguments.size), "network": f"network-{name}"}
+    if arguments.what in SPEECH_STAGES and arguments.name:
+        runs[arguments.what] = f"{arguments.what}-{arguments.name}"
     folder = arguments.home / "runs" / runs.get(arguments.what, arguments.what)
     program, recipe = makers[arguments.what](arguments)
     (folder / ELSEWHERE).unlink(missing_ok=True)  # what was taken over is trained here from now on

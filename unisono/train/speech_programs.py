@@ -60,3 +60,6 @@ def _made(named: str, home: Path, run: str, what: str) -> Path:
             f"no {what} in {folder}; run `unisono train {run}` first, or name a folder with --set {what}=DIR"
         )
     return folder
+
+
+SPEECH_STAGES = {"audio-teacher": audio_teacher, "audio-student": audio_student, "audio-voices": audio_voices}
