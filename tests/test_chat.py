@@ -1,6 +1,5 @@
 """The terminal: lines with paths, commands, and faults that leave the conversation as it was."""
 
-import argparse
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ from PIL import Image
 from rich.console import Console
 
 from unisono import chat
-from unisono.chat import Talker, _path_first, blocks, parse_line, parse_outputs
+from unisono.chat import ChatOptions, Talker, _path_first, blocks, parse_line, parse_outputs
 from unisono.core.errors import UserError
 from unisono.media import Footage, Sound
 from unisono.omni import Omni
@@ -29,7 +28,7 @@ def omni(tiny_network: Path) -> Omni:
 @pytest.fixture
 def talker(omni: Omni, tmp_path: Path) -> Talker:
     """A conversation whose terminal is a string: `talker.console.file.getvalue()`."""
-    arguments = argparse.Namespace(
+    arguments = ChatOptions(
         out="text", voice="heart", save=str(tmp_path / "replies"), seed=1, quiet=True, timing=False
     )
     return Talker(omni, arguments, Console(file=io.StringIO(), width=200))
@@ -251,7 +250,7 @@ def test_a_written_reply_leaves_nothing_behind(
     omni: Omni, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    arguments = argparse.Namespace(out="text", voice="heart", save=None, seed=1, quiet=True, timing=False)
+    arguments = ChatOptions(out="text", voice="heart", save=None, seed=1, quiet=True, timing=False)
     Talker(omni, arguments, Console(file=io.StringIO())).say(["Hello."])
     assert not list(tmp_path.iterdir())
 

@@ -36,10 +36,6 @@ WINGS = {"wire": 0, "reply": 1, "v1": 2, "realtime": 2, "page": 2, "responses": 
 MAX_FUNCTION_LINES = 60
 MAX_FILE_LINES = 400
 TO_BE_SPLIT = {
-    "assess/quality/measures.py",
-    "assess/quality/vision.py",
-    "assess/report.py",
-    "assess/speed/server.py",
     "data/shards/prepare.py",
     "data/speech/corpus.py",
     "data/world/conversations.py",

@@ -1,6 +1,5 @@
 """`unisono chat`: a conversation in the terminal, or one question for scripts."""
 
-import argparse
 import os
 import re
 import shlex
@@ -9,7 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +29,12 @@ HELP = """Type and press enter. A path in the line is attached: what is this? ~/
   /out text,audio     what replies are made of: text, audio, image
   /voice NAME         the voice of spoken replies        /new   forget the conversation
   /help               this                               /quit  leave (or ctrl-d)"""
-READERS = {"image": read_picture, "audio": read_sound, "video": read_clip}
-MAX_LETTERS = (
-    10_000_000  # read of a question from a pipe, which may never end; none so long fits a conversation
-)
+READERS: dict[str, Callable[[str | Path], Input]] = {
+    "image": read_picture,
+    "audio": read_sound,
+    "video": read_clip,
+}
+MAX_LETTERS = 10_000_000  # read of a question from a pipe, which may never end; so long a one fits nowhere
 PLAYERS = (["aplay", "-q"], ["afplay"], ["ffplay", "-nodisp", "-autoexit", "-loglevel", "quiet"])
 
 
@@ -43,22 +45,41 @@ def parse_outputs(text: str) -> tuple[str, ...]:
     return names
 
 
+@dataclass(frozen=True, kw_only=True)
+class ChatOptions:
+    """The options of `unisono chat`; cli/chat.py says what they mean."""
+
+    question: list[str] = field(default_factory=list)
+    image: list[str] = field(default_factory=list)
+    audio: list[str] = field(default_factory=list)
+    video: list[str] = field(default_factory=list)
+    model: str | None = None
+    out: str = "text"
+    voice: str = "heart"
+    save: str | None = None
+    engine: str = "auto"
+    seed: int | None = None
+    quiet: bool = False
+    timing: bool = False
+
+
 class Talker:
     """Sends parts to a conversation and shows what comes back."""
 
-    def __init__(self, omni: Omni, arguments: argparse.Namespace, console: Console) -> None:
-        self.omni, self.arguments, self.console = omni, arguments, console
-        self.outputs, self.voice = parse_outputs(arguments.out), arguments.voice
-        self.folder = Path(arguments.save) if arguments.save else None
+    def __init__(self, omni: Omni, options: ChatOptions, console: Console) -> None:
+        self.omni, self.options, self.console = omni, options, console
+        self.outputs, self.voice = parse_outputs(options.out), options.voice
+        self.folder = Path(options.save) if options.save else None
         self.number = 0
         self.conversation: Conversation | None = None
 
-    def restart(self) -> None:
-        """Forgets the conversation; the old one goes on where a new one cannot begin."""
-        fresh = self.omni.conversation(outputs=self.outputs, voice=self.voice, seed=self.arguments.seed)
+    def restart(self) -> Conversation:
+        """Begins a new conversation -> it. Where none can begin, the old one goes on."""
+        fresh = self.omni.conversation(outputs=self.outputs, voice=self.voice, seed=self.options.seed)
         if self.conversation:
             self.conversation.close()
         self.conversation = fresh
+        return fresh
 
     def change(self, outputs: tuple[str, ...], voice: str) -> None:
         """Begins anew with other outputs or another voice; UserError, and nothing changed, where there is no
@@ -74,11 +95,10 @@ class Talker:
 
     def say(self, parts: list[Input]) -> None:
         """One turn: text appears as it is made, sound and pictures are saved, played and shown."""
-        if self.conversation is None:
-            self.restart()
+        conversation = self.conversation or self.restart()
         began, first, sounds, drawings = time.monotonic(), 0.0, [], []
         self.number += 1
-        for event in self.conversation.stream(*parts):
+        for event in conversation.stream(*parts):
             first = first or time.monotonic() - began
             if isinstance(event, SoundDelta):
                 sounds.append(event.pcm)
@@ -92,7 +112,7 @@ class Talker:
             self._drawing(picture)
         if sounds:
             self._spoken(np.concatenate(sounds))
-        if self.arguments.timing:
+        if self.options.timing:
             self.console.print(
                 f"[dim]first word after {first:.2f} s, all after {time.monotonic() - began:.2f} s[/dim]"
             )
@@ -110,7 +130,7 @@ class Talker:
         write_sound(path, pcm, self.omni.sample_rate)
         self._note(f"spoken, {len(pcm) / self.omni.sample_rate:.1f} s: {path}")
         player = next((player for player in PLAYERS if shutil.which(player[0])), None)
-        if player and self.console.is_terminal and not self.arguments.quiet:
+        if player and self.console.is_terminal and not self.options.quiet:
             subprocess.run(
                 [*player, str(path)], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
@@ -236,6 +256,7 @@ def _attachment(token: str) -> tuple[str, str]:
 def _path_first(line: str) -> tuple[str, str]:
     """A path, in quotation marks or with backslashes where it has spaces, and the words behind it."""
     found = re.match(r"""'([^']+)'|"([^"]+)"|((?:\\.|\S)*)""", line)
+    assert found  # the last way matches nothing too
     quoted = found[1] or found[2]
     return quoted or re.sub(r"\\(.)", r"\1", found[3] or ""), line[found.end() :].strip()
 
@@ -266,27 +287,28 @@ def _command(talker: Talker, line: str) -> bool:
     return True
 
 
-def _attached(arguments: argparse.Namespace) -> list[Input]:
-    return [READERS[kind](path) for kind in ("image", "audio", "video") for path in getattr(arguments, kind)]
+def _attached(options: ChatOptions) -> list[Input]:
+    files = {"image": options.image, "audio": options.audio, "video": options.video}
+    return [READERS[kind](path) for kind, paths in files.items() for path in paths]
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(options: ChatOptions) -> int:
     """Entry of `unisono chat`."""
     console = Console(soft_wrap=True)
-    parse_outputs(arguments.out)
-    if arguments.save:
-        _made(Path(arguments.save))
-    parts = _attached(arguments)
+    parse_outputs(options.out)
+    if options.save:
+        _made(Path(options.save))
+    parts = _attached(options)
     has_terminal = sys.stdin is not None and sys.stdin.isatty()  # None: closed, as in `<&-`
-    question = " ".join(arguments.question).strip() or (
+    question = " ".join(options.question).strip() or (
         "" if has_terminal or sys.stdin is None else sys.stdin.read(MAX_LETTERS).strip()
     )
     interactive = has_terminal and not parts and not question
     if not (parts or question or interactive):
         raise UserError("nothing was asked; give a question, or attach --image, --audio or --video")
     began = time.monotonic()
-    talker = Talker(Omni(arguments.model, engine=arguments.engine), arguments, console)
-    if arguments.timing:
+    talker = Talker(Omni(options.model, engine=options.engine), options, console)
+    if options.timing:
         console.print(f"[dim]loaded in {time.monotonic() - began:.2f} s[/dim]")
     if not interactive:
         talker.say([*parts, *([question] if question else [])])

@@ -6,10 +6,11 @@ that a
 conversation can be written as text (<|user|>What is this?<|begin_image|><|image_17|>...).
 """
 
-import argparse
 import json
 import shlex
 import shutil
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,21 +31,31 @@ NORMAL, CONTROL = 1, 3  # kinds of tokens in a GGUF file
 PRE_TOKENIZER = "qwen2"  # llama.cpp's name for the split of words that is nearest to tokens/text.py
 
 
-def run(arguments: argparse.Namespace) -> int:
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """The options of `unisono export`; cli/export.py says what they mean."""
+
+    what: str
+    target: Path
+    type: str = "q8_0"
+    model: str | None = None
+
+
+def run(options: ExportOptions) -> int:
     """Entry of `unisono export`."""
-    folder = Path(arguments.model or default_weights())
+    folder = Path(options.model or default_weights())
     check_whole(folder)
-    if arguments.what == "hf":
-        export_hf(folder, arguments.target)
+    if options.what == "hf":
+        export_hf(folder, options.target)
         print(
-            f"{arguments.target}: load it with transformers' AutoModelForCausalLM.from_pretrained, or: "
-            f"vllm serve {arguments.target} --served-model-name unisono --max-logprobs 1000"
+            f"{options.target}: load it with transformers' AutoModelForCausalLM.from_pretrained, or: "
+            f"vllm serve {options.target} --served-model-name unisono --max-logprobs 1000"
         )
     else:
-        export_gguf(folder, arguments.target, arguments.type)
+        export_gguf(folder, options.target, options.type)
         print(
-            f"{arguments.target}: {arguments.target.stat().st_size / 1e6:.1f} MB, {arguments.type}; "
-            f"run it with llama-server -m {shlex.quote(str(arguments.target))}"
+            f"{options.target}: {options.target.stat().st_size / 1e6:.1f} MB, {options.type}; "
+            f"run it with llama-server -m {shlex.quote(str(options.target))}"
         )
     return 0
 
@@ -59,7 +70,7 @@ def check_whole(folder: Path) -> None:
 def token_names(folder: Path) -> list[str]:
     """The name of each id in order: byte-level pieces of text, then <|user|>, <|audio_17|> and all others."""
     text, vocab = TextTokenizer.load(folder / "tokenizer.json"), Vocabulary.load(folder / "vocabulary.json")
-    return [text.inner.id_to_token(id) if id < text.size else vocab.name(id) for id in range(vocab.size)]
+    return [str(text.inner.id_to_token(id)) if id < text.size else vocab.name(id) for id in range(vocab.size)]
 
 
 def export_hf(folder: Path, target: Path) -> None:
@@ -79,7 +90,7 @@ def export_hf(folder: Path, target: Path) -> None:
             elif path.suffix in (".safetensors", ".json") and path.name not in texts:
                 _copy(path, target / path.name)
         for name, text in texts.items():
-            atomic_write(target / name, lambda part, text=text: part.write_text(text, encoding="utf8"))
+            atomic_write(target / name, partial(Path.write_text, data=text, encoding="utf8"))
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
         raise
@@ -153,6 +164,8 @@ def export_gguf(folder: Path, target: Path, kind: str = "q8_0") -> None:
         places = gguf.get_tensor_name_map(gguf.MODEL_ARCH.QWEN3, config.num_hidden_layers)
         for name, tensor in read_tensors(folder).items():
             place = places.get_name(name, try_suffixes=(".weight", ".bias"))
+            if place is None:
+                raise UserError(f"{name} has no place in a GGUF file; use `export hf`")
             _add_tensor(writer, place, tensor.float().numpy(), gguf.GGMLQuantizationType[kind.upper()])
         writer.write_header_to_file()
         writer.write_kv_data_to_file()

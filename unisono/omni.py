@@ -131,7 +131,8 @@ class Conversation:
         known = omni.tokenizer.voices
         if "audio" in self.outputs and known and voice not in known:
             raise UserError(f"no voice {voice!r}; this network speaks as {', '.join(known)}")
-        self.seed, self.finish_reason = seed, None
+        self.seed = seed
+        self.finish_reason: str | None = None
         self.making: Making | None = None  # the latest reply, until `_end`
         self.session = Session(omni.engine)
         # Closed with the next conversation: now the engine may be at work, and in another thread.
@@ -188,7 +189,7 @@ class Conversation:
                 reply.pictures.append(event.picture)
         reply.text = reply.text.strip()
         reply.pcm = np.concatenate(sounds) if sounds else reply.pcm
-        reply.finish_reason = self.finish_reason
+        reply.finish_reason = self.finish_reason or reply.finish_reason
         return reply
 
     def stream(self, *parts: Input, script: str = "") -> Iterator[TextDelta | SoundDelta | PictureDelta]:

@@ -2,7 +2,6 @@
 on speed.
 """
 
-import argparse
 import json
 import shutil
 from dataclasses import replace
@@ -13,11 +12,13 @@ import pytest
 import torch
 
 from unisono.assess import bench
-from unisono.assess.speed import timing, transformers as peers
+from unisono.assess.options import BenchOptions
+from unisono.assess.speed import timing, training
 from unisono.assess.speed.caller import Heard, Line
-from unisono.assess.speed.server import steps, turns
 from unisono.assess.speed.timing import Effort
-from unisono.cli import parser
+from unisono.assess.speed.transformers import load_peer
+from unisono.assess.speed.voice_turns import steps, turns
+from unisono.cli import main
 from unisono.codecs.audio import AudioCodec, AudioCodecConfig
 from unisono.codecs.image import ImageCodec, ImageCodecConfig
 from unisono.core.errors import UserError
@@ -76,8 +77,8 @@ def measure(
     what: str, folder: Path, records: Path, capsys: pytest.CaptureFixture[str], effort: Effort = CRUMB
 ) -> dict:
     """Runs one bench -> its numbers, after checking what all of them share."""
-    arguments = parser().parse_args(["bench", what, "--model", str(folder), "--records", str(records)])
-    assert bench.run(arguments, effort) == 0
+    options = BenchOptions(what=what, model=str(folder), records=records)
+    assert bench.run(options, effort) == 0
     numbers = json.loads(capsys.readouterr().out.splitlines()[-1])
     path = Path(numbers.pop("record"))
     assert path.parent == records and numbers.pop("what") == f"bench-{what}" == path.name.split("_")[0]
@@ -115,12 +116,14 @@ def test_the_peer_does_the_same_job(tmp_path: Path) -> None:
         for weight in model.parameters():
             weight.normal_(std=0.2) if weight.ndim > 1 else weight.uniform_(0.5, 1.5)
     save_pretrained(model, tmp_path)
-    program = peers.training_program(argparse.Namespace(model=str(tmp_path)), CRUMB, tmp_path)
-    peer, batch = peers.load_peer(tmp_path), program.batch(0)
-    assert peers.loss_difference(program, peer, batch) < 1e-4
+    program = training.training_program(BenchOptions(what="train", model=str(tmp_path)), CRUMB, tmp_path)
+    peer, batch = load_peer(tmp_path), program.batch(0)
+    assert training.loss_difference(program, peer, batch) < 1e-4
     one_document = torch.arange(64).expand(2, 64)
     assert (
-        peers.loss_difference(program, lambda **given: peer(**{**given, "position_ids": one_document}), batch)
+        training.loss_difference(
+            program, lambda **given: peer(**{**given, "position_ids": one_document}), batch
+        )
         > 1e-2
     )
 
@@ -163,22 +166,21 @@ def test_chat(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_a_folder_without_a_network_is_explained(tmp_path: Path) -> None:
     for what in ("train", "generate", "codec", "chat"):
-        arguments = parser().parse_args(["bench", what, "--model", str(tmp_path), "--records", str(tmp_path)])
         with pytest.raises(UserError):
-            bench.run(arguments, CRUMB)
+            bench.run(BenchOptions(what=what, model=str(tmp_path), records=tmp_path), CRUMB)
     assert not list(tmp_path.glob("*.json"))
 
 
 def test_quality_is_dispatched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    quality = pytest.importorskip("unisono.assess.quality.measures")
-    monkeypatch.setattr(quality, "run", lambda arguments: 7)
-    assert bench.run(argparse.Namespace(what="quality", records=tmp_path)) == 7
+    quality = pytest.importorskip("unisono.assess.quality.run")
+    monkeypatch.setattr(quality, "run", lambda options: options.samples)
+    assert main(["bench", "quality", "--samples", "7", "--records", str(tmp_path)]) == 7
 
 
 def test_without_weights_a_nano_network_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peers, "shipped", lambda: tmp_path)
-    program = peers.training_program(argparse.Namespace(model=None), replace(CRUMB, row_length=64), tmp_path)
-    assert program.model.config.vocab_size == peers.NANO_IDS and program.batch(0)["ids"].shape == (2, 64)
+    monkeypatch.setattr(training, "shipped", lambda: tmp_path)
+    program = training.training_program(BenchOptions(what="train"), replace(CRUMB, row_length=64), tmp_path)
+    assert program.model.config.vocab_size == training.NANO_IDS and program.batch(0)["ids"].shape == (2, 64)
 
 
 def test_contenders_take_turns() -> None:
@@ -259,10 +261,9 @@ has_weights = pytest.mark.skipif(
 )
 
 
-def measured(what: str, records: Path, *options: str, effort: Effort = Effort()) -> dict:
+def measured(what: str, records: Path, minutes: float = 30, effort: Effort = Effort()) -> dict:
     """A bench over the shipped weights -> the numbers of its record."""
-    arguments = parser().parse_args(["bench", what, "--records", str(records), *options])
-    assert bench.run(arguments, effort) == 0
+    assert bench.run(BenchOptions(what=what, records=records, minutes=minutes), effort) == 0
     (path,) = records.glob(f"bench-{what}_*.json")
     return json.loads(path.read_text(encoding="utf8"))["numbers"]
 
@@ -285,7 +286,7 @@ def test_the_page_loads(tmp_path: Path) -> None:
 @pytest.mark.slow
 @has_weights
 def test_a_short_soak(tmp_path: Path) -> None:
-    numbers = measured("soak", tmp_path, "--minutes", "0.4")
+    numbers = measured("soak", tmp_path, minutes=0.4)
     assert (
         not numbers["failures"]
         and min(numbers["done"].values()) > 2

@@ -1,12 +1,14 @@
-"""The table of records: newest first, each row with its source, written between its marks only."""
+"""The pages that show records: the newest of each measure, each with its source, between marks only."""
 
-import argparse
 import json
 from pathlib import Path
 
 import pytest
 
-from unisono.assess.report import BEGIN, END, ROWS, newest, render, run
+from unisono.assess.options import BenchOptions
+from unisono.assess.report.index import index
+from unisono.assess.report.pages import ROWS, marks, render, run
+from unisono.assess.report.records import newest
 from unisono.cli import main
 from unisono.core.errors import UserError
 from unisono.core.home import default_weights
@@ -16,7 +18,7 @@ RATE = {"mean": 0.5, "stderr": 0.1, "n": 40}
 
 
 def record(folder: Path, name: str, date: str, what: str, numbers: dict, **config: object) -> None:
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(
         json.dumps({"what": what, "date": date, "numbers": numbers, "config": config})
     )
@@ -39,7 +41,7 @@ def test_the_newest_of_each_measure_counts(tmp_path: Path) -> None:
         {"talks": {"aloud": {**RATE, "mean": 0.9}, "written": RATE}},
     )
     found = newest(folder)
-    assert found["talks"][0]["aloud"]["mean"] == 0.9 and found["sees"][1]["path"].name == "quality_a.json"
+    assert found["talks"][0]["aloud"]["mean"] == 0.9 and found["sees"][1].path.name == "quality_a.json"
     table = render(folder)
     assert (
         "90 % ± 10" in table and "scenes 50 % ± 10 (n = 40)" in table and "(records/quality_b.json)" in table
@@ -131,17 +133,39 @@ def test_only_what_lies_between_the_marks_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
     record(tmp_path / "records", "quality_a", "2026-01-01", "quality", {"sees": {"see": RATE}})
-    (tmp_path / "README.md").write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    monkeypatch.chdir(tmp_path)
-    assert main(["bench", "report"]) == 0
-    text = (tmp_path / "README.md").read_text()
-    assert (
-        text.startswith("before\n")
-        and text.endswith("after\n")
-        and "old" not in text
-        and "scenes 50 %" in text
-    )
-    assert "scenes 50 %" in capsys.readouterr().out
+    (tmp_path / "docs").mkdir()
+    for page, part, said in (
+        ("docs/measured.md", "records", "(../records/quality_a.json)"),
+        ("README.md", "figures", "50 % ± 10 of answers"),
+    ):
+        begin, end = marks(part)
+        (tmp_path / page).write_text(f"before\n{begin}\nold\n{end}\nafter\n")
+        monkeypatch.chdir(tmp_path)
+        assert main(["bench", "report"]) == 0
+        text = (tmp_path / page).read_text()
+        assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text and said in text
+        assert "scenes 50 %" in capsys.readouterr().out
+
+
+def test_the_index_tells_which_records_describe_what_ships(tmp_path: Path) -> None:
+    folder, ships = tmp_path / "records", weights_of(default_weights())
+    other = {**ships, "model.safetensors": "0" * 16}
+    record(folder, "quality_a", "2026-01-01", "quality", {"sees": {"see": RATE}}, weights=ships)
+    record(folder, "quality_b", "2026-01-02", "quality", {"image_codec": {}, "sees": {}}, weights=other)
+    record(folder, "quality_c", "2026-01-03", "quality", {"sees": {}})
+    record(folder / "trials", "d", "2026-01-04", "quality", {"sees": {}}, weights=other)
+    record(folder, "bench-page", "2026-01-05", "bench-page", {})
+    record(folder, "train-network", "2026-01-06", "train-network", {})
+    lines = [line.split(" | ") for line in index(folder, ships).splitlines() if line.startswith("| 2026")]
+    assert [line[1:3] + line[5:] for line in lines] == [
+        ["[train-network](train-network.json)", "train-network", "how weights were trained |"],
+        ["[bench-page](bench-page.json)", "bench-page", "does not depend on weights |"],
+        ["[d](trials/d.json)", "sees", "no |"],
+        ["[quality_c](quality_c.json)", "sees", "unknown |"],
+        ["[quality_b](quality_b.json)", "image_codec, sees", "in part |"],
+        ["[quality_a](quality_a.json)", "sees", "yes |"],
+    ]
+    assert lines[4][3] == "00000000"
 
 
 def test_without_records_it_says_so(tmp_path: Path, capsys) -> None:
@@ -160,11 +184,12 @@ def test_a_folder_without_measures_leaves_the_readme_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "README.md").write_text(f"{BEGIN}\n| a table |\n{END}")
+    begin, end = marks("figures")
+    (tmp_path / "README.md").write_text(f"{begin}\n| a table |\n{end}")
     (tmp_path / "records").mkdir()
     with pytest.raises(UserError, match="holds a measure"):
-        run(argparse.Namespace(records=tmp_path / "records"))
-    assert "| a table |" in (tmp_path / "README.md").read_text()
+        run(BenchOptions(what="report", records=tmp_path / "records"))
+    assert "| a table |" in (tmp_path / "README.md").read_text() and not list(tmp_path.glob("records/*"))
 
 
 def test_the_records_of_this_repository_render() -> None:

@@ -25,7 +25,7 @@ from conftest import Running
 from PIL import Image
 
 from unisono.assess.quality.judge import comparable
-from unisono.assess.quality.vision import read_scene
+from unisono.assess.quality.scenes import read_scene
 from unisono.core.home import shipped
 from unisono.data.speech.voices import SAMPLE_RATE, speak
 

@@ -1,13 +1,11 @@
-"""`unisono bench`: speed of training, generation, codecs and chat, and what `quality` measures.
+"""`unisono bench`: speed and memory of training, generation, codecs, chat, server and page.
 
-Each speed is shown as a table for people and, on the last line, as JSON for programs; one record holds it
-with its
-circumstances. What is held against transformers stands in peers.py, how time is taken in timing.py.
+Each speed is shown as a table for people and, on the last line, as JSON for programs. One record holds it
+with the machine, the versions and the commit. speed/timing.py says how time is taken.
 
 Shapes: N samples, F code frames.
 """
 
-import argparse
 import json
 import os
 import random
@@ -17,7 +15,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,16 +26,18 @@ from rich.table import Table
 from torch import Tensor
 
 import unisono
+from unisono.assess.options import BenchOptions
+from unisono.assess.speed.generation import bench_generate
 from unisono.assess.speed.probe import QUESTION
 from unisono.assess.speed.timing import Effort, Measured, Summary, seconds, summary, threads
-from unisono.assess.speed.transformers import bench_generate, bench_train
+from unisono.assess.speed.training import bench_train
 from unisono.codecs.audio import AudioCodec
 from unisono.codecs.packed import pack
 from unisono.core.errors import UserError
-from unisono.core.home import default_weights
 from unisono.core.record import can_keep, weights_of, write_record
 from unisono.data.speech.recordings import iter_recordings
 from unisono.data.world.conversations import MAKERS
+from unisono.data.world.raw import Picture
 from unisono.media import write_sound
 from unisono.omni import Omni
 from unisono.tokenizer import OmniTokenizer
@@ -44,55 +46,54 @@ PIECE_S = 0.1  # what a microphone delivers at a time
 MAX_QUESTION_S = 4.0
 
 
-def run(arguments: argparse.Namespace, effort: Effort = Effort()) -> int:
-    """Entry of `unisono bench`."""
-    if arguments.what != "report":
-        can_keep(arguments.records)
-    if arguments.what == "quality":
-        from unisono.assess.quality.measures import run as run_quality  # here: its judges are heavy to import
+Bench = Callable[[BenchOptions, Effort], Measured]
 
-        return run_quality(arguments)
-    if arguments.what == "report":
-        from unisono.assess.report import run as run_report
 
-        return run_report(arguments)
-    benches: dict[str, Callable[[argparse.Namespace, Effort], Measured]] = {
+def run(options: BenchOptions, effort: Effort = Effort()) -> int:
+    """Entry of `unisono bench` for speed and memory: measures, prints a table, writes a record."""
+    can_keep(options.records)
+    load_before = os.getloadavg()[0]
+    name = "codec-reader" if options.what == "codec" and options.reader else options.what
+    measured = bench_of(name)(options, effort)
+    config = {
+        **measured.config,
+        "effort": asdict(effort),
+        "model": options.model or "",
+        "weights": weights_of(options.network),
+        "load_average": {"before": load_before, "after": os.getloadavg()[0]},
+    }
+    path = write_record(f"bench-{name}", measured.numbers, config=config, folder=options.records)
+    Console(soft_wrap=True).print(table(f"bench {name}", measured))
+    print(f"record: {path}")
+    print(json.dumps({"what": f"bench-{name}", "record": str(path), **measured.numbers}))
+    return 0
+
+
+def bench_of(what: str) -> Bench:
+    """The program that measures; those with optional packages are imported only when they are asked for."""
+    benches: dict[str, Bench] = {
         "train": bench_train,
         "generate": bench_generate,
         "codec": bench_codec,
         "chat": bench_chat,
     }
-    if arguments.what == "serve":
-        from unisono.assess.speed.server import bench_serve  # here: its clients are optional packages
+    if what == "serve":
+        from unisono.assess.speed.server import bench_serve
 
-        benches["serve"] = bench_serve
-    if arguments.what == "page":
+        benches[what] = bench_serve
+    elif what == "page":
         from unisono.assess.speed.page import bench_page
 
-        benches["page"] = bench_page
-    if arguments.what == "soak":
+        benches[what] = bench_page
+    elif what == "soak":
         from unisono.assess.speed.soak import bench_soak
 
-        benches["soak"] = bench_soak
-    name = arguments.what
-    if name == "codec" and arguments.reader:
-        from unisono.assess.quality.codec_reader import bench_reader  # here: it needs packages of its own
+        benches[what] = bench_soak
+    elif what == "codec-reader":
+        from unisono.assess.quality.codec_reader import bench_reader
 
-        name, benches["codec"] = "codec-reader", lambda arguments, effort: bench_reader(arguments)
-    load_before = os.getloadavg()[0]
-    measured = benches[arguments.what](arguments, effort)
-    config = {
-        **measured.config,
-        "effort": asdict(effort),
-        "model": arguments.model or "",
-        "weights": weights_of(Path(arguments.model or default_weights())),
-        "load_average": {"before": load_before, "after": os.getloadavg()[0]},
-    }
-    path = write_record(f"bench-{name}", measured.numbers, config=config, folder=arguments.records)
-    Console(soft_wrap=True).print(table(f"bench {name}", measured))
-    print(f"record: {path}")
-    print(json.dumps({"what": f"bench-{name}", "record": str(path), **measured.numbers}))
-    return 0
+        benches[what] = lambda options, effort: bench_reader(options)
+    return benches[what]
 
 
 def table(title: str, measured: Measured) -> Table:
@@ -117,14 +118,12 @@ def table(title: str, measured: Measured) -> Table:
 # ---- codecs ----
 
 
-def bench_codec(arguments: argparse.Namespace, effort: Effort) -> Measured:
-    """Seconds of computing per second of sound on one core, whole and streaming, and milliseconds per
-    picture.
-    """
-    tokenizer = OmniTokenizer.load(arguments.model or default_weights())
+def bench_codec(options: BenchOptions, effort: Effort) -> Measured:
+    """Seconds of computing per second of sound on one core, whole and streaming; milliseconds per picture."""
+    tokenizer = OmniTokenizer.load(options.network)
     codec = tokenizer.audio_codec
     pack(codec)
-    pcm = some_sound(arguments.shared, codec.sample_rate, effort.sound_s)
+    pcm = some_sound(options.shared, codec.sample_rate, effort.sound_s)
     duration_s = len(pcm) / codec.sample_rate
     with threads(1):
         codes = codec.encode(pcm[None])  # also warms up
@@ -152,7 +151,7 @@ def bench_codec(arguments: argparse.Namespace, effort: Effort) -> Measured:
     config = {
         "threads": 1,
         "piece_s": PIECE_S,
-        "sound": "held-out readings" if arguments.shared else "synthetic",
+        "sound": "held-out readings" if options.shared else "synthetic",
         "sound_s": duration_s,
     }
     return codec_report(Measured(numbers, config))
@@ -220,31 +219,29 @@ def stream(codec: AudioCodec, pcm: Tensor) -> tuple[Tensor, Tensor, list[float]]
 def time_pictures(tokenizer: OmniTokenizer, effort: Effort) -> dict[str, Summary]:
     """Milliseconds for one picture at a time, fitting included: there and back."""
     rng = random.Random("bench")
-    pictures = [MAKERS["see"](rng).exchanges[0].shown[0].image for _ in range(effort.num_pictures)]
+    shown = [MAKERS["see"](rng).exchanges[0].shown[0] for _ in range(effort.num_pictures)]
+    pictures = [one.image for one in shown if isinstance(one, Picture)]
     codes = [tokenizer.image_part(picture).codes for picture in pictures]
     tokenizer.to_picture(codes[0])
-    encode, decode = [], []
+    encode: list[float] = []
+    decode: list[float] = []
     for _ in range(effort.num_turns):
-        encode += [
-            1000 * seconds(lambda picture=picture: tokenizer.image_part(picture)) for picture in pictures
-        ]
-        decode += [1000 * seconds(lambda code=code: tokenizer.to_picture(code)) for code in codes]
+        encode += [1000 * seconds(partial(tokenizer.image_part, picture)) for picture in pictures]
+        decode += [1000 * seconds(partial(tokenizer.to_picture, code)) for code in codes]
     return {"encode": summary(encode), "decode": summary(decode)}
 
 
 # ---- chat ----
 
 
-def bench_chat(arguments: argparse.Namespace, effort: Effort) -> Measured:
-    """From the start of a fresh process to an answer, asked by keyboard and by voice; each process is asked
-    once.
-    """
-    folder = Path(arguments.model or default_weights()).resolve()
+def bench_chat(options: BenchOptions, effort: Effort) -> Measured:
+    """From the start of a fresh process to an answer, typed and spoken; each process is asked once."""
+    folder = options.network.resolve()
     with tempfile.TemporaryDirectory() as place:
         wav = Path(place) / "question.wav"
         question_s = speak_question(folder, wav)
         found = [probe(folder, wav) for _ in range(effort.num_processes)]
-    numbers: dict[str, object] = {
+    numbers: dict[str, Any] = {
         name: summary([one[name] for one in found]) for name in ("import_s", "load_s", "resident_mb")
     }
     for way in ("typed", "spoken"):

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from unisono.cli.options import add_home, add_model, folder_name, whole_number
+from unisono.cli.options import add_home, add_model, folder_name, typed, whole_number
 
 SPEEDS = ("train", "generate", "codec", "chat", "serve", "page", "soak")
 
@@ -18,7 +18,7 @@ def add(commands: Any) -> None:
     command.add_argument(
         "what",
         choices=(*SPEEDS, "quality", "moderation", "report"),
-        help="what to measure; report: the table of all records, which also goes into the README.md here",
+        help="what to measure; report: writes README.md, docs/measured.md and records/INDEX.md anew",
     )
     add_model(command)
     command.add_argument(
@@ -53,8 +53,14 @@ def add(commands: Any) -> None:
 
 def load(arguments: argparse.Namespace) -> Callable[[], int]:
     """-> the call that measures."""
+    from unisono.assess.options import BenchOptions
+
     if arguments.what == "moderation":
         from unisono.assess.quality.moderation import run
+    elif arguments.what == "quality":
+        from unisono.assess.quality.run import run
+    elif arguments.what == "report":
+        from unisono.assess.report.pages import run
     else:
         from unisono.assess.bench import run
-    return partial(run, arguments)
+    return partial(run, typed(BenchOptions, arguments))

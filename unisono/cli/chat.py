@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from unisono.cli.options import add_media, add_model
+from unisono.cli.options import add_media, add_model, typed
 
 
 def add(commands: Any) -> None:
@@ -38,6 +38,6 @@ def add(commands: Any) -> None:
 
 def load(arguments: argparse.Namespace) -> Callable[[], int]:
     """-> the call that talks."""
-    from unisono.chat import run
+    from unisono.chat import ChatOptions, run
 
-    return partial(run, arguments)
+    return partial(run, typed(ChatOptions, arguments))

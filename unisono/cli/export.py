@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from unisono.cli.options import add_model
+from unisono.cli.options import add_model, typed
 
 
 def add(commands: Any) -> None:
@@ -27,6 +27,6 @@ def add(commands: Any) -> None:
 
 def load(arguments: argparse.Namespace) -> Callable[[], int]:
     """-> the call that writes."""
-    from unisono.export import run
+    from unisono.export import ExportOptions, run
 
-    return partial(run, arguments)
+    return partial(run, typed(ExportOptions, arguments))

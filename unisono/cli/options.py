@@ -3,10 +3,13 @@
 import argparse
 import math
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
+from typing import TypeVar
 
 from unisono.core.home import home
 
+Options = TypeVar("Options")  # a dataclass
 SIZES = ("tiny", "nano", "small", "base")
 
 
@@ -42,6 +45,11 @@ def folder_name(text: str) -> str:
             "expected a folder, got nothing; leave the option out for the weights in the package"
         )
     return text
+
+
+def typed(kind: type[Options], arguments: argparse.Namespace) -> Options:
+    """The parsed options as the value that a program takes: each field from the option of its name."""
+    return kind(**{field.name: getattr(arguments, field.name) for field in fields(kind)})  # type: ignore[arg-type]
 
 
 def add_model(command: argparse.ArgumentParser, of: str = "folder of a network") -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from unisono.cli.options import add_media, add_model
+from unisono.cli.options import add_media, add_model, typed
 
 
 def add(commands: Any) -> None:
@@ -23,6 +23,6 @@ def add(commands: Any) -> None:
 
 def load(arguments: argparse.Namespace) -> Callable[[], int]:
     """-> the call that prints."""
-    from unisono.show import run
+    from unisono.show import ShowOptions, run
 
-    return partial(run, arguments)
+    return partial(run, typed(ShowOptions, arguments))

@@ -132,16 +132,18 @@ def write_record(
     config: dict[str, Any] | None = None,
     seeds: Sequence[int] = (),
     folder: Path = Path("records"),
+    part: str = "",
 ) -> Path:
-    """Writes folder/<what>_<hardware>_<date>.json -> its path. A second record of the day gets a number."""
+    """Writes folder/<what>-<part>_<hardware>_<date>.json -> its path. The second of a day gets a number."""
     machine = hardware()
     date = datetime.datetime.now(datetime.timezone.utc)
     name = re.sub(r"[^a-z0-9]+", "-", f"{machine['name']}-{machine['cpus']}".lower()).strip("-")
     can_keep(folder)
-    path = folder / f"{what}_{name}_{date:%Y-%m-%d}.json"
+    name = f"{what}-{part}_{name}" if part else f"{what}_{name}"
+    path = folder / f"{name}_{date:%Y-%m-%d}.json"
     number = 2
     while path.exists():
-        path = folder / f"{what}_{name}_{date:%Y-%m-%d}_{number}.json"
+        path = folder / f"{name}_{date:%Y-%m-%d}_{number}.json"
         number += 1
     record = {
         "what": what,

@@ -7,7 +7,7 @@ cut into pieces of a few hundred words.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def pieces(text: str, length: int = CHUNK_CHARACTERS) -> Iterator[str]:
 
 
 def documents(
-    shared_data: Path, split: str, limits: dict[str, int] | None = None
+    shared_data: Path, split: str, limits: Mapping[str, int | None] | None = None
 ) -> Iterator[tuple[str, str]]:
     """(task, text) of the split: English stories, dialogues, children's books, everyday sentences; `limits` =
     pieces a task.

@@ -1,12 +1,12 @@
 """What quality is measured on: of the test split, nothing twice, the same ones whatever else is there."""
 
-import argparse
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from unisono.assess.options import BenchOptions
 from unisono.assess.quality import held_out
 from unisono.assess.quality.held_out import Bench
 from unisono.data.splits import split_of
@@ -15,7 +15,7 @@ from unisono.omni import Omni
 
 @pytest.fixture
 def bench(tiny_network: Path, tmp_path: Path) -> Bench:
-    return Bench(Omni(tiny_network), argparse.Namespace(samples=8, shared=None, home=tmp_path, twin=None))
+    return Bench(Omni(tiny_network), BenchOptions(what="quality", samples=8, home=tmp_path))
 
 
 def write(folder: Path, rows: list[dict]) -> None:
@@ -58,7 +58,7 @@ def test_sentences_stay_the_same_when_others_come(bench: Bench) -> None:
     ]
     write(bench.home / "speech" / "b", rows + others)
     chosen = [item["text"] for _, item in bench.open_speech("x")]
-    again = Bench(bench.omni, argparse.Namespace(samples=8, shared=None, home=bench.home, twin=None))
+    again = Bench(bench.omni, BenchOptions(what="quality", samples=8, home=bench.home))
     write(
         bench.home / "speech" / "a",
         [{"text": f"Another {number}.", "source": "y"} for number in range(40)] + rows[:1],

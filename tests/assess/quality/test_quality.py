@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 from PIL import Image
 
-from unisono.assess.quality import measures as quality
+from unisono.assess.quality import pictures, speech, talk
 from unisono.assess.quality.limits import QUESTIONS
+from unisono.assess.quality.marks import error_rate, is_same
 from unisono.data.world.conversations import MAKERS
 from unisono.data.world.raw import Raw
 from unisono.omni import Reply
@@ -32,19 +33,19 @@ def bench(ask: object) -> SimpleNamespace:
 
 def test_drawings_are_judged_by_what_was_asked_for() -> None:
     drawn = {raw.exchanges[0].question.text: raw.exchanges[0].drawn.image for raw in (*WISHES, *FIGURES)}
-    right = quality.draws(bench(lambda wish, **_: Reply(pictures=[drawn[wish]])))
+    right = pictures.draws(bench(lambda wish, **_: Reply(pictures=[drawn[wish]])))
     assert right["all_attributes"] == {"mean": 1.0, "stderr": 0.0, "n": 8} and right["figures"] == {
         "mean": 1.0,
         "stderr": 0.0,
         "n": 4,
     }
     for reply in (Reply(pictures=[Image.new("RGB", (64, 64), "white")]), Reply()):
-        wrong = quality.draws(bench(lambda wish, reply=reply, **_: reply))
+        wrong = pictures.draws(bench(lambda wish, reply=reply, **_: reply))
         assert wrong["all_attributes"]["mean"] < 0.3 and wrong["figures"]["mean"] < 0.5
 
 
 def test_who_says_what_is_true_sees_all_and_who_says_something_else_nothing(monkeypatch) -> None:
-    monkeypatch.setattr(quality, "_sounding", lambda bench, raw: [])
+    monkeypatch.setattr(speech, "_sounding", lambda bench, raw: [])
     made = bench(None)
     answers = {
         id(raw): raw.exchanges[0].answer.text
@@ -53,11 +54,11 @@ def test_who_says_what_is_true_sees_all_and_who_says_something_else_nothing(monk
     }
     for said, mean in ((lambda raw: answers[id(raw)].lower(), 1.0), (lambda raw: "", 0.0)):
         monkeypatch.setattr(
-            quality,
+            pictures,
             "_sees",
-            lambda bench, raw, parts, said=said: quality._same(said(raw), raw.exchanges[0].answer.text),
+            lambda bench, raw, parts, said=said: is_same(said(raw), raw.exchanges[0].answer.text),
         )
-        found = quality.sees(made)
+        found = pictures.sees(made)
         assert set(found) == {
             "see",
             "see_asked_first",
@@ -71,7 +72,7 @@ def test_who_says_what_is_true_sees_all_and_who_says_something_else_nothing(monk
 
 
 def test_limits_are_known_by_who_says_so_of_these_questions_alone() -> None:
-    found = quality.knows_its_limits(
+    found = talk.knows_its_limits(
         bench(lambda question: Reply(text="I cannot know that." if question in QUESTIONS else "It is four."))
     )
     assert (
@@ -86,9 +87,9 @@ def test_a_codec_that_changes_nothing_costs_nothing(monkeypatch) -> None:
         omni=SimpleNamespace(tokenizer=SimpleNamespace(audio_codec=same)),
         open_speech=lambda source: [(noise, {"text": "What is it?"})] * 2,
     )
-    monkeypatch.setattr(quality, "transcribe", lambda pcm, rate: "What was it?")
-    monkeypatch.setattr(quality, "can_judge_voices", lambda: False)
-    without = quality.audio_codec(made)
+    monkeypatch.setattr(speech, "transcribe", lambda pcm, rate: "What was it?")
+    monkeypatch.setattr(speech, "can_judge_voices", lambda: False)
+    without = speech.audio_codec(made)
     assert set(without) == {"hibari", "hibari_microphone", "piper", "neural_speech", "librispeech_train251"}
     assert all(
         set(one) == {"original", "decoded"}
@@ -96,13 +97,13 @@ def test_a_codec_that_changes_nothing_costs_nothing(monkeypatch) -> None:
         and 0.3 < one["decoded"]["wer"] < 0.4
         for one in without.values()
     )
-    monkeypatch.setattr(quality, "can_judge_voices", lambda: True)
-    monkeypatch.setattr(quality, "voice_similarity", lambda a, b: float(a @ b / np.sqrt(a @ a * (b @ b))))
+    monkeypatch.setattr(speech, "can_judge_voices", lambda: True)
+    monkeypatch.setattr(speech, "voice_similarity", lambda a, b: float(a @ b / np.sqrt(a @ a * (b @ b))))
     assert all(
         abs(one["voice"]["mean"] - 1) < 1e-5 and one["voice"]["n"] == 2
-        for one in quality.audio_codec(made).values()
+        for one in speech.audio_codec(made).values()
     )
 
 
 def test_word_errors_are_a_share_of_the_words() -> None:
-    assert np.isclose(quality._wer(["one two", "three four"], ["one", "three four"])["wer"], 0.25)
+    assert np.isclose(error_rate(["one two", "three four"], ["one", "three four"])["wer"], 0.25)

@@ -8,7 +8,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from unisono.assess.quality.vision import DigitReader, FigureReader, Seen, read_scene, score_scene
+from unisono.assess.quality import figures, masks, outlines, scenes
+from unisono.assess.quality.figures import DigitReader, FigureReader
+from unisono.assess.quality.scenes import Seen, read_scene, score_scene
 from unisono.data.world.conversations import draw_request
 from unisono.data.world.pictures import BACKGROUNDS, EMOJI, Thing, draw_emoji, draw_things, draw_word
 from unisono.data.world.samples import random_things
@@ -135,6 +137,6 @@ def test_errors_name_what_was_expected() -> None:
 
 
 def test_the_checker_does_not_know_the_generator() -> None:
-    import unisono.assess.quality.vision as vision
 
-    assert "unisono.data" not in Path(vision.__file__).read_text()
+    for reader in (figures, masks, outlines, scenes):
+        assert "unisono.data" not in Path(reader.__file__).read_text()

@@ -9,8 +9,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from unisono.assess.quality.figures import FigureReader
 from unisono.assess.quality.held_out import asked
-from unisono.assess.quality.vision import FigureReader, Seen, read_scene, score_scene
+from unisono.assess.quality.scenes import Seen, read_scene, score_scene
 from unisono.core.errors import UserError
 from unisono.data.splits import split_of
 from unisono.data.world import pictures, sayings

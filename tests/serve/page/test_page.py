@@ -29,7 +29,7 @@ from page_client import (
 from PIL import Image
 
 from unisono.assess.quality.judge import transcribe
-from unisono.assess.quality.vision import read_scene
+from unisono.assess.quality.scenes import read_scene
 from unisono.data.world.pictures import Thing, draw_things
 
 __all__ = ["browser_of", "page_of"]  # fixtures

@@ -14,7 +14,7 @@ from conftest import Running, drawing
 from openai import OpenAI
 from PIL import Image
 
-from unisono.assess.quality.vision import read_scene
+from unisono.assess.quality.scenes import read_scene
 from unisono.core.home import shipped
 from unisono.serve.v1.images import phrased
 

@@ -1,6 +1,5 @@
 """/v1/moderations with OpenAI's own client; the classifier, its phrasings and its measuring."""
 
-import argparse
 import base64
 import io
 import json
@@ -17,6 +16,7 @@ import zstandard
 from conftest import Running, drawing
 from openai import OpenAI
 
+from unisono.assess.options import BenchOptions
 from unisono.assess.quality import moderation as quality
 from unisono.core.errors import UserError
 from unisono.core.home import shipped
@@ -217,7 +217,7 @@ def test_measuring_leaves_out_what_was_taught(
         and numbers["flagged"]["xstest safe"]["n"] == 2
     )
     with pytest.raises(UserError, match="--shared"):
-        quality.run(argparse.Namespace(command="bench", model=str(trained), shared=None))
+        quality.run(BenchOptions(what="moderation", model=str(trained)))
 
 
 @pytest.mark.skipif(not weights, reason="no weights in the package")

@@ -8,7 +8,6 @@ has the same task.
 Shapes: B clips, F code frames, D quantizer dimensions, V = sum of levels, L letters.
 """
 
-import argparse
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,13 +16,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from unisono.assess.options import BenchOptions
 from unisono.assess.speed.timing import Measured
 from unisono.codecs.causal import CausalStack
 from unisono.codecs.load import AnyAudioCodec, load_audio_codec
 from unisono.codecs.packed import pack
 from unisono.codecs.quantize import FSQ
 from unisono.core.errors import UserError
-from unisono.core.home import default_weights
 from unisono.core.progress import track
 from unisono.data.speech.kokoro import NEVER_HEARD
 from unisono.data.speech.labels import read_labels
@@ -248,17 +247,17 @@ def read(codec: AnyAudioCodec, folders: list[Path], effort: ReaderEffort = Reade
     }
 
 
-def codec_of(arguments: argparse.Namespace) -> AnyAudioCodec:
+def codec_of(options: BenchOptions) -> AnyAudioCodec:
     """The codec that --codec names, or the one of --model's network."""
-    return load_audio_codec(arguments.codec or Path(arguments.model or default_weights()) / "audio_codec")
+    return load_audio_codec(options.codec or options.network / "audio_codec")
 
 
-def bench_reader(arguments: argparse.Namespace, effort: ReaderEffort = ReaderEffort()) -> Measured:
+def bench_reader(options: BenchOptions, effort: ReaderEffort = ReaderEffort()) -> Measured:
     """Entry of `unisono bench codec --reader`: the sound under --home, the codec of --codec or --model."""
-    codec = codec_of(arguments)
+    codec = codec_of(options)
     pack(codec)
-    found = read(codec, sound_folders(arguments.home), effort)
-    measured = Measured(found, {"codec": arguments.codec or ""})
+    found = read(codec, sound_folders(options.home), effort)
+    measured = Measured(found, {"codec": options.codec or ""})
     for kind, errors in found["letter_errors"].items():
         value = {"median": 100 * errors["rate"], "stderr": 100 * errors["stderr"], "n": errors["n"]}
         measured.row(

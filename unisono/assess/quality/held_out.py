@@ -3,14 +3,15 @@
 Shapes: N samples.
 """
 
-import argparse
 import random
 import zlib
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
+from unisono.assess.options import BenchOptions
 from unisono.data.speech.waves import Waves, sound_folders
 from unisono.data.splits import split_of
 from unisono.data.world.conversations import MAKERS
@@ -18,22 +19,17 @@ from unisono.data.world.pictures import resolution
 from unisono.data.world.raw import Clip, Raw
 from unisono.omni import Input, Omni, Reply
 
-WORLD = (
-    "question",
-    "answer",
-)  # roles of sentences of the small world; open sentences have none, and printed words are neither
-MAX_DRAWN = (
-    100  # conversations for each that is wanted: one in twenty is a test's, and some kinds have few of these
-)
+WORLD = ("question", "answer")  # roles of sentences of the small world; open sentences have none
+MAX_DRAWN = 100  # conversations for each that is wanted: one in twenty is a test's, and some kinds are rare
 LONGEST = 8 * 16000  # samples of one item; what has no text is cut there
 
 
 class Bench:
     """A loaded network and the data to judge it with."""
 
-    def __init__(self, omni: Omni, arguments: argparse.Namespace) -> None:
-        self.omni, self.samples = omni, arguments.samples
-        self.shared, self.home, self.twin = arguments.shared, arguments.home, arguments.twin
+    def __init__(self, omni: Omni, options: BenchOptions) -> None:
+        self.omni, self.samples = omni, options.samples
+        self.shared, self.home, self.twin = options.shared or Path(), options.home, options.twin
 
     @cached_property
     def sound(self) -> Waves:
@@ -43,8 +39,9 @@ class Bench:
         return Waves(folders, "test")
 
     def waves(self, name: str, belongs: Callable[[dict], bool]) -> list[tuple[np.ndarray, dict]]:
-        """Up to `samples` (pcm, item) of the test sentences that belong, drawn by their own words: whatever
-        else is added, most stay the same.
+        """Up to `samples` (pcm, item) of the test sentences that belong.
+
+        The words of a sentence decide whether it is drawn. So most stay the same when others are added.
         """
         items = self.sound.items
         numbers = [
@@ -65,9 +62,7 @@ class Bench:
         return self.waves(source, lambda item: item["source"] == source and not item.get("role"))
 
     def world(self, task: str) -> list[Raw]:
-        """`samples` conversations of the small world from its test split, none of them twice; fewer where it
-        has no more: a repetition
-        tells nothing that its first did not."""
+        """Up to `samples` conversations of the small world from its test split, none of them twice."""
         rng, found = random.Random(f"test {task}"), dict[tuple, Raw]()
         with resolution(self.omni.tokenizer.image_codec.image_size):
             for _ in range(MAX_DRAWN * self.samples):

@@ -1,9 +1,8 @@
-"""How much of what is harmful, and of what is not, the moderator flags: on texts by others that nobody
-trained on
-(XSTest, HarmBench). What is asked there and also stands word for word in the phrases of training is left out.
+"""How much of what is harmful, and of what is harmless, the moderator flags in XSTest and HarmBench.
+
+Nobody trained on these texts. A text that stands word for word among the training phrases is left out.
 """
 
-import argparse
 import json
 import re
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from unisono.assess.options import BenchOptions
 from unisono.core.errors import UserError
-from unisono.core.home import default_weights
 from unisono.core.record import can_keep, mean_stderr, weights_of, write_record
 from unisono.data.texts import read_lines
 from unisono.moderation.moderator import FLAGGED, Moderator
@@ -59,20 +58,20 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(re.findall(r"[a-z]+", text.lower()))
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(options: BenchOptions) -> int:
     """Entry of `unisono bench moderation`."""
-    folder = Path(arguments.model or default_weights())
-    if not arguments.shared:
+    folder = options.network
+    if not options.shared:
         raise UserError("bench moderation needs --shared DIR, the folder that holds eval_public/")
-    can_keep(arguments.records)
-    numbers = {**measure(folder, arguments.shared), "held_out_phrases": train(folder)[1]}
+    can_keep(options.records)
+    numbers = {**measure(folder, options.shared), "held_out_phrases": train(folder)[1]}
     config = {
-        "model": arguments.model or "",
+        "model": options.model or "",
         "weights": weights_of(folder),
         "phrases": len(phrases()),
         "threshold": FLAGGED,
     }
-    record = write_record("bench-moderation", numbers, config=config, folder=arguments.records)
+    record = write_record("bench-moderation", numbers, config=config, folder=options.records)
     for kind, share in numbers["flagged"].items():
         print(
             f"{kind:24} flagged {100 * share['mean']:5.1f} % +- {100 * share['stderr']:.1f} (n = "

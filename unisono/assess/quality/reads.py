@@ -1,8 +1,6 @@
-"""Bits per byte of stories and dialogues that were never taught, beside xz and gzip of the same texts put
-together.
+"""How well the network predicts test stories and dialogues, in bits per byte, beside xz and gzip.
 
-People who play customers say the same things, so of the dialogues also the lines alone that no text of the
-training has.
+Dialogues share lines with the training texts. So the lines that no training text has are also measured alone.
 
 Shapes: T ids of a text.
 """
@@ -17,6 +15,7 @@ import numpy as np
 import torch
 
 from unisono.assess.quality.held_out import Bench
+from unisono.assess.quality.marks import Numbers
 from unisono.core.progress import track
 from unisono.core.record import mean_stderr
 from unisono.data.texts import documents
@@ -24,7 +23,6 @@ from unisono.model.hf import load_pretrained
 from unisono.model.transformer import Qwen3
 from unisono.omni import Omni
 
-Numbers = dict[str, object]
 LONG_LINE = 25  # letters; "Yes, please." is everybody's
 
 
@@ -41,12 +39,11 @@ class Line(NamedTuple):
 
 
 def reads(bench: Bench) -> Numbers:
-    """Of each kind of text: bits per byte, all of it and the lines that were never taught; compressors beside
-    both; beside the first, a
-    network of the same size that was trained on texts alone, if --twin names one (`unisono train network
-    --name nano-text`).
+    """Bits per byte of each kind of text: all lines, and those that no training text has; xz and gzip beside.
+
+    If --twin names a network of the same size that was trained on texts alone, it reads all lines too.
     """
-    numbers: dict[str, object] = {}
+    numbers: Numbers = {}
     network = load_pretrained(bench.omni.folder)
     twin = load_pretrained(bench.twin) if bench.twin else None
     for task in ("stories", "dialogues"):
@@ -83,12 +80,8 @@ def _beside_compressors(texts: list[list[Line]]) -> Numbers:
 
 
 def _texts(bench: Bench, split: str, task: str, most: int | None) -> list[str]:
-    return [
-        text
-        for _, text in documents(
-            bench.shared, split, {"stories": 0, "dialogues": 0, "books": 0, "sentences": 0, task: most}
-        )
-    ]
+    limits: dict[str, int | None] = dict.fromkeys(("stories", "dialogues", "books", "sentences"), 0)
+    return [text for _, text in documents(bench.shared, split, limits | {task: most})]
 
 
 def lines_of_both(texts: list[str], taught: set[str]) -> float:
@@ -98,11 +91,12 @@ def lines_of_both(texts: list[str], taught: set[str]) -> float:
 
 
 def lines_of(omni: Omni, network: Qwen3, text: str) -> list[Line]:
-    """The lines of a text, as much of it as the network holds, with the bits of each; that the text ends is
-    part of its last line.
+    """The lines of a text with the bits of each. What the network cannot hold is left out.
+
+    That the text ends is part of its last line.
     """
-    ids, _ = omni.tokenizer.template.document(text)
-    ids = torch.from_numpy(ids.astype(np.int64))[None, : omni.engine.max_length]
+    document, _ = omni.tokenizer.template.document(text)
+    ids = torch.from_numpy(document.astype(np.int64))[None, : omni.engine.max_length]
     with torch.inference_mode():
         bits = (network.loss_per_id(ids[:, :-1], ids[:, 1:]).flatten() / np.log(2)).numpy()  # (T - 1,)
     text_ids = [id for id in ids[0, 1:].tolist() if omni.tokenizer.vocab.modality(id) == "text"]

@@ -76,8 +76,8 @@ class Line:
             piece = self.speech.pop(0) if self.speech else np.zeros(CHUNK_SAMPLES, np.float32)
             due += CHUNK_SAMPLES / CALLER_RATE
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            piece = piece * self.through.volume + self.random.normal(0, self.through.hiss, CHUNK_SAMPLES)
-            content = base64.b64encode((np.clip(piece, -1, 1) * 32767).astype("<i2").tobytes()).decode()
+            heard = piece * self.through.volume + self.random.normal(0, self.through.hiss, CHUNK_SAMPLES)
+            content = base64.b64encode((np.clip(heard, -1, 1) * 32767).astype("<i2").tobytes()).decode()
             await self.send(type="input_audio_buffer.append", audio=content)
             if self.speaking and not self.speech:
                 self.speaking, self.spoken_at = False, time.perf_counter()

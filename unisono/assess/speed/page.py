@@ -4,15 +4,13 @@ browser itself tells.
 Each try is a fresh browser context: nothing is in its cache. Units: milliseconds, bytes.
 """
 
-import argparse
 import shutil
-from pathlib import Path
 from typing import Any
 
+from unisono.assess.options import BenchOptions
 from unisono.assess.speed.server import served
 from unisono.assess.speed.timing import Effort, Measured, summary
 from unisono.core.errors import UserError
-from unisono.core.home import default_weights
 
 NUM_TRIES = 10
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -27,7 +25,7 @@ TELL = """() => new Promise(done => {
 })"""
 
 
-def bench_page(arguments: argparse.Namespace, effort: Effort) -> Measured:
+def bench_page(options: BenchOptions, effort: Effort) -> Measured:
     """Paints and sizes."""
     try:
         from playwright.sync_api import sync_playwright
@@ -40,7 +38,7 @@ def bench_page(arguments: argparse.Namespace, effort: Effort) -> Measured:
         raise UserError(
             f"measuring the page needs one of {', '.join(NAMES)}; on Debian: apt-get install chromium"
         )
-    folder, found = Path(arguments.model or default_weights()).resolve(), []
+    folder, found = options.network.resolve(), []
     with served(folder) as (port, _, _), sync_playwright() as running:
         browser = running.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
         version = browser.version

@@ -6,23 +6,22 @@ each over
 and over. One person talks all the while in a single session, as long conversations go.
 """
 
-import argparse
 import asyncio
 import os
 import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 
+from unisono.assess.options import BenchOptions
 from unisono.assess.speed.caller import line
-from unisono.assess.speed.server import Question, questions, resident_mb, served
+from unisono.assess.speed.server import resident_mb, served
 from unisono.assess.speed.timing import Effort, Measured, summary
-from unisono.core.home import default_weights
+from unisono.assess.speed.voice_turns import Question, questions
 from unisono.core.progress import progress
 
 PAUSE_S = 1.0  # of each person between two wishes
@@ -162,11 +161,11 @@ async def watched(crowd: Crowd, process: int) -> list[dict[str, float]]:
     return looks
 
 
-def bench_soak(arguments: argparse.Namespace, effort: Effort) -> Measured:
+def bench_soak(options: BenchOptions, effort: Effort) -> Measured:
     """Medians of the first and the last tenth of the time."""
-    minutes = arguments.minutes
+    minutes = options.minutes
     asked = questions(12 if effort.num_turns > 2 else 2)
-    with served(Path(arguments.model or default_weights()).resolve()) as (port, process, _):
+    with served(options.network.resolve()) as (port, process, _):
         crowd = Crowd(port, asked, time.monotonic() + 60 * minutes)
         looks = asyncio.run(watched(crowd, process))
     part = max(minutes / 10, LOOK_S / 60)

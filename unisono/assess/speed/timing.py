@@ -65,7 +65,8 @@ def take_turns(contenders: Mapping[str, Callable[[], float]], num_turns: int) ->
 
     Other work on the machine then disturbs all of them alike, and their ratio can be taken within a turn.
     """
-    names, found = list(contenders), {name: [] for name in contenders}
+    names = list(contenders)
+    found: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(num_turns):
         first = turn % len(names)
         for name in names[first:] + names[:first]:
