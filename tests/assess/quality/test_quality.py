@@ -45,7 +45,7 @@ def test_drawings_are_judged_by_what_was_asked_for() -> None:
 
 
 def test_who_says_what_is_true_sees_all_and_who_says_something_else_nothing(monkeypatch) -> None:
-    monkeypatch.setattr(speech, "_sounding", lambda bench, raw: [])
+    monkeypatch.setattr(pictures, "_sounding", lambda bench, raw: [])
     made = bench(None)
     answers = {
         id(raw): raw.exchanges[0].answer.text

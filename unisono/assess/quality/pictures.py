@@ -132,13 +132,13 @@ def draws(bench: Bench) -> Numbers:
     numbers: Numbers = {name: mean_stderr(values) for name, values in found.items()}
     numbers["all_attributes"] = mean_stderr(shares)
     figures = FigureReader({name: np.asarray(draw_emoji(name)) for name in EMOJI})
-    right = []
+    rightly = []
     for raw in track(bench.world("draw_emoji"), "draws figures"):
         reply = bench.ask(raw.exchanges[0].question.text, outputs=("text", "image"))
-        right.append(
+        rightly.append(
             float(
                 bool(reply.pictures)
                 and figures.read(np.asarray(fit(reply.pictures[0], SIZE))) == raw.truth["name"]
             )
         )
-    return {**numbers, "figures": mean_stderr(right)}
+    return {**numbers, "figures": mean_stderr(rightly)}
