@@ -78,7 +78,7 @@ class Film:
                 durations.append(0)
         durations[-1] += 2500
         frames[0].save(
-            path, save_all=True, append_images=frames[1:], duration=durations, loop=0, quality=60, method=4
+            path, save_all=True, append_images=frames[1:], duration=durations, loop=0, lossless=True, method=4
         )
         print(
             f"{path}: {len(frames)} frames, {sum(durations) / 1000:.1f} s, {path.stat().st_size / 1e6:.2f} MB"
