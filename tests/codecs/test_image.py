@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from unisono.codecs.image import ImageCodec, ImageCodecConfig
+from unisono.codecs.image import IMAGE_CODECS, ImageCodec, ImageCodecConfig
 from unisono.core.errors import UserError
 
 TINY = ImageCodecConfig(fine_channels=16, coarse_channels=32, num_coarse_blocks=1)
@@ -25,6 +25,24 @@ def test_shapes_and_ranges(codec: ImageCodec) -> None:
     assert 0 <= int(codes.min()) and int(codes.max()) < codec.codebook_size
     made = codec.decode(torch.randint(codec.codebook_size, (2, 8, 8)))
     assert made.shape == (2, 3, 64, 64) and 0 <= float(made.min()) and float(made.max()) <= 1
+
+
+def test_sixteen_pixels_a_side_for_a_code() -> None:
+    """The codec of small: 64 codes of 128 x 128 pixels, and no more than 12 MB."""
+    torch.manual_seed(0)
+    small = ImageCodec(IMAGE_CODECS["small"]).eval()
+    assert (small.image_size, small.grid_size, small.codebook_size) == (128, 8, 15360)
+    assert sum(weight.numel() for weight in small.parameters()) * 2 < 12e6
+    codes = small.encode(torch.rand(1, 3, 128, 128))
+    assert codes.shape == (1, 8, 8) and small.decode(codes).shape == (1, 3, 128, 128)
+    for wrong in (
+        {"fold": 12},
+        {"fold": 16},
+        {"middle_channels": 8},
+        {"fold": 16, "middle_channels": 8, "image_size": 72},
+    ):
+        with pytest.raises(ValueError, match="fold|multiple of 16"):
+            ImageCodecConfig(**wrong)
 
 
 def test_pictures_in_a_batch_do_not_touch_each_other(codec: ImageCodec) -> None:

@@ -1,9 +1,10 @@
 """Pixels <-> codes: a square picture becomes a small grid of codes and comes back.
 
 A convolutional autoencoder with finite scalar quantization. Pixels are folded 4 x 4 into channels first, so
-that the costly layers run on a grid of 16 x 16 and 8 x 8; 64 x 64 pixels give 8 x 8 codes.
+that the costly layers run on a grid of 16 x 16 and 8 x 8; 64 x 64 pixels give 8 x 8 codes. With a fold of 16
+there is one more grid between: 128 x 128 pixels give 8 x 8 codes, too.
 
-Shapes: B batch, S = image_size pixels, G = S / 8 codes a side, C channels, D quantizer dimensions.
+Shapes: B batch, S = image_size pixels, G = S / fold codes a side, C channels, D quantizer dimensions.
 """
 
 from dataclasses import asdict, dataclass
@@ -16,7 +17,7 @@ from torch.nn import functional
 from unisono.codecs.quantize import FSQ
 from unisono.codecs.storage import load_codec, save_codec
 
-PATCH = 8
+FOLDS = (8, 16)
 
 
 @dataclass(frozen=True)
@@ -26,18 +27,33 @@ class ImageCodecConfig:
     image_size: int = 64
     levels: tuple[int, ...] = (7, 5, 5, 5, 5)  # 4,375 codes
     fine_channels: int = 80  # on the grid of S / 4
-    coarse_channels: int = 192  # on the grid of S / 8
+    coarse_channels: int = 192  # on the grid of S / fold
     num_coarse_blocks: int = 3
+    fold: int = 8  # pixels a side that one code stands for
+    middle_channels: int = 0  # with a fold of 16, on the grid of S / 8
 
     def __post_init__(self) -> None:
-        if self.image_size < PATCH or self.image_size % PATCH:
-            raise ValueError(f"image_size must be a multiple of {PATCH}, got {self.image_size}")
+        if self.fold not in FOLDS:
+            raise ValueError(f"fold must be one of {FOLDS}, got {self.fold}")
+        if (self.fold == 16) != (self.middle_channels > 0):
+            raise ValueError(
+                f"a fold of 16 needs middle_channels, one of 8 has none; got {self.middle_channels}"
+            )
+        if self.image_size < self.fold or self.image_size % self.fold:
+            raise ValueError(f"image_size must be a multiple of {self.fold}, got {self.image_size}")
 
 
 # By size of the network; a size that is not named here uses that of nano.
 IMAGE_CODECS = {
     "nano": ImageCodecConfig(),
-    "small": ImageCodecConfig(image_size=128, fine_channels=128, coarse_channels=320),
+    "small": ImageCodecConfig(
+        image_size=128,
+        levels=(8, 8, 8, 6, 5),  # 15,360 codes
+        coarse_channels=224,
+        num_coarse_blocks=2,
+        fold=16,
+        middle_channels=128,
+    ),
 }
 
 
@@ -55,6 +71,22 @@ class Residual(nn.Module):
         return x + self.filter2(functional.silu(self.norm2(y)))
 
 
+def _down(fine: int, middle: int, coarse: int) -> list[nn.Module]:
+    """From the grid of S / 4 to that of the codes; `middle` 0: without one between."""
+    if not middle:
+        return [nn.Conv2d(fine, coarse, 4, stride=2, padding=1)]
+    first, second = (nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in ((fine, middle), (middle, coarse)))
+    return [first, Residual(middle), second]
+
+
+def _up(coarse: int, middle: int, fine: int) -> list[nn.Module]:
+    """The way back."""
+    if not middle:
+        return [nn.Conv2d(coarse, 4 * fine, 1), nn.PixelShuffle(2)]
+    first, second = nn.Conv2d(coarse, 4 * middle, 1), nn.Conv2d(middle, 4 * fine, 1)
+    return [first, nn.PixelShuffle(2), Residual(middle), second, nn.PixelShuffle(2)]
+
+
 class ImageCodec(nn.Module):
     """The contract of every codec: encode, decode, and its physical numbers."""
 
@@ -68,7 +100,7 @@ class ImageCodec(nn.Module):
             nn.PixelUnshuffle(4),
             nn.Conv2d(48, fine, 3, padding=1),
             Residual(fine),
-            nn.Conv2d(fine, coarse, 4, stride=2, padding=1),
+            *_down(fine, config.middle_channels, coarse),
             *(Residual(coarse) for _ in range(count)),
             nn.GroupNorm(8, coarse),
             nn.SiLU(),
@@ -77,8 +109,7 @@ class ImageCodec(nn.Module):
         self.decoder = nn.Sequential(
             nn.Conv2d(num_dims, coarse, 3, padding=1),
             *(Residual(coarse) for _ in range(count)),
-            nn.Conv2d(coarse, 4 * fine, 1),
-            nn.PixelShuffle(2),
+            *_up(coarse, config.middle_channels, fine),
             Residual(fine),
             Residual(fine),
             nn.GroupNorm(8, fine),
@@ -90,7 +121,7 @@ class ImageCodec(nn.Module):
             nn.Conv2d(32, 12, 3, padding=1),
             nn.PixelShuffle(2),
         )
-        self.image_size, self.grid_size = config.image_size, config.image_size // PATCH
+        self.image_size, self.grid_size = config.image_size, config.image_size // config.fold
         self.codebook_size, self.num_codebooks = self.quantizer.codebook_size, 1
 
     def quantize(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
