@@ -111,3 +111,8 @@ def test_a_record_that_cannot_be_written_is_explained() -> None:
         pytest.skip("no /dev/full here")
     with pytest.raises((UserError, OSError)):
         write_record("x", {}, folder=Path("/dev/full"))
+
+
+def test_the_measure_stands_in_the_name(tmp_path: Path) -> None:
+    first, second = (write_record("quality", {}, folder=tmp_path, part="hears-speaks") for _ in range(2))
+    assert first.name.startswith("quality-hears-speaks_") and second.stem == f"{first.stem}_2"
