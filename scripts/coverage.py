@@ -1,10 +1,10 @@
 """Runs the tests and records which share of the package's lines they run, other processes included.
 
     .venv/bin/python scripts/coverage.py                  all fast tests, then records/coverage_*.json
-    .venv/bin/python scripts/coverage.py tests/tokens     a part, to look at; its record goes to a temporary folder
+    .venv/bin/python scripts/coverage.py tests/tokens     a part; its record goes to a temporary folder
 
-The page is JavaScript and not counted. pyproject.toml says what is measured. It takes several times as long as
-the tests alone.
+The page is JavaScript and not counted. pyproject.toml says what is measured. It takes several times as long
+as the tests alone.
 """
 
 import json

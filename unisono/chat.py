@@ -82,9 +82,7 @@ class Talker:
         return fresh
 
     def change(self, outputs: tuple[str, ...], voice: str) -> None:
-        """Begins anew with other outputs or another voice; UserError, and nothing changed, where there is no
-        such voice.
-        """
+        """Begins anew with other outputs or another voice; UserError and no change for an unknown voice."""
         before = self.outputs, self.voice
         self.outputs, self.voice = outputs, voice
         try:
@@ -94,7 +92,7 @@ class Talker:
             raise
 
     def say(self, parts: list[Input]) -> None:
-        """One turn: text appears as it is made, sound and pictures are saved, played and shown."""
+        """One turn: text appears as it is made; sound and pictures are saved, played and shown."""
         conversation = self.conversation or self.restart()
         began, first, sounds, drawings = time.monotonic(), 0.0, [], []
         self.number += 1
@@ -242,9 +240,7 @@ def parse_line(line: str) -> list[Input]:
 
 
 def _attachment(token: str) -> tuple[str, str]:
-    """A word -> the file that it names, alone or between other marks, and the mark of a question or call
-    behind it.
-    """
+    """A word -> (path, mark): the file that it names, and a question or exclamation mark behind the name."""
     bare = token.lstrip("(\"'").rstrip("?!.,;:)\"'")
     for name, mark in ((token, ""), (bare, token[-1:] if token.endswith(("?", "!")) else "")):
         path = os.path.expanduser(name)
@@ -254,7 +250,7 @@ def _attachment(token: str) -> tuple[str, str]:
 
 
 def _path_first(line: str) -> tuple[str, str]:
-    """A path, in quotation marks or with backslashes where it has spaces, and the words behind it."""
+    """A line -> (path, words behind it). A path with spaces stands in quotation marks or has backslashes."""
     found = re.match(r"""'([^']+)'|"([^"]+)"|((?:\\.|\S)*)""", line)
     assert found  # the last way matches nothing too
     quoted = found[1] or found[2]

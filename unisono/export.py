@@ -61,9 +61,7 @@ def run(options: ExportOptions) -> int:
 
 
 def check_whole(folder: Path) -> None:
-    """UserError unless all of the network is there and fits together: who gets it should not be the first to
-    find out.
-    """
+    """UserError unless all files of the network are there and fit together, before anything is written."""
     load_pretrained(folder, vocab_size=OmniTokenizer.load(folder).vocab.size)
 
 
@@ -74,8 +72,9 @@ def token_names(folder: Path) -> list[str]:
 
 
 def export_hf(folder: Path, target: Path) -> None:
-    """Writes weights, config, a tokenizer that knows every id, and the chat template; all of it or
-    nothing.
+    """Writes weights, config, a tokenizer that knows every id, and the chat template: all of it or nothing.
+
+    UserError where `target` is not empty, or lies inside the network.
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} is not an empty folder; name a new one")
@@ -139,7 +138,10 @@ def _copy(source: str | Path, target: str | Path) -> None:
 
 
 def export_gguf(folder: Path, target: Path, kind: str = "q8_0") -> None:
-    """Writes one file for llama.cpp; matrices in `kind`, vectors in float32."""
+    """Writes one file for llama.cpp: matrices in `kind` (one of GGUF_TYPES), vectors in float32.
+
+    UserError for another kind, for a network that is not Qwen3, and where the package gguf is missing.
+    """
     if kind not in GGUF_TYPES:
         raise UserError(
             f"no GGUF type {kind!r} here; choose from {', '.join(GGUF_TYPES)}, or write f16 and run "

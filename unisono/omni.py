@@ -53,9 +53,7 @@ class PictureDelta:
 
     @cached_property
     def picture(self) -> Pictures.Image:
-        """Decoded when it is looked at: that takes as long as the finished picture, and most look at that one
-        only.
-        """
+        """Decoded only when it is asked for: decoding a part takes as long as decoding the whole."""
         return self.decode(self.codes)
 
 
@@ -70,7 +68,11 @@ class Reply:
 
 
 class Omni:
-    """A loaded network. Conversations share it; one thread at a time."""
+    """A loaded network: `folder` holds it, by default the weights in the package.
+
+    `engine` is auto, onnx, torch or the address of a remote engine; `precision` is of the onnx engine.
+    Conversations share the network; one thread at a time may use it. UserError where the folder holds none.
+    """
 
     def __init__(
         self, folder: str | Path | None = None, *, engine: str = "auto", precision: str = "int8"
@@ -90,7 +92,11 @@ class Omni:
         instructions: str = "",
         seed: int | None = None,
     ) -> "Conversation":
-        """A new conversation; its replies are made of `outputs`."""
+        """A new conversation.
+
+        Replies are made of `outputs`: some of text, audio, image. `instructions` are the system message, the
+        same `seed` gives the same replies. UserError for an unknown output or voice, and for a negative seed.
+        """
         while self.forgotten:
             self.forgotten.pop().close()
         return Conversation(self, outputs=outputs, voice=voice, instructions=instructions, seed=seed)
@@ -98,13 +104,14 @@ class Omni:
     def reply(
         self, *parts: Input, outputs: Iterable[str] = ("text",), voice: str = "heart", seed: int | None = None
     ) -> Reply:
-        """One question, one reply."""
+        """One question of words, sound, pictures and clips in a fresh conversation -> its whole reply."""
         with self.conversation(outputs=outputs, voice=voice, seed=seed) as conversation:
             return conversation.reply(*parts)
 
     def say(self, sentence: str, *, voice: str = "heart", seed: int | None = None) -> Reply:
-        """A sentence in exactly these words, aloud: only the sound is the network's to choose. It was taught
-        sentences of up to 90 letters.
+        """Says the sentence word for word -> a reply whose `pcm` is (N,) float32 at `sample_rate`.
+
+        The network was taught sentences of up to 90 letters. UserError for an empty sentence.
         """
         if not isinstance(sentence, str) or not sentence.strip():
             raise UserError(f"nothing to say; expected a sentence, got {sentence!r}")
@@ -117,7 +124,10 @@ class Omni:
 
 
 class Conversation:
-    """Turns over one engine session; what was said before is never computed again."""
+    """Turns of one conversation. Earlier turns stay in the engine's memory and are not computed again.
+
+    Use it in a `with` block, or call `close`.
+    """
 
     def __init__(
         self, omni: Omni, *, outputs: Iterable[str], voice: str, instructions: str, seed: int | None
@@ -152,14 +162,12 @@ class Conversation:
         self.close()
 
     def close(self) -> None:
-        """Interrupts what is being said and frees the engine's memory. What was said stays to be read;
-        nothing can be added.
-        """
+        """Interrupts a running reply and frees the engine's memory; nothing can be added afterwards."""
         self._end()
         self.session.close()
 
     def _end(self) -> None:
-        """Makes good history of the latest reply, once."""
+        """Closes the latest reply in the history as far as it was made; the second call does nothing."""
         making, self.making = self.making, None
         if not making:
             return
@@ -175,8 +183,9 @@ class Conversation:
         self.session.append(ids.tolist())
 
     def reply(self, *parts: Input, script: str = "") -> Reply:
-        """Says `parts` to the network and waits for its whole reply; a `script` is what it says, word for
-        word.
+        """Sends one turn and waits for the whole reply. With a `script` the reply has exactly these words.
+
+        UserError where the conversation is closed or too long, or a part is of another kind.
         """
         reply = Reply()
         sounds = []
@@ -193,8 +202,9 @@ class Conversation:
         return reply
 
     def stream(self, *parts: Input, script: str = "") -> Iterator[TextDelta | SoundDelta | PictureDelta]:
-        """Says `parts` to the network and yields its reply as it is made; closing the iterator, or the next
-        question, interrupts it.
+        """Sends one turn and yields the reply as it is made: text, (N,) sound, the picture so far.
+
+        Closing the iterator interrupts the reply, and so does the next turn.
         """
         if not self.session.is_open:
             raise UserError("this conversation is closed; begin a new one")

@@ -1,0 +1,1 @@
+"""Makes the training data: the small world, speech, texts, token shards."""
