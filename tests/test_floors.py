@@ -40,7 +40,6 @@ TO_BE_SPLIT = {
     "data/speech/corpus.py",
     "data/world/conversations.py",
     "data/world/words.py",
-    "serve/reply/service.py",
 }
 TO_BE_SHORTENED = {"network_data", "__call__"}
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unisono.core.errors import UserError
+from unisono.engine.sample import Sampler
 from unisono.tokens.vocab import Vocabulary
 
 Script = tuple[tuple[int, ...], ...]  # the ids of each word
@@ -162,9 +163,21 @@ class Grammar:
             most is not None and self.num_text_ids >= most and not self.rules.force_image and not self.script
         )
 
+    @property
+    def need(self) -> int:
+        """Ids that the shortest reply takes which may not break off; 0 where it may."""
+        return 0
+
     def mask(self) -> NDArray[np.bool_]:
         """(vocab size,) True for every id that may follow; read-only. All False once the reply has ended."""
         return piece_mask(self.vocab, self.allowed())
+
+    def choose(self, logits: NDArray[np.float32], sampler: Sampler, left: int | None = None) -> int:
+        """(vocab size,) logits -> the id that the sampler takes of those that may follow.
+
+        left: ids that are left for the reply, this one included. A reply that must not break off needs it.
+        """
+        return sampler.choose(logits, self.mask(), self.modality)
 
     def allowed(self) -> frozenset[str]:
         """Names of the spans and single ids that may follow."""

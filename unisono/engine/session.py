@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from unisono.core.errors import UserError
 from unisono.engine.cache import too_long
 from unisono.engine.engine import Engine
 from unisono.engine.grammar import Grammar
@@ -142,6 +143,11 @@ class ReplyState:
     def __post_init__(self) -> None:
         if self.session.room <= NUM_CLOSING:
             raise too_long(NUM_CLOSING + 1, self.session.room, self.session.engine.max_length)
+        if self.grammar.need > self.left:
+            raise UserError(
+                f"the shortest reply of the form that was asked for takes {self.grammar.need} ids, but "
+                f"{self.left} are left for it; allow more ids or shorten the conversation"
+            )
         self.start = self.session.length  # where to rewind to for another try
         self._first_grammar = self.grammar.copy()
         self._check()
@@ -149,6 +155,12 @@ class ReplyState:
     @property
     def done(self) -> bool:
         return self.finish_reason is not None
+
+    @property
+    def left(self) -> int:
+        """Ids that may still come, <|end|> included."""
+        room = self.session.room - NUM_CLOSING
+        return room if self.max_ids is None else min(room, self.max_ids - self.num_ids)
 
     def __iter__(self) -> Iterator[int]:
         while not self.done:
@@ -158,7 +170,7 @@ class ReplyState:
         """The next id, feeding whatever is pending before."""
         if self.done:
             raise ValueError(f"this reply is over ({self.finish_reason})")
-        id = self.sampler.choose(self._logits(), self.grammar.mask(), self.grammar.modality)
+        id = self.grammar.choose(self._logits(), self.sampler, self.left)
         before = self.grammar.mode
         self.grammar.advance(id)
         self.session.append([id])

@@ -1,26 +1,19 @@
 """Constrained decoding: whatever a network thinks likely, what comes out has the form that was asked for."""
 
-import asyncio
 import json
 from typing import Any
 
 import numpy as np
 import pytest
+from adversaries import ADVERSARIES, follow, spelled
 from conftest import Running
 
-from unisono.engine.grammar import Grammar, Rules
-from unisono.engine.sample import Sampler, Sampling
-from unisono.serve.reply.constrain import (
-    MAX_CHARACTERS,
-    Constrained,
-    calls_form,
-    check_schema,
-    compiled,
-    json_form,
-)
+from unisono.engine.grammar import Rules
+from unisono.serve.reply.constrain import Constrained
+from unisono.serve.reply.document import Form
+from unisono.serve.reply.forms import Compiler
+from unisono.serve.reply.schema import NO_ARGUMENTS
 from unisono.serve.reply.service import Service
-from unisono.serve.reply.tools import CallReader, read_tools, written
-from unisono.serve.wire.errors import ApiError
 
 POINT = {
     "type": "object",
@@ -36,6 +29,7 @@ SHAPES: list[dict[str, Any]] = [
     {"type": "string", "maxLength": 5},
     {"$ref": "#/$defs/point", "$defs": {"point": POINT}},
 ]
+LEFT = 300
 
 
 @pytest.fixture(scope="module")
@@ -43,60 +37,51 @@ def service(tiny_server: Running) -> Service:
     return tiny_server.service
 
 
-def matcher(service: Service, form: str) -> Any:
-    return asyncio.run(compiled(service, form, "schema"))
+def text_form(service: Service, schema: dict[str, Any], is_strict: bool = True) -> Form:
+    return Compiler(service.pieces).text(schema, is_strict, "schema")
 
 
-def follow(service: Service, grammar: Grammar, seed: int, most: int = 400) -> list[int]:
-    """A reply of a network that thinks at random."""
-    random, sampler, ids = (
-        np.random.default_rng(seed),
-        Sampler(dict.fromkeys(("text", "audio", "image"), Sampling()), seed),
-        [],
-    )
-    while not grammar.done and len(ids) < most:
-        id = sampler.choose(
-            random.normal(0, 3, service.vocab.size).astype(np.float32), grammar.mask(), grammar.modality
-        )
-        grammar.advance(id)
-        ids.append(id)
-    return ids
+def calls_form(service: Service, *tools: tuple[str, dict[str, Any], bool]) -> Form:
+    return Compiler(service.pieces).calls(tools, [f"tools.{number}" for number in range(len(tools))])
 
 
-def spelled(service: Service, ids: list[int]) -> str:
-    """Text, with marks by name."""
-    stream, text = service.tokenizer.text.stream(), ""  # a character may break off before a mark
-    for id in ids:
-        text += stream.push(id) if id < service.vocab.text_size else stream.flush() + service.vocab.name(id)
-    return text
+def written(service: Service, form: Form, seed: int = 0) -> str:
+    ids = follow(service, Constrained(service.vocab, Rules(), text=form), LEFT, seed=seed)
+    return spelled(service, ids)
+
+
+def calling(service: Service, form: Form, **more: Any) -> Constrained:
+    return Constrained(service.vocab, Rules(calls=True), call=form, **more)
+
+
+def calls_of(text: str) -> list[Any]:
+    """What is between the marks; nothing else may be there."""
+    assert text.startswith("<|begin_call|>") and text.endswith("<|end_call|><|end|>"), text
+    inner = text.removeprefix("<|begin_call|>").removesuffix("<|end_call|><|end|>")
+    return [json.loads(call) for call in inner.split("<|end_call|><|begin_call|>")]
 
 
 @pytest.mark.parametrize("schema", SHAPES)
 def test_text_has_its_form_and_ends_with_it(service: Service, schema: dict[str, Any]) -> None:
-    form, seen = matcher(service, json_form(schema, True)), set()
+    form, seen = text_form(service, schema), set()
     for seed in range(12):
-        text = spelled(service, follow(service, Constrained(service.vocab, Rules(), text=form), seed))
+        text = written(service, form, seed)
         assert text.endswith("<|end|>"), text
         value = json.loads(text.removesuffix("<|end|>"))
         seen.add(json.dumps(value))
         if schema is POINT:
-            assert (
-                list(value) == ["x", "is_far"]
-                and value["x"] in range(-9, 10)
-                and value["is_far"] in (True, False)
-            )
+            assert list(value) == ["x", "is_far"] and value["x"] in range(-9, 10)
+            assert value["is_far"] in (True, False)
         elif "enum" in schema:
             assert value in schema["enum"]
     assert len(seen) > 1
 
 
 def test_json_of_any_kind_is_an_object(service: Service) -> None:
-    form = matcher(service, json_form({"type": "object"}, True))
+    form = text_form(service, {"type": "object"}, False)
     for seed in range(20):
-        text = spelled(service, follow(service, Constrained(service.vocab, Rules(), text=form), seed))
-        assert text.startswith("{")
-        if text.endswith("<|end|>"):
-            assert isinstance(json.loads(text.removesuffix("<|end|>")), dict)
+        text = written(service, form, seed)
+        assert text.endswith("<|end|>") and isinstance(json.loads(text.removesuffix("<|end|>")), dict)
 
 
 def test_calls_have_their_tools_forms_and_come_last(service: Service) -> None:
@@ -107,71 +92,41 @@ def test_calls_have_their_tools_forms_and_come_last(service: Service) -> None:
         "additionalProperties": False,
         "$defs": {"point": POINT},
     }
-    form = matcher(service, calls_form([("go", POINT, True), ("look-at", definitions, True)]))
+    form = calls_form(service, ("go", POINT, True), ("look-at", definitions, True))
     names = set()
     for seed in range(20):
-        grammar = Constrained(service.vocab, Rules(calls=True), call=form, must_call=True, max_calls=2)
-        text = spelled(service, follow(service, grammar, seed, 2000))
-        calls = (
-            text.removesuffix("<|end|>")
-            .removeprefix("<|begin_call|>")
-            .removesuffix("<|end_call|>")
-            .split("<|end_call|><|begin_call|>")
-        )
-        assert 1 <= len(calls) <= 2 and text.endswith("<|end_call|><|end|>")
-        for call in map(json.loads, calls):
+        grammar = calling(service, form, must_call=True, max_calls=2)
+        calls = calls_of(spelled(service, follow(service, grammar, LEFT, seed=seed)))
+        assert 1 <= len(calls) <= 2
+        for call in calls:
             names.add(call["name"])
             point = call["arguments"] if call["name"] == "go" else call["arguments"]["at"]
-            assert (
-                list(call) == ["name", "arguments"]
-                and isinstance(point["x"], int)
-                and isinstance(point["is_far"], bool)
-            )
+            assert list(call) == ["name", "arguments"] and isinstance(point["x"], int)
+            assert isinstance(point["is_far"], bool)
     assert names == {"go", "look-at"}
 
 
 def test_calls_have_no_arguments_that_nobody_named(service: Service) -> None:
-    form = matcher(
-        service,
-        calls_form(
-            [
-                (
-                    "look_at",
-                    {
-                        "type": "object",
-                        "properties": {"place": {"enum": ["sea", "sky"]}},
-                        "required": ["place"],
-                    },
-                    False,
-                )
-            ]
-        ),
-    )
+    place = {"enum": ["sea", "sky"]}
+    schema = {"type": "object", "properties": {"place": place}, "required": ["place"]}
+    form = calls_form(service, ("look_at", schema, False))
     for seed in range(12):
-        text = spelled(
-            service,
-            follow(
-                service,
-                Constrained(service.vocab, Rules(calls=True), call=form, must_call=True, max_calls=1),
-                seed,
-                2000,
-            ),
-        )
-        call = json.loads(text.removeprefix("<|begin_call|>").removesuffix("<|end_call|><|end|>"))
+        grammar = calling(service, form, must_call=True, max_calls=1)
+        (call,) = calls_of(spelled(service, follow(service, grammar, LEFT, seed=seed)))
         assert set(call["arguments"]) == {"place"}
 
 
+@pytest.mark.parametrize("wanted", ADVERSARIES)
+def test_a_tool_without_arguments_gets_none(service: Service, wanted: str) -> None:
+    form = calls_form(service, ("look", NO_ARGUMENTS, False))
+    grammar = calling(service, form, must_call=True, max_calls=1)
+    (call,) = calls_of(spelled(service, follow(service, grammar, LEFT, wanted)))
+    assert call == {"name": "look", "arguments": {}}
+
+
 def test_a_network_calls_on_its_own_or_not_at_all(service: Service) -> None:
-    form = matcher(
-        service,
-        calls_form([("go", {"type": "object", "properties": {}, "additionalProperties": False}, True)]),
-    )
-    texts = [
-        spelled(
-            service, follow(service, Constrained(service.vocab, Rules(calls=True), call=form), seed, 3000)
-        )
-        for seed in range(60)
-    ]
+    form = calls_form(service, ("go", NO_ARGUMENTS, True))
+    texts = [spelled(service, follow(service, calling(service, form), LEFT, seed=seed)) for seed in range(60)]
     called = [text for text in texts if "<|begin_call|>" in text]
     assert called and len(called) < len(texts)
     assert all(
@@ -183,222 +138,65 @@ def test_a_network_calls_on_its_own_or_not_at_all(service: Service) -> None:
 
 
 def test_json_and_calls_exclude_each_other(service: Service) -> None:
-    text, call = matcher(service, json_form(POINT, True)), matcher(service, calls_form([("go", POINT, True)]))
+    text, call = text_form(service, POINT), calls_form(service, ("go", POINT, True))
     kinds = set()
     for seed in range(40):
-        said = spelled(
-            service,
-            follow(
-                service,
-                Constrained(service.vocab, Rules(calls=True), text=text, call=call, max_calls=1),
-                seed,
-            ),
-        )
+        grammar = calling(service, call, text=text, max_calls=1)
+        said = spelled(service, follow(service, grammar, LEFT, seed=seed))
         kinds.add(said[:2])
         json.loads(said.removesuffix("<|end|>").removeprefix("<|begin_call|>").removesuffix("<|end_call|>"))
     assert '{"' in kinds
 
 
+@pytest.mark.parametrize("left", [*range(40, 60), 100, 200])
+@pytest.mark.parametrize("wanted", ["random", "members", "long pieces"])
+def test_several_calls_all_end_within_what_is_left(service: Service, left: int, wanted: str) -> None:
+    open_schema = {"type": "object", "properties": {"words": {"type": "array", "items": {"type": "string"}}}}
+    form = calls_form(service, ("go", POINT, True), ("say", open_schema, False))
+    grammar = calling(service, form, must_call=True, max_calls=8)
+    assert grammar.need <= left
+    ids = follow(service, grammar, left, wanted, seed=left)
+    assert grammar.done and len(ids) <= left
+    assert {call["name"] for call in calls_of(spelled(service, ids))} <= {"go", "say"}
+
+
+def test_a_call_that_does_not_fit_does_not_begin(service: Service) -> None:
+    form = calls_form(service, ("go", POINT, True))
+    grammar, begin = calling(service, form), service.vocab.id("<|begin_call|>")
+    assert grammar.mask(grammar.call_need)[begin] and not grammar.mask(grammar.call_need - 1)[begin]
+    for seed in range(40):
+        grammar = calling(service, form)
+        text = spelled(service, follow(service, grammar, 60, seed=seed))
+        _, _, called = text.partition("<|begin_call|>")
+        assert not called or called.endswith("<|end_call|><|end|>")
+
+
 def test_copies_are_independent_and_interrupted_calls_can_be_closed(service: Service) -> None:
-    form = matcher(service, calls_form([("go", POINT, True)]))
-    grammar = Constrained(service.vocab, Rules(calls=True), call=form, must_call=True)
-    follow(service, grammar, 0, 7)
+    form = calls_form(service, ("go", POINT, True))
+    grammar = calling(service, form, must_call=True)
+    follow(service, grammar, LEFT, most=7)
+    assert not grammar.done
     before, copied = grammar.mask().copy(), grammar.copy()
-    follow(service, copied, 1)
+    follow(service, copied, LEFT, seed=1)
     assert copied.done and not grammar.done and (grammar.mask() == before).all()
     assert [service.vocab.name(id) for id in grammar.closing()] == ["<|end_call|>", "<|end|>"]
-    first = Constrained(service.vocab, Rules(calls=True), call=form, must_call=True)
-    ids = follow(service, first.copy(), 3)
+    first = calling(service, form, must_call=True)
+    ids = follow(service, first.copy(), LEFT, seed=3)
     assert first.copy().replay(ids).done
 
 
+def test_a_form_is_followed_on_after_ids_that_nobody_weighed(service: Service) -> None:
+    form = text_form(service, POINT)
+    ids = follow(service, Constrained(service.vocab, Rules(), text=form), LEFT)
+    for cut in range(1, len(ids)):
+        grammar = Constrained(service.vocab, Rules(), text=form).replay(ids[:cut])
+        assert isinstance(grammar, Constrained)
+        rest = follow(service, grammar, grammar.need, seed=cut)
+        assert grammar.done and json.loads(spelled(service, [*ids[:cut], *rest[:-1]]))
+
+
 def test_text_ids_without_a_piece_never_come(service: Service) -> None:
-    mask = Constrained(
-        service.vocab, Rules(), text=matcher(service, json_form({"type": "string"}, True))
-    ).mask()
+    mask = Constrained(service.vocab, Rules(), text=text_form(service, {"type": "string"})).mask()
     allowed = [id for id in np.flatnonzero(mask) if id < service.vocab.text_size]
     assert allowed and all(service.tokenizer.text.piece(id).startswith(b'"') for id in allowed)
     assert not mask[service.vocab.id("<|end|>")]
-
-
-@pytest.mark.parametrize(
-    "schema",
-    [
-        {"type": 9},
-        {"type": "objekt"},
-        {"properties": [1]},
-        {"enum": []},
-        {"$ref": "#"},
-        {"$ref": "#/$defs/none"},
-        {"$ref": "file:///etc/passwd"},
-        {"$ref": "http://127.0.0.1/x"},
-        {"type": "string", "pattern": "("},
-        {"not": {"type": "string"}},
-        {"type": "string", "minLength": -1},
-        {"type": "integer", "minimum": 3, "maximum": 2},
-        {"type": "string", "minLength": 3, "maxLength": 2},
-        {"allOf": "x"},
-        {"required": "x"},
-        {"type": "string", "format": "no-such-format"},
-    ],
-)
-def test_schemas_that_cannot_be_kept_to_are_named(service: Service, schema: dict[str, Any]) -> None:
-    with pytest.raises(ApiError, match="cannot be followed") as raised:
-        matcher(service, json_form(schema, True))
-    assert raised.value.status == 400 and raised.value.param == "schema" and "\n" not in raised.value.message
-
-
-@pytest.mark.parametrize(
-    "schema",
-    [
-        {"type": "string", "minLength": 10**9},
-        {"type": "array", "minItems": 10**9},
-        {"type": "string", "pattern": "^(a{1000}){1000}$"},
-        {"type": "string", "pattern": "(a|b)*a(a|b){300}"},
-        {"enum": [str(number) for number in range(9000)]},
-        {"type": "object", "patternProperties": {"^(a+)+$": {"type": "string"}}},
-    ],
-)
-def test_costly_schemas_cost_little(service: Service, schema: dict[str, Any]) -> None:
-    """Either they are refused, or they are followed step by step, or a step says that it is too much."""
-    try:
-        form = matcher(service, json_form(schema, True))
-        follow(service, Constrained(service.vocab, Rules(), text=form), 0, 5)
-    except Exception as error:
-        assert "too complex" in str(error) or "cannot be followed" in str(error)
-
-
-def test_lenient_forms_pass_over_what_they_do_not_know(service: Service) -> None:
-    schema = {
-        "type": "object",
-        "not": {"required": ["a"]},
-        "properties": {"at": {"type": "string", "format": "no-such-format"}},
-    }
-    assert matcher(service, json_form(schema, False)) and matcher(
-        service, calls_form([("go", schema, False)])
-    )
-    with pytest.raises(ApiError):
-        matcher(service, calls_form([("go", schema, True)]))
-
-
-@pytest.mark.parametrize(
-    "schema, words",
-    [
-        ([], "must be a JSON schema"),
-        ("{}", "must be a JSON schema"),
-        (None, "must be a JSON schema"),
-        (json.loads('{"items":' * 65 + "{}" + "}" * 65), "deeper than"),
-        ({"enum": ["x" * MAX_CHARACTERS]}, "longer than"),
-    ],
-)
-def test_what_is_no_schema_or_too_much_of_one(schema: object, words: str) -> None:
-    with pytest.raises(ApiError, match=words):
-        check_schema(schema, "schema")
-
-
-# ---- tools: reading requests, reading calls ----
-
-
-def tool(name: object = "go", **more: object) -> tuple[object, str]:
-    return {"name": name, "parameters": POINT, **more}, "tools.0"
-
-
-@pytest.mark.parametrize(
-    "tools, choice, param",
-    [
-        ([tool("")], None, "tools.0.name"),
-        ([tool("a b")], None, "tools.0.name"),
-        ([tool("x" * 65)], None, "tools.0.name"),
-        ([tool(None)], None, "tools.0.name"),
-        ([tool('a"}')], None, "tools.0.name"),
-        ([(None, "tools.0")], None, "tools.0"),
-        ([tool(description=3)], None, "tools.0.description"),
-        ([tool(parameters="x")], None, "tools.0.parameters"),
-        ([tool(parameters={"type": "string"})], None, "tools.0.parameters"),
-        ([tool(), tool()], None, "tools"),
-        ([tool(f"f{number}") for number in range(129)], None, "tools"),
-        ([], "required", "tool_choice"),
-        ([tool()], "none of them", "tool_choice"),
-        ([tool()], 3, "tool_choice"),
-        ([tool()], {"type": "function"}, "tool_choice"),
-        ([tool()], {"type": "function", "function": {"name": "stop"}}, "tool_choice"),
-        ([tool()], {"type": "function", "name": "stop"}, "tool_choice"),
-        ([tool()], {"type": "allowed_tools", "mode": "auto", "tools": []}, "tool_choice"),
-        ([tool()], {"type": "web_search"}, "tool_choice"),
-        (
-            [tool()],
-            {"type": "allowed_tools", "allowed_tools": {"mode": "never", "tools": [{"name": "go"}]}},
-            "tool_choice",
-        ),
-    ],
-)
-def test_wrong_tools_and_choices(tools: list[tuple[object, str]], choice: object, param: str) -> None:
-    with pytest.raises(ApiError) as raised:
-        read_tools(tools, choice, None)
-    assert raised.value.status == 400 and raised.value.param == param
-
-
-@pytest.mark.parametrize(
-    "choice, mode, names, in_parallel",
-    [
-        (None, "auto", ["go", "stop"], True),
-        ("auto", "auto", ["go", "stop"], True),
-        ("none", "none", ["go", "stop"], True),
-        ("required", "required", ["go", "stop"], True),
-        ({"type": "function", "function": {"name": "stop"}}, "required", ["stop"], False),
-        ({"type": "function", "name": "stop"}, "required", ["stop"], False),
-        (
-            {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "go"}]},
-            "required",
-            ["go"],
-            False,
-        ),
-        (
-            {
-                "type": "allowed_tools",
-                "allowed_tools": {
-                    "mode": "auto",
-                    "tools": [{"type": "function", "function": {"name": "go"}}],
-                },
-            },
-            "auto",
-            ["go"],
-            True,
-        ),
-    ],
-)
-def test_choices_in_both_spellings(choice: object, mode: str, names: list[str], in_parallel: bool) -> None:
-    box = read_tools([tool("go"), tool("stop")], choice, None)
-    assert (box.mode, [one.name for one in box.callable], box.in_parallel) == (mode, names, in_parallel)
-    assert box.tools[0].line.startswith('tool go: {"type":"object","properties":')
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    ['{"x": 1, "deep": {"a": [1, "}"]}}', "{}", '{"quote": "\\"}}{"}', '{"letters": "\u00e4\U0001f600"}'],
-)
-@pytest.mark.parametrize("width", [1, 3, 1000])
-def test_calls_are_read_as_they_come(arguments: str, width: int) -> None:
-    text, reader = written("go", arguments, "calls"), CallReader()
-    pieces = [
-        piece for start in range(0, len(text), width) for piece in reader.push(text[start : start + width])
-    ] + [*reader.end(True)]
-    assert reader.name == "go" and "".join(pieces) == reader.arguments == json.dumps(
-        json.loads(arguments), ensure_ascii=False
-    )
-
-
-@pytest.mark.parametrize("cut", range(1, 46))
-def test_calls_that_break_off_keep_what_came(cut: int) -> None:
-    text, reader = '{"name": "go", "arguments": {"x": 1, "y": 2}}'[:cut], CallReader()
-    pieces = [*reader.push(text), *reader.end(False)]
-    assert "".join(pieces) == reader.arguments == text[28:44] and reader.name == ("go" if cut >= 28 else "")
-
-
-@pytest.mark.parametrize(
-    "name, arguments", [(None, "{}"), ("a b", "{}"), ("go", None), ("go", {"x": 1}), (3, "{}")]
-)
-def test_wrong_calls_of_the_history(name: object, arguments: object) -> None:
-    with pytest.raises(ApiError):
-        written(name, arguments, "messages.1.tool_calls.0.function")
-    assert written("go", "{broken", "x") == '{"name": "go", "arguments": {broken}'

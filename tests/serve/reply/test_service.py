@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 from conftest import Running
 
-from unisono.serve.reply.service import ReplySpec, Service
+from unisono.serve.reply.events import ReplySpec
+from unisono.serve.reply.service import Service
 from unisono.serve.wire.errors import ApiError
 from unisono.tokens.message import Message, Text
 

@@ -23,7 +23,7 @@ from unisono.assess.quality.judge import transcribe, word_error_rate
 from unisono.core.home import shipped
 from unisono.media import Sound, read_sound
 from unisono.serve.reply import hear, speak
-from unisono.serve.reply.service import Usage
+from unisono.serve.reply.events import Usage
 from unisono.serve.wire.sound import FORMATS
 from unisono.tokens.phrases import MEANING, WRITE_DOWN
 

@@ -727,7 +727,7 @@ def test_wrong_values(tiny_server: Running, param: str, values: list[Any]) -> No
                     }
                 ]
             },
-            "tools",
+            "tools.0.function.parameters",
         ),
     ],
 )

@@ -17,9 +17,10 @@ from unisono.engine.session import Session
 from unisono.serve.realtime.ear import SpeechSegment
 from unisono.serve.realtime.items import Item, rendered
 from unisono.serve.realtime.settings import Prepared
+from unisono.serve.reply.events import ReplySpec
 from unisono.serve.reply.plan import with_tools
 from unisono.serve.reply.scheduler import PREFILL_IDS
-from unisono.serve.reply.service import ReplySpec, Service
+from unisono.serve.reply.service import Service
 from unisono.serve.wire.errors import ApiError, as_api_error
 from unisono.tokens.message import Message, Text
 

@@ -23,9 +23,11 @@ from unisono.serve.realtime.items import Item, Piece, Voiced, item_id, pieces
 from unisono.serve.realtime.settings import Prepared
 from unisono.serve.realtime.spoken_output import SpokenOutput
 from unisono.serve.realtime.turn_times import TurnTimes
+from unisono.serve.reply.events import Drawing, Speech, Trace, Usage
 from unisono.serve.reply.plan import new_id
 from unisono.serve.reply.reading import CallBegins, CallEnds, CallGrows, Delta, Reading, Said
-from unisono.serve.reply.service import Drawing, Service, Speech, Trace, Turn, Usage
+from unisono.serve.reply.service import Service
+from unisono.serve.reply.turn import Turn
 from unisono.serve.wire.errors import ApiError, as_api_error
 
 log = logging.getLogger("unisono.serve")

@@ -10,10 +10,10 @@ import time
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from llguidance import LLMatcher
 from pydantic import Field, model_validator
 
 from unisono.serve.realtime.beta import from_beta
+from unisono.serve.reply.document import Form
 from unisono.serve.reply.plan import MAX_IDS, Label, Plan, Value, new_id
 from unisono.serve.reply.service import Service
 from unisono.serve.reply.tools import Toolbox, read_tools
@@ -318,7 +318,7 @@ class Prepared:
 
     session: SessionSettings
     toolbox: Toolbox
-    call_form: LLMatcher | None
+    call_form: Form | None
 
     @property
     def is_transcribing(self) -> bool:
@@ -346,6 +346,7 @@ class Prepared:
             self.call_form,
             temperature=session.get("temperature"),
             max_ids=MAX_IDS if most == "inf" else most,
+            max_ids_param="max_output_tokens",
             voice=session["audio"]["output"]["voice"],
             trace=bool(extension.get("ids")),
             sketches=SKETCHES,
@@ -355,4 +356,4 @@ class Prepared:
 async def prepared(service: Service, session: SessionSettings) -> Prepared:
     """Compiles what has a form; ApiError where that is not possible."""
     toolbox = toolbox_of(session) if session["type"] == "realtime" else Toolbox()
-    return Prepared(session, toolbox, await toolbox.matcher(service))
+    return Prepared(session, toolbox, await toolbox.form(service))

@@ -13,8 +13,10 @@ from unisono.media import Sound
 from unisono.serve.realtime.items import Item
 from unisono.serve.realtime.turn_detection import VAD_RATE
 from unisono.serve.reply import hear
+from unisono.serve.reply.events import ReplySpec, Usage, Words
 from unisono.serve.reply.in_order import add
-from unisono.serve.reply.service import SAMPLING, ReplySpec, Service, Turn, Usage, Words
+from unisono.serve.reply.service import SAMPLING, Service
+from unisono.serve.reply.turn import Turn
 from unisono.serve.wire.errors import logged
 from unisono.serve.wire.sound import from_s16
 from unisono.tokens.message import Audio, Message, Text

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from unisono.engine.session import Session
 from unisono.serve.reply.plan import Plan
 from unisono.serve.reply.scheduler import PREFILL_IDS
-from unisono.serve.reply.service import Service, Turn
+from unisono.serve.reply.service import Service
+from unisono.serve.reply.turn import Turn
 
 Result = TypeVar("Result")
 AT_ONCE = 8  # replies of one request that are made together

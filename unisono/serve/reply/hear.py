@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 
 from unisono.engine.sample import Sampler, Sampling
 from unisono.media import Sound
+from unisono.serve.reply.events import ReplySpec, Words
 from unisono.serve.reply.in_order import rounded
-from unisono.serve.reply.service import SAMPLING, ReplySpec, Service, Turn, Words
+from unisono.serve.reply.service import SAMPLING, Service
+from unisono.serve.reply.turn import Turn
 from unisono.signals import to_mono
 from unisono.tokens.message import Message, Part, Text
 from unisono.tokens.phrases import MEANING, WRITE_DOWN

@@ -6,9 +6,11 @@ import math
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
-from fastapi import Request
+from starlette.requests import HTTPConnection
 
-from unisono.serve.reply.service import Service, Turn, Usage
+from unisono.serve.reply.events import Usage
+from unisono.serve.reply.service import Service
+from unisono.serve.reply.turn import Turn
 from unisono.serve.wire.errors import ApiError
 from unisono.serve.wire.metrics import IDS
 
@@ -46,7 +48,7 @@ def add(total: Usage, more: Usage) -> None:
         total.reply[modality] += more.reply[modality]
 
 
-def account(request: Request, usage: Usage) -> None:
+def account(request: HTTPConnection, usage: Usage) -> None:
     """Tells the limits of whoever asked, and the metrics."""
     request.state.limits.use(request.state.key, sum(usage.prompt.values()) + sum(usage.reply.values()))
     for direction, counts in (("in", usage.prompt), ("out", usage.reply)):

@@ -157,7 +157,11 @@ class PartReader:
                 return content.decode("utf8")
             except UnicodeDecodeError:
                 pass
-        readers = {"image": picture_from, "video": clip_from, "audio": sound_of}
+        readers: dict[str, Callable[[bytes, str], Awaitable[Any]]] = {
+            "image": picture_from,
+            "video": clip_from,
+            "audio": sound_of,
+        }
         for read in (readers[kind],) if kind in readers else readers.values():
             try:
                 return await read(content, param)

@@ -6,12 +6,15 @@ import uuid
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
-from llguidance import LLMatcher
 from pydantic import Field, StringConstraints
 
-from unisono.serve.reply.constrain import MAX_CALLS, Constrained, check_schema, compiled, json_form
+from unisono.serve.reply.constrain import MAX_CALLS, Constrained
+from unisono.serve.reply.document import Form
+from unisono.serve.reply.events import ReplySpec
+from unisono.serve.reply.forms import ANY_OBJECT, text_form
 from unisono.serve.reply.sampling import ApiSampler, text_settings
-from unisono.serve.reply.service import ReplySpec, Service
+from unisono.serve.reply.schema import check_schema
+from unisono.serve.reply.service import Service
 from unisono.serve.reply.tools import Toolbox
 from unisono.serve.wire.errors import ApiError
 from unisono.serve.wire.requests import RequestBody
@@ -44,8 +47,8 @@ class Plan:
     messages: list[Message]
     outputs: frozenset[str] = frozenset({"text"})
     toolbox: Toolbox = field(default_factory=Toolbox)
-    call_form: LLMatcher | None = None
-    text_form: LLMatcher | None = None
+    call_form: Form | None = None
+    text_form: Form | None = None
     temperature: float | None = None
     top_p: float | None = None
     seed: int | None = None
@@ -53,6 +56,7 @@ class Plan:
     presence: float = 0
     bias: dict[int, float] = field(default_factory=dict)
     max_ids: int = MAX_IDS
+    max_ids_param: str = "max_tokens"  # the member of the request that `max_ids` comes from
     top_logprobs: int | None = None
     voice: str = "alloy"
     must_draw: bool = False
@@ -72,12 +76,22 @@ class Plan:
             presence=self.presence,
             bias=self.bias,
         )
+        grammar = self._grammar(service)
+        max_ids = min(self.max_ids, service.trained_length)
+        if grammar.need > max_ids:
+            raise ApiError(
+                f"The shortest reply of the form that was asked for takes {grammar.need} ids, but "
+                f"{self.max_ids_param} allows {max_ids}.",
+                400,
+                self.max_ids_param,
+                "max_tokens_too_small",
+            )
         return ReplySpec(
             outputs=self.outputs,
             voice=self.voice,
             sampler=sampler,
-            max_ids=min(self.max_ids, service.trained_length),
-            grammar=self._grammar(service),
+            max_ids=max_ids,
+            grammar=grammar,
             top_logprobs=self.top_logprobs,
             sketches=self.sketches,
             trace=self.trace,
@@ -111,7 +125,7 @@ def with_tools(messages: list[Message], toolbox: Toolbox) -> list[Message]:
     return [Message("system", [Text(lines)]), *messages]
 
 
-async def read_form(service: Service, given: object, param: str) -> LLMatcher | None:
+async def read_form(service: Service, given: object, param: str) -> Form | None:
     """response_format or text.format, their schema nested or flat -> the form of the text; None: any text."""
     if given is None:
         return None
@@ -119,16 +133,21 @@ async def read_form(service: Service, given: object, param: str) -> LLMatcher | 
     if kind == "text":
         return None
     if kind == "json_object":
-        return await compiled(service, json_form({"type": "object"}, True), param)
+        assert isinstance(given, dict)
+        beside = given.get("schema")  # as Together and instructor send it
+        schema = ANY_OBJECT if beside is None else check_schema(beside, f"{param}.schema")
+        return await text_form(service.pieces, schema, False, f"{param}.schema" if beside else param)
     if kind == "json_schema":
         assert isinstance(given, dict)
         is_nested = "json_schema" in given
         inner, place = (given["json_schema"], f"{param}.json_schema") if is_nested else (given, param)
         if not isinstance(inner, dict) or not isinstance(inner.get("name"), str) or not inner["name"]:
             raise ApiError(f"{place} must be an object with a name and a schema.", 400, f"{place}.name")
-        schema = {"type": "object"} if inner.get("schema") is None else inner["schema"]
-        schema = check_schema(schema, f"{place}.schema")
-        return await compiled(service, json_form(schema, inner.get("strict") is True), f"{place}.schema")
+        is_strict = inner.get("strict") is True
+        if inner.get("schema") is None:
+            return await text_form(service.pieces, ANY_OBJECT, False, f"{place}.schema")
+        schema = check_schema(inner["schema"], f"{place}.schema")
+        return await text_form(service.pieces, schema, is_strict, f"{place}.schema")
     raise ApiError(f"{param}.type must be text, json_object or json_schema.", 400, f"{param}.type")
 
 

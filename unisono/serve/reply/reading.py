@@ -4,16 +4,17 @@ they come.
 
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pictures
 
-from unisono.serve.reply.service import Calling, Drawing, Speech, Trace, Turn, Words
+from unisono.serve.reply.events import Calling, Drawing, Speech, Trace, Words
 from unisono.serve.reply.tools import CallReader
+from unisono.serve.reply.turn import Turn
 
 Tokens = tuple[Any, ...]
 
@@ -51,7 +52,7 @@ class CallEnds:
     is_whole: bool
 
 
-Delta = Said | CallBegins | CallGrows | CallEnds | Speech | Drawing | Trace
+Delta: TypeAlias = Said | CallBegins | CallGrows | CallEnds | Speech | Drawing | Trace
 
 
 class Stops:
@@ -118,7 +119,7 @@ class Reading:
     pictures: list[Pictures.Image] = field(default_factory=list)
     finish_reason: str | None = None  # stop, length, tool_calls, interrupted
 
-    async def deltas(self) -> AsyncIterator[Delta]:
+    async def deltas(self) -> AsyncGenerator[Delta, None]:
         """Yields what there is to tell. Leaving early ends the reply."""
         held, call, has_spoken = Stops(self.stops), None, False
         async with contextlib.aclosing(aiter(self.turn)) as events:
@@ -165,7 +166,7 @@ class Reading:
         """event None: the reply broke off."""
         number, was_told = len(self.calls), bool(call.arguments)
         is_over = event is None or event.last
-        pieces = call.end(event is not None) if is_over else call.push(event.text)
+        pieces = call.push(event.text) if event and not is_over else call.end(event is not None)
         for piece in list(pieces):
             if not was_told:
                 yield CallBegins(number, call.name)

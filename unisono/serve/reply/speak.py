@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unisono.engine.grammar import Grammar, Rules
+from unisono.serve.reply.events import ReplySpec, Speech, Usage
 from unisono.serve.reply.in_order import add, in_order
-from unisono.serve.reply.service import ReplySpec, Service, Speech, Turn, Usage
+from unisono.serve.reply.service import Service
+from unisono.serve.reply.turn import Turn
 from unisono.serve.wire.sound import API_RATE, Resampler, Stretcher
 from unisono.tokens.message import Message, Text
 from unisono.tokens.phrases import SAY

@@ -24,7 +24,7 @@ def states_of(service: Service) -> States:
 
 async def means_of(service: Service, begin: str, texts: Sequence[Sequence[int]]) -> NDArray[np.float32]:
     """Texts as ids, each after the mark `begin` -> (B, S, C)."""
-    states, found = await service.codec(states_of, service), {}
+    states, found = await service.codec(states_of, service), dict[int, NDArray[np.float32]]()
     for batch in batches(texts):
         means = await service.codec(states.means, service.vocab.id(begin), [texts[place] for place in batch])
         found.update(zip(batch, means))

@@ -11,16 +11,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from llguidance import LLMatcher
-
-from unisono.serve.reply.constrain import calls_form, check_schema, compiled
+from unisono.serve.reply.document import Form
+from unisono.serve.reply.forms import call_form
+from unisono.serve.reply.schema import read_parameters
 from unisono.serve.reply.service import Service
 from unisono.serve.wire.errors import ApiError
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 BEGIN = re.compile(r'\{"name": "([A-Za-z0-9_-]+)", "arguments": ')
 MAX_TOOLS = 128
-NO_ARGUMENTS = {"type": "object", "properties": {}, "additionalProperties": False}
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,7 @@ class Tool:
     description: str
     parameters: dict[str, Any]
     is_strict: bool
+    param: str = "tools"  # where it stands in the request
 
     @property
     def line(self) -> str:
@@ -47,17 +47,13 @@ class Toolbox:
     mode: str = "none"  # none | auto | required
     callable: list[Tool] = field(default_factory=list)
     in_parallel: bool = True
-    param: str = "tools"
 
-    async def matcher(self, service: Service) -> LLMatcher | None:
+    async def form(self, service: Service) -> Form | None:
         """The form of a call; None where none may be made."""
         if self.mode == "none" or not self.callable:
             return None
-        return await compiled(
-            service,
-            calls_form([(tool.name, tool.parameters, tool.is_strict) for tool in self.callable]),
-            self.param,
-        )
+        tools = [(tool.name, tool.parameters, tool.is_strict) for tool in self.callable]
+        return await call_form(service.pieces, tools, [f"{tool.param}.parameters" for tool in self.callable])
 
 
 def read_tool(given: object, param: str) -> Tool:
@@ -71,17 +67,8 @@ def read_tool(given: object, param: str) -> Tool:
         )
     if description is not None and not isinstance(description, str):
         raise ApiError(f"{param}.description must be a string.", 400, f"{param}.description")
-    schema = check_schema(
-        NO_ARGUMENTS if given.get("parameters") is None else given["parameters"], f"{param}.parameters"
-    )
-    if schema.get("type", "object") != "object":
-        raise ApiError(f"{param}.parameters must be the schema of an object.", 400, f"{param}.parameters")
-    schema = {
-        key: value
-        for key, value in schema.items()
-        if value is not None or key not in ("properties", "required")
-    }  # empty lists of some
-    return Tool(name, description or "", {"type": "object", **schema}, given.get("strict") is True)
+    schema = read_parameters(given.get("parameters"), f"{param}.parameters")
+    return Tool(name, description or "", schema, given.get("strict") is True, param)
 
 
 def read_tools(given: Sequence[tuple[object, str]], choice: object, in_parallel: bool | None) -> Toolbox:

@@ -4,8 +4,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fastapi import Request
 from pydantic import Field
+from starlette.requests import HTTPConnection
 
 from unisono.serve.reply.parts import PartReader
 from unisono.serve.reply.plan import MAX_IDS, Plan, Shared, read_form, with_tools
@@ -59,14 +59,14 @@ class Read:
     canvas: Canvas | None = None
 
 
-async def read_response(request: Request, wanted: ResponseRequest) -> Read:
+async def read_response(request: HTTPConnection, wanted: ResponseRequest) -> Read:
     """A request -> what is to be done; ApiError names the member that is wrong."""
     service = service_of(request)
     service.check_model(wanted.model)
     _check(wanted)
     toolbox, canvas, sketches = _tools(wanted, service.tokenizer.image_codec.image_size)
     form = await read_form(service, wanted.text.format if wanted.text else None, "text.format")
-    call_form = await toolbox.matcher(service)
+    call_form = await toolbox.form(service)
     before, store, key = _before(request, wanted), store_of(request), request.state.key
     parts = PartReader(request, service)
     if wanted.truncation == "auto":
@@ -85,6 +85,7 @@ async def read_response(request: Request, wanted: ResponseRequest) -> Read:
         temperature=wanted.temperature,
         top_p=wanted.top_p,
         max_ids=min(wanted.max_output_tokens or MAX_IDS, MAX_IDS),
+        max_ids_param="max_output_tokens",
         top_logprobs=(wanted.top_logprobs or 0) if wanted.wants_logprobs else None,
         must_draw=canvas is not None and _must_draw(wanted, toolbox),
         sketches=sketches,
@@ -118,7 +119,7 @@ def _check(wanted: ResponseRequest) -> None:
         raise ApiError("A response in the background must be stored.", 400, "background")
 
 
-def _before(request: Request, wanted: ResponseRequest) -> Stored | None:
+def _before(request: HTTPConnection, wanted: ResponseRequest) -> Stored | None:
     """The response that this one follows."""
     if wanted.previous_response_id is None:
         return None

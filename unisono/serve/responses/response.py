@@ -4,17 +4,19 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
-from fastapi import Request
+from starlette.requests import HTTPConnection
 
 from unisono.serve.reply.choices import Choices
+from unisono.serve.reply.events import Drawing, Speech, Usage
 from unisono.serve.reply.in_order import account
 from unisono.serve.reply.plan import new_id
 from unisono.serve.reply.reading import Reading
 from unisono.serve.reply.sampling import text_settings
-from unisono.serve.reply.service import Drawing, Speech, Turn, Usage, service_of
+from unisono.serve.reply.service import service_of
+from unisono.serve.reply.turn import Turn
 from unisono.serve.responses.events import Event, Output
 from unisono.serve.responses.items import add
 from unisono.serve.responses.request import Read, ResponseRequest
@@ -28,12 +30,13 @@ log = logging.getLogger("unisono.serve")
 class Responding:
     """Use `whole` or `stream`, once."""
 
-    def __init__(self, request: Request, wanted: ResponseRequest, read: Read) -> None:
+    def __init__(self, request: HTTPConnection, wanted: ResponseRequest, read: Read) -> None:
         self.request, self.wanted, self.read, self.service = request, wanted, read, service_of(request)
         self.key, self.store = request.state.key, store_of(request)
         self.id, self.created = new_id("resp_"), int(time.time())
         self.output = Output(self.service, wanted.wants_logprobs)
-        self.status, self.error = "in_progress", None
+        self.status = "in_progress"
+        self.error: dict[str, str] | None = None
         self.incomplete: dict[str, str] | None = None
         self.completed: int | None = None
         self.usage: Usage | None = None
@@ -100,7 +103,7 @@ class Responding:
             async for told in events:
                 yield event(told, told["type"])
 
-    async def told(self) -> AsyncIterator[Event]:
+    async def told(self) -> AsyncGenerator[Event, None]:
         """Events, numbered. What fails before the first word is raised, later it is told."""
         number, is_begun = 0, False
         try:
@@ -135,7 +138,7 @@ class Responding:
         self._keep()
         return found
 
-    async def _events(self) -> AsyncIterator[Event]:
+    async def _events(self) -> AsyncGenerator[Event, None]:
         """The network's reply as events; afterwards the body is final and kept."""
         if not self.is_cancelled:  # in the background, before it began
             self.store.running[self.key, self.id] = self
@@ -158,8 +161,8 @@ class Responding:
         finally:
             self.store.running.pop((self.key, self.id), None)
 
-    async def _deltas(self, reading: Reading) -> AsyncIterator[Event]:
-        async with contextlib.aclosing(reading.deltas()) as deltas:  # type: ignore[type-var]
+    async def _deltas(self, reading: Reading) -> AsyncGenerator[Event, None]:
+        async with contextlib.aclosing(reading.deltas()) as deltas:
             async for delta in deltas:
                 if isinstance(delta, Drawing):
                     assert self.read.canvas

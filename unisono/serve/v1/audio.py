@@ -13,8 +13,9 @@ from pydantic import Field
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from unisono.serve.reply import hear, speak
+from unisono.serve.reply.events import Usage, Words
 from unisono.serve.reply.in_order import account, add, in_order
-from unisono.serve.reply.service import Service, Usage, Words, service_of
+from unisono.serve.reply.service import Service, service_of
 from unisono.serve.wire.errors import ApiError
 from unisono.serve.wire.media_in import sound_of
 from unisono.serve.wire.requests import (

@@ -11,13 +11,15 @@ from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
 from unisono.serve.reply.choices import Choices, merged, together
+from unisono.serve.reply.events import Usage
 from unisono.serve.reply.in_order import account
 from unisono.serve.reply.parts import PartReader
 from unisono.serve.reply.plan import MAX_IDS, Plan, Shared, logprobs, new_id, read_form, with_tools
 from unisono.serve.reply.reading import Reading
 from unisono.serve.reply.sampling import read_bias
-from unisono.serve.reply.service import Service, Turn, Usage, service_of
+from unisono.serve.reply.service import Service, service_of
 from unisono.serve.reply.tools import Toolbox, read_tools, written
+from unisono.serve.reply.turn import Turn
 from unisono.serve.v1.chat_stream import Chunks, shown_picture
 from unisono.serve.wire.errors import ApiError
 from unisono.serve.wire.kept import Kept
@@ -109,7 +111,7 @@ async def read_plan(request: Request, wanted: ChatRequest) -> Plan:
         )
     voice = service.voice(wanted.audio.voice) if wanted.audio and wanted.is_spoken else "alloy"
     bias = read_bias(wanted.logit_bias, service.vocab.span("special").end)
-    call_form = await toolbox.matcher(service)
+    call_form = await toolbox.form(service)
     messages = with_tools(await read_messages(request, wanted.messages), toolbox)
     return Plan(
         messages,
@@ -124,6 +126,7 @@ async def read_plan(request: Request, wanted: ChatRequest) -> Plan:
         presence=wanted.presence_penalty or 0,
         bias=bias,
         max_ids=min(wanted.max_completion_tokens or wanted.max_tokens or MAX_IDS, MAX_IDS),
+        max_ids_param="max_completion_tokens" if wanted.max_completion_tokens else "max_tokens",
         voice=voice,
         stops=_stops(wanted),
         sketches=SKETCHES,

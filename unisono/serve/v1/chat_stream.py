@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pictures
 
+from unisono.serve.reply.events import Drawing, Speech, Trace
 from unisono.serve.reply.plan import logprobs, new_id
 from unisono.serve.reply.reading import CallBegins, CallGrows, Delta, Said
-from unisono.serve.reply.service import Drawing, Service, Speech, Trace
+from unisono.serve.reply.service import Service
 from unisono.serve.wire.requests import encoded
 from unisono.serve.wire.sound import API_RATE, Resampler, to_s16
 

@@ -7,8 +7,9 @@ import numpy as np
 from fastapi import APIRouter, Request
 from numpy.typing import NDArray
 
+from unisono.serve.reply.events import Usage
 from unisono.serve.reply.in_order import account, check_letters, text_ids
-from unisono.serve.reply.service import Service, Usage, service_of
+from unisono.serve.reply.service import Service, service_of
 from unisono.serve.reply.states import means_of, states_of
 from unisono.serve.wire.errors import ApiError
 from unisono.serve.wire.requests import RequestBody, encoded, json_body, read_json

@@ -16,8 +16,10 @@ from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
 from unisono.engine.grammar import Grammar, Rules
+from unisono.serve.reply.events import Drawing, ReplySpec, Usage, Words
 from unisono.serve.reply.in_order import account, add, in_order
-from unisono.serve.reply.service import Drawing, ReplySpec, Service, Turn, Usage, Words, service_of
+from unisono.serve.reply.service import Service, service_of
+from unisono.serve.reply.turn import Turn
 from unisono.serve.wire.errors import ApiError
 from unisono.serve.wire.file_store import content_of_file
 from unisono.serve.wire.media_in import picture_from, picture_of

@@ -16,8 +16,9 @@ from unisono.core.errors import UserError
 from unisono.engine.grammar import Grammar, Rules
 from unisono.moderation.moderator import BEGIN, FLAGGED, Moderator, windows
 from unisono.moderation.phrases import CATEGORIES
+from unisono.serve.reply.events import ReplySpec, Usage, Words
 from unisono.serve.reply.in_order import account, add, check_letters, rounded
-from unisono.serve.reply.service import ReplySpec, Service, Usage, Words, service_of
+from unisono.serve.reply.service import Service, service_of
 from unisono.serve.reply.states import means_of
 from unisono.serve.wire.errors import ApiError
 from unisono.serve.wire.media_in import picture_of

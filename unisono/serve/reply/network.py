@@ -1,0 +1,78 @@
+"""The network's tokenizer and codecs on a thread of their own: media -> parts of messages, codes -> media.
+
+Shapes: N samples. pcm is float32 mono in [-1, 1] at 16 kHz here; other rates and formats are wire/sound.py's.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image as Pictures
+
+from unisono.engine.sample import probabilities
+from unisono.media import Footage, Sound
+from unisono.serve.reply.events import Trace
+from unisono.serve.reply.pieces import Pieces
+from unisono.tokenizer import OmniTokenizer
+from unisono.tokens.message import Part, Text
+
+Result = TypeVar("Result")
+Input = str | Sound | Footage | Pictures.Image
+
+
+class Network:
+    """The tokenizer of the network in `folder`, and the thread on which its codecs compute."""
+
+    def __init__(self, folder: Path, tokenizer: OmniTokenizer) -> None:
+        self.folder, self.tokenizer, self.vocab = folder, tokenizer, tokenizer.vocab
+        self.codecs = ThreadPoolExecutor(1, "codecs", initializer=torch.set_num_threads, initargs=(1,))
+        self.sample_rate = tokenizer.audio_codec.sample_rate
+        self._modalities = np.array(
+            [
+                name if (name := self.vocab.modality(id)) in ("audio", "image") else "text"
+                for id in range(self.vocab.size)
+            ]
+        )
+
+    @cached_property
+    def pieces(self) -> Pieces:
+        """The text ids in the form in which grammars are compiled for them."""
+        return Pieces(self.tokenizer)
+
+    def modality(self, id: int) -> str:
+        """text, audio or image; marks count as text."""
+        return str(self._modalities[id])
+
+    def count(self, ids: Sequence[int]) -> dict[str, int]:
+        """Ids by modality."""
+        names, counts = np.unique(self._modalities[np.asarray(ids, np.int64)], return_counts=True)
+        return {"text": 0, "audio": 0, "image": 0, **dict(zip(names.tolist(), counts.tolist()))}
+
+    async def codec(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Runs something of the codecs on their thread."""
+        return await asyncio.get_running_loop().run_in_executor(self.codecs, function, *arguments)
+
+    async def code(self, part: Input) -> Part:
+        """Words, sound, a picture or a clip -> a part of a message."""
+        if isinstance(part, str):
+            return Text(part)
+        if isinstance(part, Sound):
+            return await self.codec(self.tokenizer.audio_part, part.pcm, part.sample_rate)
+        if isinstance(part, Footage):
+            sound = (part.sound.pcm, part.sound.sample_rate) if part.sound else ()
+            return await self.codec(self.tokenizer.video_part, part.frames, *sound)
+        return await self.codec(self.tokenizer.image_part, part)
+
+    def trace(self, id: int, logits: NDArray[np.float32], is_thought: bool = False) -> Trace:
+        """What there is to tell of an id."""
+        kind = self.modality(id)
+        is_word = id < self.vocab.text_size
+        name = self.tokenizer.text.piece(id).decode("utf8", "replace") if is_word else self.vocab.name(id)
+        kind = kind if kind != "text" else "mark" if not is_word else "thought" if is_thought else "text"
+        return Trace(id, kind, float(probabilities(logits)[id]), name)
