@@ -31,7 +31,7 @@ from unisono.assess.speed.generation import bench_generate
 from unisono.assess.speed.probe import QUESTION
 from unisono.assess.speed.timing import Effort, Measured, Summary, seconds, summary, threads
 from unisono.assess.speed.training import bench_train
-from unisono.codecs.audio import AudioCodec
+from unisono.codecs.load import AnyAudioCodec, load_audio_codec
 from unisono.codecs.packed import pack
 from unisono.core.errors import UserError
 from unisono.core.record import can_keep, weights_of, write_record
@@ -121,7 +121,7 @@ def table(title: str, measured: Measured) -> Table:
 def bench_codec(options: BenchOptions, effort: Effort) -> Measured:
     """Seconds of computing per second of sound on one core, whole and streaming; milliseconds per picture."""
     tokenizer = OmniTokenizer.load(options.network)
-    codec = tokenizer.audio_codec
+    codec = load_audio_codec(options.codec) if options.codec else tokenizer.audio_codec
     pack(codec)
     pcm = some_sound(options.shared, codec.sample_rate, effort.sound_s)
     duration_s = len(pcm) / codec.sample_rate
@@ -153,6 +153,7 @@ def bench_codec(options: BenchOptions, effort: Effort) -> Measured:
         "piece_s": PIECE_S,
         "sound": "held-out readings" if options.shared else "synthetic",
         "sound_s": duration_s,
+        "codec": options.codec or "",
     }
     return codec_report(Measured(numbers, config))
 
@@ -202,7 +203,7 @@ def some_sound(shared: Path | None, sample_rate: int, length_s: float) -> Tensor
     return (0.2 * tone * torch.sin(2 * torch.pi * 2 * at).clamp(min=0) + 0.01 * noise).clamp(-1, 1)
 
 
-def stream(codec: AudioCodec, pcm: Tensor) -> tuple[Tensor, Tensor, list[float]]:
+def stream(codec: AnyAudioCodec, pcm: Tensor) -> tuple[Tensor, Tensor, list[float]]:
     """(N,) in pieces through encoder and decoder -> (F,) codes, (F * frame_size,) pcm, seconds for each
     piece.
     """
