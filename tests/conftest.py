@@ -5,6 +5,7 @@ clips.
 import socket
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from openai import OpenAI
 from PIL import Image, ImageDraw
 
 from unisono.codecs.audio import AudioCodec, AudioCodecConfig
@@ -232,3 +234,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(room in item.path.parents for room in WITHOUT_WARNINGS):
             item.add_marker(pytest.mark.filterwarnings("error"))
+
+
+@pytest.fixture
+def quiet(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """Whatever is wrong with a file: nothing is printed and nothing warned of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.fixture(scope="module")
+def client(tiny_server: Running) -> Iterator[OpenAI]:
+    """OpenAI's own client in strict mode."""
+    with OpenAI(
+        base_url=tiny_server.url + "/", api_key="x", max_retries=0, _strict_response_validation=True
+    ) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def silent(tiny_server: Running) -> dict[str, int]:
+    """A logit_bias that keeps the network from thinking and from going on with text, so that it speaks, calls
+    or ends.
+    """
+    vocab = tiny_server.service.vocab
+    return {str(id): -100 for id in (*range(vocab.text_size), vocab.id("<|begin_thought|>"))}

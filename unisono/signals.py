@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pictures
 
 from unisono.core.errors import UserError
+from unisono.core.pcm import Mixer, at_full_scale
 
 LOOKED_AT = 512  # rows of a picture, for its margins
 EVEN = 10  # of 255: what compression leaves of one colour
@@ -29,18 +30,17 @@ def to_mono(pcm: NDArray[np.float32], sample_rate: int, wanted_rate: int) -> NDA
     becomes silence.
 
     Integers are taken at the full scale of their width, unsigned ones, as in a WAV of 8 bits, around its
-    middle.
+    middle; floats at the scale of integers come down. Channels that cancel each other are not mixed.
     """
     check_rate(sample_rate)
     dtype = np.asarray(pcm).dtype
     if dtype.kind in "iu":
         half = 2.0 ** (8 * dtype.itemsize - 1)
         pcm = (np.asarray(pcm, np.float32) - (half if dtype.kind == "u" else 0)) / half
-    pcm = np.clip(
-        np.nan_to_num(np.asarray(pcm, np.float32)), -1, 1
-    )  # before filters turn the infinite into no number
+    pcm = at_full_scale(np.asarray(pcm, np.float32))
+    pcm = np.clip(np.nan_to_num(pcm), -1, 1)  # before filters turn the infinite into no number
     if pcm.ndim == 2 and pcm.shape[1] <= MAX_CHANNELS:
-        pcm = pcm.mean(axis=1)
+        pcm = Mixer().push(pcm)
     if pcm.ndim != 1 or not len(pcm):
         raise UserError(
             f"expected sound of shape (samples,) or (samples, channels) with at least one sample, got "

@@ -13,7 +13,7 @@ from unisono.media import CLIP_SIZE, Footage, Sound
 from unisono.serve.reply.service import Service
 from unisono.serve.wire.errors import ApiError
 from unisono.serve.wire.file_store import content_of_file
-from unisono.serve.wire.media_in import clip_from, content_of, from_base64, picture_from, sound_of
+from unisono.serve.wire.media_in import clip_from, clip_of, content_of, from_base64, picture_from, sound_of
 from unisono.tokens.message import Part, Text
 
 Given = dict[str, Any]
@@ -124,7 +124,7 @@ class PartReader:
     async def _clip(self, given: Given, param: str) -> Footage | Sound:
         frames = given.get("video")
         if not isinstance(frames, list):
-            return await clip_from(await content_of(_url(given, param, "video_url", "video"), param), param)
+            return await clip_of(_url(given, param, "video_url", "video"), param)
         if not 1 <= len(frames) <= MAX_FRAMES:
             raise ApiError(f"{param}.video must hold 1 to {MAX_FRAMES} pictures.", 400, param)
         return Footage(
