@@ -158,6 +158,13 @@ def test_a_full_standard_output(tiny_network: Path) -> None:
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "No space left on device" in done.stderr
 
 
+def test_closed_output_is_no_success() -> None:
+    for arguments in ("show Hello", "--version"):
+        command = f"'{sys.executable}' -m unisono.cli {arguments} >&-"
+        done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
+        assert done.returncode == 2 and "standard output is closed" in done.stderr
+
+
 @pytest.mark.parametrize(
     "error, told",
     [

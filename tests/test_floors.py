@@ -41,7 +41,7 @@ TO_BE_SPLIT = {
     "data/world/conversations.py",
     "data/world/words.py",
 }
-TO_BE_SHORTENED = {"network_data", "__call__"}
+TO_BE_SHORTENED = {"network_data"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -38,6 +38,9 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command -> exit status: 0, or 2 with one sentence on standard error."""
+    if sys.stdout is None:  # `>&-`: what is said would be lost, and the next open file take its place
+        print("unisono: standard output is closed; leave it open, or send it to /dev/null", file=sys.stderr)
+        return 2
     for stream in (sys.stdin, sys.stdout):
         if hasattr(stream, "reconfigure"):  # a letter that a terminal cannot show is no reason to stop
             stream.reconfigure(errors="replace")

@@ -54,7 +54,13 @@ def _engine(command: argparse.ArgumentParser) -> None:
 
 
 def _limits(command: argparse.ArgumentParser) -> None:
-    """Who may ask, and how much."""
+    """Who may ask, for what, and how much."""
+    command.add_argument(
+        "--strict-models",
+        action="store_true",
+        help="answer only requests for the model unisono, not for those that clients have as defaults, "
+        "such as gpt-4o or whisper-1",
+    )
     command.add_argument(
         "--keys",
         type=Path,

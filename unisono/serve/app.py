@@ -20,6 +20,7 @@ from unisono.serve.v1 import audio, chat, embeddings, files, images, models, mod
 from unisono.serve.wire.errors import ApiError, answer_error
 from unisono.serve.wire.guard import Guard, Settings
 from unisono.serve.wire.handshake import Handshakes
+from unisono.serve.wire.head import HeadAsGet
 
 ROUTERS = (
     models.router,
@@ -63,13 +64,15 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
     for kind in (ApiError, UserError, HTTPException, OSError, Exception):
         app.add_exception_handler(kind, answer_error)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Handshakes)  # around the guard, which refuses sockets too
     return app
 
 
-async def _answer_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
     """Pydantic's findings -> one sentence that names the first member that is wrong."""
+    assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     place = [str(step) for step in first["loc"] if step not in ("body", "query", "header", "path")]
     param = ".".join(place) or None

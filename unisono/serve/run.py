@@ -13,12 +13,14 @@ import threading
 import time
 import webbrowser
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
 from unisono.core.errors import UserError
 from unisono.core.home import default_weights
 from unisono.serve.app import create_app
+from unisono.serve.reply.scheduler import Scheduler
 from unisono.serve.reply.service import Service
 from unisono.serve.wire.guard import Settings, is_loopback
 
@@ -41,8 +43,9 @@ class Server(uvicorn.Server):
     """uvicorn that first lets running replies end: at SIGTERM new requests get 503 while old ones go on."""
 
     settings: Settings
+    scheduler: Scheduler
 
-    def handle_exit(self, sig: int, frame: object) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.settings.is_draining or sig == signal.SIGINT:
             super().handle_exit(sig, frame)
             return
@@ -51,8 +54,7 @@ class Server(uvicorn.Server):
 
     async def _drain(self) -> None:
         end = time.monotonic() + self.settings.drain_s
-        scheduler = self.config.app.state.server.service.scheduler
-        while (scheduler.running or scheduler.waiting) and time.monotonic() < end:
+        while (self.scheduler.running or self.scheduler.waiting) and time.monotonic() < end:
             await asyncio.sleep(0.05)
         self.should_exit = True
 
@@ -132,7 +134,10 @@ def run(arguments: argparse.Namespace) -> int:
     check_certificate(arguments.tls_cert, arguments.tls_key)
     listening = listen(arguments.host, arguments.port)
     service = Service(
-        arguments.model or default_weights(), engine=arguments.engine, precision=arguments.precision
+        arguments.model or default_weights(),
+        engine=arguments.engine,
+        precision=arguments.precision,
+        strict_models=arguments.strict_models,
     )
     config = uvicorn.Config(
         create_app(service, settings),
@@ -146,7 +151,7 @@ def run(arguments: argparse.Namespace) -> int:
         ssl_keyfile=arguments.tls_key,
     )
     server = Server(config)
-    server.settings = settings
+    server.settings, server.scheduler = settings, service.scheduler
     scheme = "https" if arguments.tls_cert else "http"
     host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
     address = f"{scheme}://{host}:{listening.getsockname()[1]}"

@@ -80,7 +80,7 @@ def test_sizes_and_formats(client: OpenAI, format: str, size: str, wanted: tuple
 
 
 def test_several_pictures_differ(client: OpenAI, lively: None) -> None:
-    answer = client.images.generate(model="dall-e-2", prompt="a red circle", n=5)
+    answer = client.images.generate(model="dall-e-2", prompt="a red circle", n=5, response_format="b64_json")
     assert len(answer.data) == 5 and len({one.b64_json for one in answer.data}) > 1
     assert answer.usage.output_tokens_details.image_tokens == 80
 

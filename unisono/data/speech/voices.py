@@ -299,6 +299,7 @@ def find_voice(name: str) -> Voice:
 NOT_PHONEMES = set("ˈˌːʲ̩̃ ‍͡")  # stress, length, palatalisation, syllabicity, nasality, spaces, ties
 _CLAUSE_END = re.compile(r"([.,;:!?]+)(?=[\s\"')\]]|$)")
 _TITLES = re.compile(r"\b(Mr|Mrs|Ms|Dr|St|Prof)\.")
+MAX_KNOWN = 300_000
 _phonemes_known: dict[tuple[str, str], list[str]] = {}
 
 
@@ -306,6 +307,8 @@ def phonemes(texts: Sequence[str], language: str = "en-us") -> list[list[str]]:
     """IPA symbols of each text, without stress, length and spaces; one espeak-ng process for all that are
     new.
     """
+    if len(_phonemes_known) > MAX_KNOWN:  # a server hears new words for ever
+        _phonemes_known.clear()
     new = list(dict.fromkeys(text for text in texts if (text, language) not in _phonemes_known))
     clauses = [(number, clause) for number, text in enumerate(new) for clause, _ in _clauses(text)]
     found: list[list[str]] = [[] for _ in new]

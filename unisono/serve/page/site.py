@@ -8,7 +8,8 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from unisono.serve.reply.service import ALIASES, MODEL, service_of
+from unisono.serve.reply.service import service_of
+from unisono.serve.wire.model_names import OWN
 
 router = APIRouter(include_in_schema=False)
 FOLDER = Path(__file__).parent
@@ -32,7 +33,7 @@ TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".s
 @router.get("/page/choices")
 async def choices(request: Request) -> dict[str, Any]:
     """The voices and models that the settings offer."""
-    return {"voices": service_of(request).tokenizer.voices or ["heart"], "models": [MODEL, *ALIASES[:1]]}
+    return {"voices": service_of(request).tokenizer.voices or ["heart"], "models": list(OWN)}
 
 
 @router.get("/")

@@ -23,42 +23,9 @@ from unisono.serve.reply.network import Network
 from unisono.serve.reply.scheduler import Scheduler
 from unisono.serve.reply.turn import Turn
 from unisono.serve.wire.errors import ApiError
+from unisono.serve.wire.model_names import is_answered
 from unisono.tokens.message import Message, Text
 
-MODEL = "unisono"
-# Names that unmodified clients have as defaults; each is answered by the one network.
-ALIASES = (
-    "unisono-nano",
-    "gpt-4o",
-    "gpt-4o-mini",
-    "gpt-4.1",
-    "gpt-5.6-luna",
-    "gpt-4o-audio-preview",
-    "gpt-audio",
-    "gpt-realtime",
-    "gpt-realtime-2.1",
-    "gpt-4o-realtime-preview",
-    "gpt-4o-transcribe",
-    "gpt-4o-mini-transcribe",
-    "gpt-transcribe",
-    "gpt-live-transcribe",
-    "gpt-realtime-whisper",
-    "whisper-1",
-    "tts-1",
-    "tts-1-hd",
-    "gpt-4o-mini-tts",
-    "gpt-image-1",
-    "gpt-image-2.5-flare",
-    "dall-e-2",
-    "dall-e-3",
-    "text-embedding-3-small",
-    "text-embedding-3-large",
-    "text-embedding-ada-002",
-    "omni-moderation-latest",
-    "omni-moderation-2024-09-26",
-    "text-moderation-latest",
-    "text-moderation-stable",
-)
 PRESETS = (
     "alloy",
     "ash",
@@ -79,10 +46,18 @@ PRESETS = (
 class Service(Network):
     """A loaded network and the two threads that compute: the engine's and the codecs'."""
 
-    def __init__(self, folder: str | Path, *, engine: str = "auto", precision: str = "int8") -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        engine: str = "auto",
+        precision: str = "int8",
+        strict_models: bool = False,
+    ) -> None:
         folder = Path(folder)
         tokenizer, loaded = load_network(folder, engine=engine, precision=precision)
         super().__init__(folder, tokenizer)
+        self.strict_models = strict_models
         self.scheduler = Scheduler(loaded)
         self.trained_length = int(
             read_config(self.folder).get("trained_length") or self.scheduler.engine.max_length
@@ -114,7 +89,7 @@ class Service(Network):
 
     def check_model(self, name: object) -> str:
         """The name of a model that exists here, as it was given."""
-        if not isinstance(name, str) or name not in (MODEL, *ALIASES):
+        if not isinstance(name, str) or not is_answered(name, strict=self.strict_models):
             raise ApiError(
                 f"The model {name!r} does not exist; GET /v1/models lists those that do.",
                 404,

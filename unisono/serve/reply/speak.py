@@ -9,7 +9,7 @@ Shapes: N samples.
 """
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from functools import partial
 
 import numpy as np
@@ -71,7 +71,7 @@ async def begin(service: Service, sentence: str, voice: object) -> Turn:
 
 async def speak(
     service: Service, text: str, voice: object, speed: float, usage: Usage
-) -> AsyncIterator[NDArray[np.float32]]:
+) -> AsyncGenerator[NDArray[np.float32], None]:
     """Yields pcm at API_RATE as it is made; what it took is added to `usage`."""
     resample, stretch = Resampler(service.sample_rate, API_RATE), Stretcher(API_RATE, speed)
     begins = [partial(begin, service, sentence, voice) for sentence in sentences(text)]

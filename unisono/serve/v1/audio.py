@@ -16,6 +16,7 @@ from unisono.serve.reply import hear, speak
 from unisono.serve.reply.events import Usage, Words
 from unisono.serve.reply.in_order import account, add, in_order
 from unisono.serve.reply.service import Service, service_of
+from unisono.serve.reply.word_times import words_of
 from unisono.serve.wire.errors import ApiError
 from unisono.serve.wire.media_in import sound_of
 from unisono.serve.wire.requests import (
@@ -61,6 +62,11 @@ class TranscriptionRequest(RequestBody):
     timestamp_granularities: list[Literal["word", "segment"]] = []
     include: list[str] = []
     stream: bool = False
+
+    @property
+    def wants_words(self) -> bool:
+        """Whether each word's time is asked for."""
+        return "word" in self.timestamp_granularities
 
 
 # ---- speech ----
@@ -123,7 +129,8 @@ async def transcriptions(request: Request) -> Response:
     if wanted.stream:
         return await streamed(_stream(request, wanted, found), EVENT_STREAM)
     usage = await unless_left(request, _hear(request, wanted, found))
-    return _answer(wanted, found, seconds, usage, "transcribe", service_of(request))
+    words = await _words(request, wanted, found)
+    return _answer(wanted, found, seconds, usage, "transcribe", service_of(request), words)
 
 
 @router.post("/translations", openapi_extra=form_body(TranscriptionRequest, "file"), response_class=Response)
@@ -135,7 +142,8 @@ async def translations(request: Request) -> Response:
             "response_format of translations is json, text, srt, verbose_json or vtt.", 400, "response_format"
         )
     usage = await unless_left(request, _translate(request, wanted, found))
-    return _answer(wanted, found, seconds, usage, "translate", service_of(request))
+    words = await _words(request, wanted, found)
+    return _answer(wanted, found, seconds, usage, "translate", service_of(request), words)
 
 
 async def _asked(request: Request) -> tuple[TranscriptionRequest, list[hear.TranscriptSegment], float]:
@@ -144,11 +152,9 @@ async def _asked(request: Request) -> tuple[TranscriptionRequest, list[hear.Tran
         wanted = form.wanted(TranscriptionRequest)
         content = await form.file("file").read()
     service_of(request).check_model(wanted.model)
-    if "word" in wanted.timestamp_granularities:
+    if wanted.wants_words and (wanted.stream or wanted.response_format not in ("json", "verbose_json")):
         raise ApiError(
-            "This network tells when segments are spoken, not when words are; ask for "
-            "timestamp_granularities "
-            '["segment"].',
+            "Times of words come with response_format verbose_json, without stream.",
             400,
             "timestamp_granularities",
         )
@@ -159,6 +165,16 @@ async def _asked(request: Request) -> tuple[TranscriptionRequest, list[hear.Tran
         hear.segments, sound
     )  # ten minutes would keep the codecs' thread from those who speak
     return wanted, found, round(sound.seconds, 3)
+
+
+async def _words(
+    request: Request, wanted: TranscriptionRequest, found: list[hear.TranscriptSegment]
+) -> dict[str, Any]:
+    """Each word's time, where they are asked for."""
+    if not wanted.wants_words:
+        return {}
+    service = service_of(request)
+    return {"words": [word for segment in found for word in await words_of(service, segment)]}
 
 
 async def _hear(request: Request, wanted: TranscriptionRequest, found: list[hear.TranscriptSegment]) -> Usage:
@@ -239,6 +255,7 @@ def _answer(
     usage: Usage,
     task: str,
     service: Service,
+    words: dict[str, Any],
 ) -> Response:
     text, format = " ".join(segment.text for segment in found if segment.text), wanted.response_format
     if format in ("srt", "vtt", "text"):
@@ -254,10 +271,11 @@ def _answer(
                 "duration": seconds,
                 "text": text,
                 "segments": shown,
+                **words,
                 "usage": duration,
             }
         )
-    body: dict[str, Any] = {"text": text, "usage": _tokens(usage)}
+    body: dict[str, Any] = {"text": text, **words, "usage": _tokens(usage)}
     if format == "diarized_json":
         shown = [hear.spoken_by(number, segment) for number, segment in enumerate(found)]
         return JSONResponse({"task": task, "duration": seconds, "segments": shown, **body, "usage": duration})

@@ -23,7 +23,10 @@ EVENT_BYTES = STEP * 800  # bytes of sound in an event but the first: 100 ms
 class Chunks:
     """Deltas of a reply -> choices of chunks."""
 
-    def __init__(self, service: Service, number: int, wants_logprobs: bool, is_spoken: bool) -> None:
+    def __init__(
+        self, service: Service, number: int, wants_logprobs: bool, is_spoken: bool, *, is_legacy: bool = False
+    ) -> None:
+        self.is_legacy = is_legacy  # calls are told as function_call
         self.service, self.number, self.wants_logprobs, self.is_spoken = (
             service,
             number,
@@ -52,6 +55,8 @@ class Chunks:
             yield from self._sound(
                 to_s16(self.resampler.push(delta.pcm)), EVENT_BYTES if self.num_pieces else STEP
             )
+        elif isinstance(delta, CallBegins | CallGrows) and self.is_legacy:
+            yield self._choice({"function_call": _legacy(delta)})
         elif isinstance(delta, CallBegins):
             call = {
                 "index": delta.number,
@@ -101,6 +106,13 @@ class Chunks:
         traces, self.traces = self.traces, []
         told = {"unisono": {"ids": traces}} if traces else {}
         return {"index": self.number, "delta": delta, "finish_reason": None, "logprobs": shown, **told}
+
+
+def _legacy(delta: CallBegins | CallGrows) -> dict[str, Any]:
+    """More of a call as it was told before there were tools."""
+    if isinstance(delta, CallBegins):
+        return {"name": delta.name, "arguments": ""}
+    return {"arguments": delta.text}
 
 
 def shown_picture(picture: Pictures.Image) -> dict[str, Any]:

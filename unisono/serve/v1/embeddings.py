@@ -12,6 +12,7 @@ from unisono.serve.reply.in_order import account, check_letters, text_ids
 from unisono.serve.reply.service import Service, service_of
 from unisono.serve.reply.states import means_of, states_of
 from unisono.serve.wire.errors import ApiError
+from unisono.serve.wire.model_names import MODEL, OWN
 from unisono.serve.wire.requests import RequestBody, encoded, json_body, read_json
 
 router = APIRouter(prefix="/v1", tags=["embeddings"])
@@ -20,7 +21,7 @@ BEGIN = "<|document|>"
 
 
 class EmbeddingRequest(RequestBody):
-    """`input`: a text, texts, ids of the network's vocabulary, or lists of ids."""
+    """`input`: a text or texts; with the network's own name as model also ids of its vocabulary."""
 
     model: str
     input: Any
@@ -33,6 +34,7 @@ async def embeddings(request: Request) -> dict[str, Any]:
     """A vector for each text."""
     wanted, service = await read_json(request, EmbeddingRequest), service_of(request)
     model = service.check_model(wanted.model)
+    _check_ids(wanted)
     texts = await asyncio.to_thread(_texts, service, wanted.input)  # seconds, where there are many
     states = await service.codec(states_of, service)
     if wanted.dimensions is not None and not 1 <= wanted.dimensions <= states.size:
@@ -51,6 +53,20 @@ async def embeddings(request: Request) -> dict[str, Any]:
         "data": data,
         "usage": {"prompt_tokens": count, "total_tokens": count},
     }
+
+
+def _check_ids(wanted: EmbeddingRequest) -> None:
+    """Clients that count ids send those of the vocabulary that goes with the model's name; only who names
+    this network can mean its own.
+    """
+    given = wanted.input if isinstance(wanted.input, list) else []
+    if wanted.model not in OWN and any(_is_id(one) or isinstance(one, list) for one in given):
+        raise ApiError(
+            f"input holds token ids of another vocabulary than this network's; send texts "
+            f"(LangChain: check_embedding_ctx_length=False), or ids of its own with model {MODEL!r}.",
+            400,
+            "input",
+        )
 
 
 def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

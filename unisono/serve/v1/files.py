@@ -10,6 +10,7 @@ from starlette.responses import Response
 from unisono.serve.wire.errors import ApiError
 from unisono.serve.wire.file_store import FileRequest, content_of_file, store_of
 from unisono.serve.wire.requests import form_body, read_form
+from unisono.serve.wire.shown import TYPES, find_shown
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 
@@ -39,11 +40,21 @@ async def list_files(
         if not places:
             raise ApiError(f"No file {after!r} of this key.", 400, "after")
         found = found[places[0] + 1 :]
-    found = [file.shown() for file in found]
-    found = [file for file in found if purpose in (None, file["purpose"])]
-    page = found[:limit]
+    shown = [file.shown() for file in found]
+    shown = [file for file in shown if purpose in (None, file["purpose"])]
+    page = shown[:limit]
     ends = {"first_id": page[0]["id"], "last_id": page[-1]["id"]} if page else {}
-    return {"object": "list", "data": page, "has_more": len(found) > limit, **ends}
+    return {"object": "list", "data": page, "has_more": len(shown) > limit, **ends}
+
+
+@router.get("/shown/{name}", response_class=Response)
+async def shown_picture(request: Request, name: str) -> Response:
+    """A picture that was drawn within the last hour; its address is all that is needed."""
+    content = find_shown(request, name)
+    if content is None:
+        raise ApiError("There is no such picture, or it has expired; have it drawn again.", 404)
+    kind = TYPES[name.rpartition(".")[2]]
+    return Response(content, media_type=kind, headers={"x-content-type-options": "nosniff"})
 
 
 @router.get("/{file_id}")

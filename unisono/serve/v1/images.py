@@ -32,7 +32,9 @@ from unisono.serve.wire.requests import (
     read_json,
     unless_left,
 )
+from unisono.serve.wire.shown import show
 from unisono.serve.wire.sse import EVENT_STREAM, event, streamed
+from unisono.signals import plain
 from unisono.tokens.message import Message, Part, Text
 
 router = APIRouter(prefix="/v1/images", tags=["images"])
@@ -40,11 +42,14 @@ MAX_PIXELS = 3840 * 2160
 MAX_WORDS = 40  # text ids before the picture: "Here is a red circle."
 MAX_PICTURES = 16  # that an edit starts from
 ENLARGED = 4  # size "auto"
+WITH_ALPHA = ("RGBA", "LA", "PA")
 ASKS = re.compile(r"(please\s+)?(draw|paint|make|show|create|sketch|generate)\b", re.IGNORECASE)
 
 
 class ImageRequest(RequestBody):
-    """Of both endpoints. `quality` and `style` change nothing: the network has one."""
+    """Of both endpoints. `quality` and `style` change nothing: the network has one. Whole pictures come as
+    base64, or, by default for the models dall-e, at an address of this server that lasts an hour.
+    """
 
     prompt: str = Field(min_length=1, max_length=32000)
     model: str | None = None
@@ -56,6 +61,11 @@ class ImageRequest(RequestBody):
     background: Literal["auto", "opaque", "transparent"] | None = None
     partial_images: int | None = Field(None, ge=0, le=3)
     stream: bool | None = None
+    response_format: Literal["url", "b64_json"] | None = None
+
+    @property
+    def wants_url(self) -> bool:
+        return (self.response_format or ("url" if (self.model or "").startswith("dall-e") else "")) == "url"
 
 
 class EditRequest(ImageRequest):
@@ -78,7 +88,7 @@ class Canvas:
         self.size = _size(wanted.size, own_size)
         self.format, self.compression = wanted.output_format or "png", wanted.output_compression
         self.kept = (
-            kept.convert("RGB").resize(self.size, Pictures.Resampling.LANCZOS)
+            plain(kept).resize(self.size, Pictures.Resampling.LANCZOS)
             if mask is not None and kept is not None
             else None
         )
@@ -86,10 +96,10 @@ class Canvas:
         if wanted.background == "transparent":
             raise ApiError("This network draws on an opaque background.", 400, "background")
 
-    def encode(self, picture: Pictures.Image) -> str:
-        """-> base64 of the file."""
+    def encode(self, picture: Pictures.Image) -> bytes:
+        """-> the file."""
         picture = picture.convert("RGB").resize(self.size, Pictures.Resampling.LANCZOS)
-        if self.kept is not None:  # only where the mask is transparent is the picture changed
+        if self.kept is not None and self.mask is not None:  # it changes where the mask is clear
             picture = Pictures.composite(self.kept, picture, self.mask)
         quality = (
             {}
@@ -98,7 +108,7 @@ class Canvas:
         )
         file = io.BytesIO()
         picture.save(file, self.format, **quality)
-        return encoded(file.getvalue())
+        return file.getvalue()
 
     def shown(self) -> dict[str, str]:
         """How a picture was made. `quality` is the one that there is."""
@@ -190,7 +200,7 @@ async def edits(request: Request) -> Response:
         raise ApiError(f"Expected 1 to {MAX_PICTURES} pictures in image.", 400, "image")
     if mask is not None and "transparency" in mask.info:
         mask = mask.convert("RGBA")
-    if mask is not None and "A" not in mask.getbands():
+    if mask is not None and mask.mode not in WITH_ALPHA:  # the A of LAB is a colour
         raise ApiError("mask must have transparent places, which are those that change.", 400, "mask")
     parts: list[Part] = [
         *[await service.code(picture) for picture in pictures],
@@ -248,22 +258,21 @@ async def _draw(
     begins = [partial(begin, service, parts, sketches)] * count
     if wanted.stream:
         return await streamed(_stream(request, begins, canvas, kind), EVENT_STREAM)
-    return JSONResponse(await unless_left(request, _whole(request, begins, canvas)))
+    return JSONResponse(await unless_left(request, _whole(request, wanted, begins, canvas)))
 
 
-async def _whole(request: Request, begins: list, canvas: Canvas) -> dict[str, Any]:
+async def _whole(request: Request, wanted: ImageRequest, begins: list, canvas: Canvas) -> dict[str, Any]:
     usage, data = Usage(), []
     async with in_order(begins, len(begins)) as turns:
         async for turn in turns:
             words, picture = await _drawn(turn)
             add(usage, turn.usage)
             account(request, turn.usage)
-            data.append(
-                {
-                    "b64_json": await asyncio.to_thread(canvas.encode, picture),
-                    **({"revised_prompt": words} if words else {}),
-                }
-            )
+            content = await asyncio.to_thread(canvas.encode, picture)
+            shown = {"b64_json": encoded(content)}
+            if wanted.wants_url:
+                shown = {"url": show(request, content, canvas.format)}
+            data.append({**shown, **({"revised_prompt": words} if words else {})})
     return {"created": int(time.time()), "data": data, **canvas.shown(), "usage": _usage(usage, len(begins))}
 
 
@@ -294,7 +303,7 @@ async def _stream(request: Request, begins: list, canvas: Canvas, kind: str) -> 
                 yield event(
                     {
                         "type": name,
-                        "b64_json": content,
+                        "b64_json": encoded(content),
                         "created_at": int(time.time()),
                         **canvas.shown(),
                         **more,

@@ -4,8 +4,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from unisono.serve.reply.service import ALIASES, MODEL, Service, service_of
-from unisono.serve.wire.errors import ApiError
+from unisono.serve.reply.service import Service, service_of
+from unisono.serve.wire.model_names import listed
 
 router = APIRouter(prefix="/v1")
 
@@ -16,18 +16,14 @@ def _model(name: str, service: Service) -> dict[str, Any]:
 
 @router.get("/models")
 async def list_models(request: Request) -> dict[str, Any]:
-    """All names."""
-    return {"object": "list", "data": [_model(name, service_of(request)) for name in (MODEL, *ALIASES)]}
+    """The names that are listed; more are answered (wire/model_names.py)."""
+    service = service_of(request)
+    names = listed(strict=service.strict_models)
+    return {"object": "list", "data": [_model(name, service) for name in names]}
 
 
 @router.get("/models/{name:path}")
 async def find_model(request: Request, name: str) -> dict[str, Any]:
     """One name."""
-    if name not in (MODEL, *ALIASES):
-        raise ApiError(
-            f"The model {name!r} does not exist; GET /v1/models lists those that do.",
-            404,
-            "model",
-            "model_not_found",
-        )
-    return _model(name, service_of(request))
+    service = service_of(request)
+    return _model(service.check_model(name), service)

@@ -49,7 +49,7 @@ class ModerationRequest(RequestBody):
 async def moderations(request: Request) -> dict[str, Any]:
     """Flags and scores of 13 categories."""
     wanted, service = await read_json(request, ModerationRequest), service_of(request)
-    model = service.check_model(wanted.model or "omni-moderation-latest")
+    model = "omni-moderation-latest" if wanted.model is None else service.check_model(wanted.model)
     usage = Usage()
     groups = await _groups(service, wanted.input, usage)
     moderator = await _moderator(service)
@@ -65,9 +65,10 @@ async def moderations(request: Request) -> dict[str, Any]:
         (number, piece) for number, group in enumerate(texts) for ids in group for piece in windows(ids)
     ]
     scores = np.zeros((len(groups), len(CATEGORIES)), np.float32)
-    found = moderator.scores(await means_of(service, BEGIN, [piece for _, piece in pieces])) if pieces else []
-    for (number, _), row in zip(pieces, found):
-        scores[number] = np.maximum(scores[number], row)
+    if pieces:
+        found = moderator.scores(await means_of(service, BEGIN, [piece for _, piece in pieces]))
+        for (number, _), row in zip(pieces, found):
+            scores[number] = np.maximum(scores[number], row)
     account(request, usage)
     results = [_result(row, bool(written), bool(seen)) for row, (written, seen) in zip(scores, groups)]
     return {"id": f"modr-{uuid.uuid4().hex[:24]}", "model": model, "results": results}

@@ -24,6 +24,7 @@ from unisono.serve.wire.metrics import IN_FLIGHT, REQUESTS, SECONDS
 
 log = logging.getLogger("unisono.serve")
 OPEN_PATHS = ("/health", "/docs", "/openapi.json", "/")
+SHOWN = "/v1/files/shown/"  # pictures under names that are secrets
 PAGE_ENDINGS = (".js", ".css", ".svg", ".html")  # the page itself holds no secrets
 EXPOSED = "location, x-request-id, retry-after"
 WINDOW_S = 60.0
@@ -89,6 +90,51 @@ class Limits:
             self.tokens[key].append((time.monotonic(), num_tokens))
 
 
+@dataclass
+class _Exchange:
+    """One request and its answer on their way through the guard."""
+
+    scope: Scope
+    send: Send
+    may_read: str  # the web page whose scripts may read the answer
+    id: str = field(default_factory=lambda: f"req_{uuid.uuid4().hex}")
+    began: float = field(default_factory=time.perf_counter)
+    status: int = 0  # 0 until an answer has begun
+    refused: ApiError | None = None
+
+    def refuse(self, error: ApiError) -> None:
+        """This is what is answered, whatever the application says."""
+        self.refused = error
+
+    async def send_unless_refused(self, message: Message) -> None:
+        """Frameworks answer 400 where reading the body fails; ours says why."""
+        if not self.refused:
+            await self.send_with_id(message)
+
+    async def send_with_id(self, message: Message) -> None:
+        """Sends, with the request's id and what browsers need."""
+        if message["type"] in ("http.response.start", "websocket.http.response.start"):
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["x-request-id"] = self.id
+            if self.may_read:
+                headers["access-control-allow-origin"] = self.may_read
+                headers["access-control-expose-headers"] = EXPOSED
+                headers.add_vary_header("origin")
+        elif message["type"] == "websocket.accept":
+            self.status = 101
+        await self.send(message)
+
+    def count(self) -> None:
+        """Tells the metrics and the log."""
+        route = getattr(self.scope.get("route"), "path", "none")
+        seconds, status = time.perf_counter() - self.began, self.status or 500
+        REQUESTS.labels(route, str(status)).inc()
+        SECONDS.labels(route).observe(seconds)
+        fields = {"id": self.id, "path": self.scope["path"], "status": status, "s": round(seconds, 4)}
+        log.info("request", extra={"fields": fields})
+
+
 class Guard:
     """ASGI middleware. Puts `key` (a name for whoever asks) and `limits` into the request's state."""
 
@@ -99,67 +145,28 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        request_id, began = f"req_{uuid.uuid4().hex}", time.perf_counter()
-        status, refused, may_read = 0, None, self._may_read(scope)
-        state = scope.setdefault("state", {})
-
-        def refuse(error: ApiError) -> None:
-            nonlocal refused
-            refused = error
-
-        async def send_unless_refused(message: Message) -> None:
-            if not refused:  # frameworks answer 400 where reading the body fails; ours says why
-                await send_with_id(message)
-
-        async def send_with_id(message: Message) -> None:
-            nonlocal status
-            if message["type"] in ("http.response.start", "websocket.http.response.start"):
-                status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["x-request-id"] = request_id
-                if may_read:
-                    headers["access-control-allow-origin"], headers["access-control-expose-headers"] = (
-                        may_read,
-                        EXPOSED,
-                    )
-                    headers.add_vary_header("origin")
-            elif message["type"] == "websocket.accept":
-                status = 101
-            await send(message)
-
+        exchange = _Exchange(scope, send, self._may_read(scope))
         IN_FLIGHT.inc()
         try:
-            if may_read and scope["method"] == "OPTIONS":
-                await self._preflight(scope, receive, send_with_id)
+            if exchange.may_read and scope["method"] == "OPTIONS":
+                await self._preflight(scope, receive, exchange.send_with_id)
                 return
-            state.update(request_id=request_id, limits=self.limits, key=self._admit(scope))
-            await self.app(scope, self._limited(receive, refuse), send_unless_refused)
+            state = scope.setdefault("state", {})
+            state.update(request_id=exchange.id, limits=self.limits, key=self._admit(scope))
+            limited = self._limited(receive, exchange.refuse)
+            await self.app(scope, limited, exchange.send_unless_refused)
         except ApiError as error:
-            refused = error
+            exchange.refuse(error)
         except Exception as error:
-            if scope["type"] != "http" or status:  # it is too late for another answer
+            if scope["type"] != "http" or exchange.status:  # it is too late for another answer
                 raise
-            log.error("request failed", exc_info=error, extra={"fields": {"id": request_id}})
-            refused = as_api_error(error)
+            log.error("request failed", exc_info=error, extra={"fields": {"id": exchange.id}})
+            exchange.refuse(as_api_error(error))
         finally:
-            if refused:
-                await self._refuse(refused, scope, receive, send_with_id)
+            if exchange.refused:
+                await self._refuse(exchange.refused, scope, receive, exchange.send_with_id)
             IN_FLIGHT.dec()
-            route = getattr(scope.get("route"), "path", "none")
-            seconds = time.perf_counter() - began
-            REQUESTS.labels(route, str(status or 500)).inc()
-            SECONDS.labels(route).observe(seconds)
-            log.info(
-                "request",
-                extra={
-                    "fields": {
-                        "id": request_id,
-                        "path": scope["path"],
-                        "status": status or 500,
-                        "s": round(seconds, 4),
-                    }
-                },
-            )
+            exchange.count()
 
     def _may_read(self, scope: Scope) -> str:
         """The web page whose scripts may read the answer, if one asks: with keys any that has one, else this
@@ -185,6 +192,7 @@ class Guard:
         path, headers = scope["path"].rstrip("/") or "/", Headers(scope=scope)
         if (
             path in OPEN_PATHS
+            or path.startswith(SHOWN)
             or path.count("/") == 1
             and path.endswith(PAGE_ENDINGS)
             or scope.get("method") == "OPTIONS"

@@ -20,6 +20,7 @@ from PIL import Image as Pictures
 
 from unisono.core.errors import UserError
 from unisono.media import (
+    CLIP_SIZE,
     MAX_SECONDS as MAX_SECONDS_OF_SOUND,
     Footage,
     Sound,
@@ -33,6 +34,7 @@ Result = TypeVar("Result")
 MAX_BYTES = 20_000_000
 MAX_SECONDS = 10.0
 MAX_REDIRECTS = 3
+MAX_PICTURES = 120  # of a clip that comes as pictures: a minute at two a second
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -40,7 +42,7 @@ def from_base64(text: object, param: str) -> bytes:
     """Base64, padded or not, url-safe or not, in lines or not -> bytes."""
     if not isinstance(text, str) or not text:
         raise ApiError(f"{param} must be a base64 string.", 400, param)
-    text = "".join(text.split()).translate({ord("-"): "+", ord("_"): "/"})
+    text = "".join(text.split()).translate({ord("-"): "+", ord("_"): "/"}).rstrip("=")
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
@@ -57,7 +59,9 @@ async def content_of(url: object, param: str) -> bytes:
             raise ApiError(
                 f"{param} is a data: address without a comma; expected data:image/png;base64,...", 400, param
             )
-        return from_base64(data, param) if head.lower().endswith(";base64") else unquote_to_bytes(data)
+        if head.lower().replace(" ", "").endswith(";base64"):
+            return from_base64(data if "%" not in data else unquote_to_bytes(data).decode("latin1"), param)
+        return unquote_to_bytes(data)
     if not url.lower().startswith(
         ("http://", "https://")
     ):  # before it is taken apart, which fails for some that are none
@@ -134,7 +138,7 @@ async def _public_address(url: str, param: str) -> str:
         found = await asyncio.get_running_loop().getaddrinfo(host, port or 443, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise ApiError(f"{param}: no host {host!r}; send it as a data: address.", 400, param) from None
-    addresses = [info[4][0] for info in found]
+    addresses = [str(info[4][0]) for info in found]
     if not all(is_public(address) for address in addresses):
         raise ApiError(f"{param} leads to a private address, which this server does not fetch.", 400, param)
     return addresses[0]
@@ -162,6 +166,22 @@ async def picture_from(content: bytes, param: str, most: tuple[int, int] | None 
 async def sound_of(content: bytes, param: str, max_seconds: float = MAX_SECONDS_OF_SOUND) -> Sound:
     """The sound in a file's content."""
     return await _read(partial(read_sound, max_seconds=max_seconds), content, param)
+
+
+async def clip_of(url: object, param: str) -> Footage | Sound:
+    """The clip at an address. data:video/jpeg;base64,A,B,C is vLLM's way to send pictures one by one."""
+    if isinstance(url, str) and url[:16].lower().replace(" ", "").startswith("data:video/jpeg"):
+        head, _, data = url.partition(",")
+        pictures = data.split(",")
+        if not head.lower().endswith(";base64") or not 1 <= len(pictures) <= MAX_PICTURES:
+            raise ApiError(
+                f"{param} must be data:video/jpeg;base64, and 1 to {MAX_PICTURES} pictures between commas.",
+                400,
+                param,
+            )
+        found = [await picture_from(from_base64(one, param), param, CLIP_SIZE) for one in pictures]
+        return Footage(found, None)
+    return await clip_from(await content_of(url, param), param)
 
 
 async def clip_from(content: bytes, param: str) -> Footage | Sound:

@@ -90,17 +90,20 @@ class Stretcher:
             frame.sample_rate, frame.time_base = self.rate, Fraction(1, self.rate)
             frame.pts = self.num_in - len(pcm) + self.rate * last
             self.graph.push(frame)
-        made = self._made(last)[: max(0, round(self.num_in / self.speed) - self.num_out) if last else None]
+        made = self._made(self.graph, last)[
+            : max(0, round(self.num_in / self.speed) - self.num_out) if last else None
+        ]
         self.num_out += len(made)
         return made
 
-    def _made(self, last: bool) -> NDArray[np.float32]:
+    @staticmethod
+    def _made(graph: Any, last: bool) -> NDArray[np.float32]:
         if last:
-            self.graph.push(None)
+            graph.push(None)
         pieces = [np.zeros(0, np.float32)]
         while True:
             try:
-                pieces.append(self.graph.pull().to_ndarray()[0])
+                pieces.append(graph.pull().to_ndarray()[0])
             except (BlockingIOError, EOFError):
                 return np.concatenate(pieces)
 
@@ -150,7 +153,7 @@ class Packed:
         options = {"page_duration": "20000"} if container == "ogg" else {}  # Ogg would hold back a second
         self.container = av.open(self.file, "w", format=container, options=options)
         rate = 48000 if format == "opus" else API_RATE
-        self.stream = self.container.add_stream(codec, rate=rate, layout="mono")
+        self.stream: Any = self.container.add_stream(codec, rate=rate, layout="mono")
         self.resample = Resampler(API_RATE, rate)
         self.rate, self.num_samples = rate, 0
 
@@ -206,7 +209,8 @@ def encode_whole(pcm: NDArray[np.float32], rate: int, format: str) -> bytes:
 def _mulaw_table() -> NDArray[np.float32]:
     code = ~np.arange(256, dtype=np.int32) & 0xFF
     size = (((code & 0x0F) << 3) + MULAW_BIAS << ((code & 0x70) >> 4)) - MULAW_BIAS
-    return (np.where(code & 0x80, -size, size) / 32768).astype(np.float32)
+    found: NDArray[np.float32] = np.where(code & 0x80, -size, size).astype(np.float32)
+    return (found / 32768).astype(np.float32)
 
 
 def _alaw_table() -> NDArray[np.float32]:

@@ -9,12 +9,14 @@ from starlette.responses import StreamingResponse
 from unisono.serve.wire.errors import logged
 
 EVENT_STREAM = "text/event-stream"
+# What readers of lines such as str.splitlines take for the end of one; JSON escapes only those below 0x20.
+LINE_ENDS = {mark: f"\\u{mark:04x}" for mark in (0x85, 0x2028, 0x2029)}
 
 
 def event(data: dict[str, Any], name: str | None = None) -> bytes:
     """A server-sent event."""
     head = f"event: {name}\n" if name else ""
-    return f"{head}data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
+    return f"{head}data: {json.dumps(data, ensure_ascii=False).translate(LINE_ENDS)}\n\n".encode()
 
 
 async def streamed(pieces: AsyncIterator[bytes], media_type: str) -> StreamingResponse:
