@@ -11,7 +11,10 @@ PAGE = ROOT / "docs" / "api.md"
 MODULES = (
     "__init__",
     "omni",
-    "media",
+    "media.content",
+    "media.pictures",
+    "media.sound",
+    "media.clips",
     "tokens.message",
     "tokenizer",
     "engine.engine",

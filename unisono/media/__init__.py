@@ -4,7 +4,8 @@ All of a file's content comes back, or one sentence says what is wrong with it.
 """
 
 from unisono.media.clips import read_clip, read_footage
-from unisono.media.decoder import CLIP_SIZE, Footage, Sound
+from unisono.media.content import Footage, Sound
+from unisono.media.decoder import CLIP_SIZE
 from unisono.media.files import AUDIO_ENDINGS, MAX_SECONDS, PICTURE_ENDINGS, VIDEO_ENDINGS, kind_of
 from unisono.media.pictures import read_picture
 from unisono.media.sound import read_sound, write_sound

@@ -4,7 +4,8 @@ import math
 from pathlib import Path
 
 from unisono.core.errors import UserError
-from unisono.media.decoder import PICTURES_PER_SECOND, Decoder, Footage, Sound
+from unisono.media.content import Footage, Sound
+from unisono.media.decoder import PICTURES_PER_SECOND, Decoder
 from unisono.media.files import MAX_SECONDS, content_of
 from unisono.media.members import members
 

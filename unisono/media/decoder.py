@@ -17,6 +17,7 @@ from PIL import Image as Pictures
 
 from unisono.core.errors import UserError
 from unisono.core.pcm import Mixer, at_full_scale
+from unisono.media.content import Sound
 from unisono.media.files import MAX_PIXELS, READ_AS, reason, too_long
 from unisono.media.members import Member
 
@@ -32,27 +33,6 @@ USUAL_FPS = 25.0
 # Formats whose headers tell the length of their sound.
 TELLS_LENGTH = {"mov", "aiff", "caf", "w64", "au", "wav", "avi"}
 TELL_ALL = {"matroska,webm", "flv", "ivf", "asf"}  # the same, of the whole
-
-
-@dataclass(frozen=True)
-class Sound:
-    """(N,) or (N, channels) samples at `sample_rate`."""
-
-    pcm: NDArray[np.float32]
-    sample_rate: int
-
-    @property
-    def seconds(self) -> float:
-        """Length."""
-        return len(self.pcm) / self.sample_rate
-
-
-@dataclass(frozen=True)
-class Footage:
-    """Pictures at two a second and the sound of a clip, if it has any."""
-
-    frames: list[Pictures.Image]
-    sound: Sound | None
 
 
 @dataclass

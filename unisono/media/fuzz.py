@@ -21,7 +21,7 @@ from unisono.core.device import peak_mb
 from unisono.core.errors import UserError
 from unisono.core.record import write_record
 from unisono.media.clips import read_clip
-from unisono.media.decoder import Footage
+from unisono.media.content import Footage
 from unisono.media.pictures import read_picture
 from unisono.media.samples import CLIPS, SOUNDS, coded, coded_clip, picture_files
 from unisono.media.sound import read_sound

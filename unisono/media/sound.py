@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
 from unisono.core.pcm import Mixer
-from unisono.media.decoder import MAX_SAMPLES, Decoder, Sound
+from unisono.media.content import Sound
+from unisono.media.decoder import MAX_SAMPLES, Decoder
 from unisono.media.files import MAX_SECONDS, READ_AS, content_of, reason, too_long
 from unisono.media.members import members
 
