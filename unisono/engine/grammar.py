@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,7 +101,7 @@ class Rules:
                 raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
 
 
-def _frames(frame_rate: float) -> dict[str, int]:
+def _frames(frame_rate: float) -> dict[str, Any]:
     """How long sound may last, in frames of the codec."""
     return {
         "max_audio_frames": round(MAX_STRETCH_S * frame_rate),

@@ -11,6 +11,7 @@ Shapes: B sequences, T ids fed, S cache capacity, V vocab_size, C hidden_size, K
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import onnx
@@ -66,7 +67,7 @@ class GraphBuilder:
         return name
 
     def node(
-        self, op: str, inputs: list[str], output: str | list[str], domain: str = "", **attributes: object
+        self, op: str, inputs: list[str], output: str | list[str], domain: str = "", **attributes: Any
     ) -> str:
         outputs = [output] if isinstance(output, str) else output
         self.nodes.append(
@@ -197,7 +198,7 @@ class GraphBuilder:
         serialized.
         """
         config = self.config
-        cache_shape = ["B", config.num_key_value_heads, "S", config.head_dim]
+        cache_shape: list[str | int | None] = ["B", config.num_key_value_heads, "S", config.head_dim]
         inputs = [
             helper.make_tensor_value_info("ids", TensorProto.INT64, ["B", "T"]),
             helper.make_tensor_value_info("seqlens_k", TensorProto.INT32, ["B"]),

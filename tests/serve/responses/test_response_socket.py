@@ -12,7 +12,7 @@ import pytest
 import websockets
 from conftest import Running
 from openai import AsyncOpenAI
-from test_responses_api import forever, wait_until
+from responses_cases import forever, wait_until
 
 SKY = "What colour is the sky?"
 WISH = {"type": "response.create", "model": "gpt-4o", "input": SKY, "max_output_tokens": 16, "temperature": 0}

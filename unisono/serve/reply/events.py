@@ -70,7 +70,7 @@ class ReplySpec:
     """How a reply is to be made."""
 
     outputs: frozenset[str] = frozenset({"text"})
-    voice: str = "alloy"
+    voice: object = "alloy"  # a name, or {"id": ...}
     sampler: Sampler | None = None
     max_ids: int | None = None
     grammar: Grammar | None = None  # in place of the usual one

@@ -150,7 +150,7 @@ class Compiler:
                 param,
                 "invalid_schema",
             )
-        return Form(matcher, endings, tuple(min(whole, key=lambda ids: len(ids))))
+        return Form(matcher, endings, tuple(sorted(whole, key=len)[0]))
 
     def _searched(self, endings: Endings, matcher: LLMatcher) -> list[list[int]]:
         """What a search finds, in its pieces and in those that the tokenizer would choose."""

@@ -64,7 +64,6 @@ def _joints(sentence: str) -> Iterator[str]:
 async def begin(service: Service, sentence: str, voice: object) -> Turn:
     """Begins to say a sentence: its words are given, only the sound is the network's to choose."""
     rules = Rules.spoken(service.tokenizer.script(sentence), service.tokenizer.audio_codec.frame_rate)
-    # type: ignore[arg-type]
     spec = ReplySpec(outputs=frozenset({"audio"}), voice=voice, grammar=Grammar(service.vocab, rules))
     return await service.reply([Message("user", [Text(SAY[0].format(sentence))])], spec)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import numpy as np
@@ -34,13 +34,8 @@ class Turn:
         cached: int,
         owns: bool,
     ) -> None:
-        self.service, self.session, self.generation, self.spec, self.owns = (
-            service,
-            session,
-            generation,
-            spec,
-            owns,
-        )
+        self.service, self.session, self.generation = service, session, generation
+        self.spec, self.owns = spec, owns
         self.start = generation.reply.start  # ids before the reply
         self.usage = Usage(service.count(session.ids[: self.start]), cached)
         self.ids: list[int] = []
@@ -50,7 +45,7 @@ class Turn:
     def finish_reason(self) -> str | None:
         return self.generation.reply.finish_reason
 
-    async def __aiter__(self) -> AsyncIterator[Event]:
+    async def __aiter__(self) -> AsyncGenerator[Event, None]:
         service, text, tokens = self.service, "", []
         events, sound = service.tokenizer.stream(), _Sound(service, self.generation)
         try:

@@ -76,6 +76,9 @@ async def read_response(request: HTTPConnection, wanted: ResponseRequest) -> Rea
     messages = [*(before.messages if before else ()), *messages]
     if wanted.truncation == "auto":
         messages = await asyncio.to_thread(_shortened, service, messages)
+    must_draw = canvas is not None and _must_draw(wanted, toolbox)
+    if must_draw and form:
+        raise ApiError("text.format has no place where a picture must be drawn.", 400, "text.format")
     plan = Plan(
         with_tools(with_instructions(messages, wanted.instructions), toolbox),
         frozenset({"text", "image"} if canvas else {"text"}),
@@ -87,7 +90,7 @@ async def read_response(request: HTTPConnection, wanted: ResponseRequest) -> Rea
         max_ids=min(wanted.max_output_tokens or MAX_IDS, MAX_IDS),
         max_ids_param="max_output_tokens",
         top_logprobs=(wanted.top_logprobs or 0) if wanted.wants_logprobs else None,
-        must_draw=canvas is not None and _must_draw(wanted, toolbox),
+        must_draw=must_draw,
         sketches=sketches,
     )
     return Read(plan, messages, items, reader.known, canvas)
