@@ -22,6 +22,7 @@ from unisono.serve.responses.items import add
 from unisono.serve.responses.request import Read, ResponseRequest
 from unisono.serve.responses.store import Stored, store_of
 from unisono.serve.wire.errors import ApiError, as_api_error
+from unisono.serve.wire.requests import encoded
 from unisono.serve.wire.sse import event
 
 log = logging.getLogger("unisono.serve")
@@ -167,7 +168,7 @@ class Responding:
                 if isinstance(delta, Drawing):
                     assert self.read.canvas
                     content = await asyncio.to_thread(self.read.canvas.encode, delta.picture)
-                    for told in self.output.drawn(content, delta.last, self.read.canvas.shown()):
+                    for told in self.output.drawn(encoded(content), delta.last, self.read.canvas.shown()):
                         yield told
                 elif not isinstance(delta, Speech):
                     for told in self.output.of(delta):
