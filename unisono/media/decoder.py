@@ -32,7 +32,7 @@ GAP_S = 0.06  # between packets: less is rounding
 USUAL_FPS = 25.0
 # Formats whose headers tell the length of their sound.
 TELLS_LENGTH = {"mov", "aiff", "caf", "w64", "au", "wav", "avi"}
-TELL_ALL = {"matroska,webm", "flv", "ivf", "asf"}  # the same, of the whole
+TELL_ALL = {"matroska,webm", "flv", "ivf", "asf", "avi"}  # the same, of the whole
 
 
 @dataclass

@@ -115,7 +115,8 @@ def to_s16(pcm: NDArray[np.float32]) -> bytes:
 
 def from_s16(content: bytes) -> NDArray[np.float32]:
     """Little-endian 16 bit -> pcm; an odd byte at the end is left out."""
-    return np.frombuffer(content[: len(content) // 2 * 2], "<i2").astype(np.float32) / 32768
+    samples = np.frombuffer(content[: len(content) // 2 * 2], "<i2")
+    return (samples / np.float32(32768)).astype(np.float32)
 
 
 def wav_header(num_bytes: int | None, rate: int = API_RATE) -> bytes:
