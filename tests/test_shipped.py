@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import torch
 from PIL import Image
-from unisono.assess.quality.vision import read_scene
+from unisono.assess.quality.scenes import read_scene
 
 from unisono.assess.quality.judge import comparable, transcribe, word_error_rate
 from unisono.core.home import shipped
