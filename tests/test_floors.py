@@ -18,6 +18,7 @@ FLOORS = {
     "media": 1,
     "signals": 1,
     "tokenizer": 2,
+    "base": 2,
     "data": 3,
     "engine": 3,
     "tasks": 3,

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unisono.base.base import SETTINGS, TEMPLATE
+from unisono.base.gguf_folder import CONTROL, USER_DEFINED, in_gguf_order, split_name
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write, default_weights
 from unisono.model.config import Qwen3Config
@@ -27,8 +29,7 @@ from unisono.tokens.text import TextTokenizer
 from unisono.tokens.vocab import Vocabulary
 
 GGUF_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
-NORMAL, CONTROL = 1, 3  # kinds of tokens in a GGUF file
-PRE_TOKENIZER = "qwen2"  # llama.cpp's name for the split of words that is nearest to tokens/text.py
+NORMAL = 1  # a kind of token in a GGUF file, as CONTROL and USER_DEFINED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +68,30 @@ def check_whole(folder: Path) -> None:
 
 def token_names(folder: Path) -> list[str]:
     """The name of each id in order: byte-level pieces of text, then <|user|>, <|audio_17|> and all others."""
-    text, vocab = TextTokenizer.load(folder / "tokenizer.json"), Vocabulary.load(folder / "vocabulary.json")
-    return [str(text.inner.id_to_token(id)) if id < text.size else vocab.name(id) for id in range(vocab.size)]
+    text, vocab = _text_and_vocab(folder)
+    names = [str(text.inner.id_to_token(id)) for id in range(text.size)]
+    taken = set(names)  # a base may have special tokens of the same name
+    for id in range(text.size, vocab.size):
+        name = vocab.name(id)
+        names.append(name.replace("<|", "<|omni_", 1) if name in taken else name)
+    return names
+
+
+def _text_and_vocab(folder: Path) -> tuple[TextTokenizer, Vocabulary]:
+    vocab = Vocabulary.load(folder / "vocabulary.json")
+    return TextTokenizer.load(folder / "tokenizer.json", vocab.text_size), vocab
+
+
+def _named(folder: Path) -> dict[str, str]:
+    """bos_token and others of a base, which its chat template may name."""
+    path = folder / SETTINGS
+    return json.loads(path.read_text(encoding="utf8")) if path.exists() else {}
+
+
+def _chat_template(folder: Path) -> str:
+    """That of the base, where the network began as another LLM, or ours."""
+    path = folder / TEMPLATE
+    return path.read_text(encoding="utf8") if path.exists() else chat_template()
 
 
 def export_hf(folder: Path, target: Path) -> None:
@@ -97,32 +120,26 @@ def export_hf(folder: Path, target: Path) -> None:
 
 def _texts(folder: Path) -> dict[str, str]:
     """The files that are not simply copied."""
-    names, size = token_names(folder), TextTokenizer.load(folder / "tokenizer.json").size
+    names, (text, vocab) = token_names(folder), _text_and_vocab(folder)
     tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf8"))
-    tokenizer["added_tokens"] = [
-        {
-            "id": id,
-            "content": names[id],
-            "single_word": False,
-            "lstrip": False,
-            "rstrip": False,
-            "normalized": False,
-            "special": True,
-        }
-        for id in range(size, len(names))
+    kept = [token for token in tokenizer.get("added_tokens") or [] if token["id"] < text.size]
+    flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    tokenizer["added_tokens"] = kept + [
+        {"id": id, "content": names[id], **flags, "special": True} for id in range(text.size, len(names))
     ]
     settings = {
+        **_named(folder),
         "tokenizer_class": "PreTrainedTokenizerFast",
-        "eos_token": "<|end|>",
-        "pad_token": "<|pad|>",
+        "eos_token": names[vocab.id("<|end|>")],
+        "pad_token": names[vocab.id("<|pad|>")],
         "clean_up_tokenization_spaces": False,
         "model_max_length": config_from_hf(read_config(folder)).max_position_embeddings,
-        "chat_template": chat_template(),
+        "chat_template": _chat_template(folder),
     }
     texts = {
         "tokenizer.json": json.dumps(tokenizer, ensure_ascii=False),
         "tokenizer_config.json": json.dumps(settings, indent=1),
-        "chat_template.jinja": chat_template(),
+        TEMPLATE: _chat_template(folder),
     }
     tensors = read_tensors(folder)
     # vLLM takes every file of tensors for weights, unless an index says which are. Shards have theirs.
@@ -152,23 +169,25 @@ def export_gguf(folder: Path, target: Path, kind: str = "q8_0") -> None:
     except ImportError:
         raise UserError("writing GGUF needs a package; run: pip install gguf") from None
     config = config_from_hf(read_config(folder))
-    if config.model_type != "qwen3":
+    if config.rope_scaling:
         raise UserError(
-            f"GGUF export is written for qwen3 networks, this one is {config.model_type}; use `export "
-            f"hf` and llama.cpp's converter"
+            "GGUF export is not written for a scaled rope; use `export hf` and llama.cpp's converter"
         )
 
     def write(part: Path) -> None:
-        writer = gguf.GGUFWriter(part, "qwen3")
+        writer = gguf.GGUFWriter(part, config.model_type)
         _describe(writer, config, folder.name)
         _add_tokens(writer, folder)
         writer.add_file_type(gguf.LlamaFileType[{"f32": "ALL_F32"}.get(kind, f"MOSTLY_{kind.upper()}")])
-        places = gguf.get_tensor_name_map(gguf.MODEL_ARCH.QWEN3, config.num_hidden_layers)
+        places = gguf.get_tensor_name_map(
+            gguf.MODEL_ARCH[config.model_type.upper()], config.num_hidden_layers
+        )
         for name, tensor in read_tensors(folder).items():
             place = places.get_name(name, try_suffixes=(".weight", ".bias"))
             if place is None:
                 raise UserError(f"{name} has no place in a GGUF file; use `export hf`")
-            _add_tensor(writer, place, tensor.float().numpy(), gguf.GGMLQuantizationType[kind.upper()])
+            values = _in_order(config, name, tensor.float().numpy())
+            _add_tensor(writer, place, values, gguf.GGMLQuantizationType[kind.upper()])
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
@@ -182,6 +201,14 @@ def export_gguf(folder: Path, target: Path, kind: str = "q8_0") -> None:
     atomic_write(target, write)
 
 
+def _in_order(config: Qwen3Config, name: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Queries and keys of a llama as llama.cpp rotates them; everything else as it is."""
+    heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
+    part = name.rsplit(".", 2)[-2]
+    is_turned = config.model_type == "llama" and part in heads
+    return in_gguf_order(values, heads[part]) if is_turned else values
+
+
 def _describe(writer: Any, config: Qwen3Config, name: str) -> None:
     writer.add_name(f"unisono-{name}")
     writer.add_license("apache-2.0")
@@ -193,26 +220,31 @@ def _describe(writer: Any, config: Qwen3Config, name: str) -> None:
     writer.add_head_count_kv(config.num_key_value_heads)
     writer.add_key_length(config.head_dim)
     writer.add_value_length(config.head_dim)
+    writer.add_rope_dimension_count(config.head_dim)
     writer.add_rope_freq_base(config.rope_theta)
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
 
 
 def _add_tokens(writer: Any, folder: Path) -> None:
-    names, size, vocab = (
-        token_names(folder),
-        TextTokenizer.load(folder / "tokenizer.json").size,
-        Vocabulary.load(folder / "vocabulary.json"),
-    )
-    merges = json.loads((folder / "tokenizer.json").read_text(encoding="utf8"))["model"]["merges"]
+    names, (text, vocab) = token_names(folder), _text_and_vocab(folder)
+    stored = json.loads((folder / "tokenizer.json").read_text(encoding="utf8"))
+    merges = stored["model"]["merges"]
+    added = {
+        token["id"]: CONTROL if token.get("special") else USER_DEFINED for token in stored["added_tokens"]
+    }
     writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre(PRE_TOKENIZER)
+    writer.add_tokenizer_pre(split_name(stored))
     writer.add_token_list(names)
-    writer.add_token_types([NORMAL] * size + [CONTROL] * (len(names) - size))
+    writer.add_token_types(
+        [added.get(id, NORMAL) for id in range(text.size)] + [CONTROL] * (len(names) - text.size)
+    )
     writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in merges])
     writer.add_eos_token_id(vocab.id("<|end|>"))
     writer.add_pad_token_id(vocab.id("<|pad|>"))
+    if (bos := text.specials.get(_named(folder).get("bos_token", ""))) is not None:
+        writer.add_bos_token_id(bos)
     writer.add_add_bos_token(False)
-    writer.add_chat_template(chat_template())
+    writer.add_chat_template(_chat_template(folder))
 
 
 def _add_tensor(writer: Any, place: str, values: NDArray[np.float32], kind: Any) -> None:

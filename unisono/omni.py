@@ -10,7 +10,7 @@ Shapes: N samples. pcm is float32 mono in [-1, 1] at `Omni.sample_rate`.
 
 import os
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,7 @@ from unisono.media import Footage, Sound
 from unisono.tokenizer import AudioDelta, ImageDelta, OmniTokenizer, TextDelta
 from unisono.tokens.message import Codes, Message, Part, Text
 from unisono.tokens.phrases import SAY
+from unisono.tokens.turns import START
 
 Input = str | Sound | Footage | Pictures.Image
 OUTPUTS = ("text", "audio", "image")
@@ -145,12 +146,14 @@ class Conversation:
         self.finish_reason: str | None = None
         self.making: Making | None = None  # the latest reply, until `_end`
         self.session = Session(omni.engine)
+        self.before = START  # whose message the last one is
         # Closed with the next conversation: now the engine may be at work, and in another thread.
         weakref.finalize(self, omni.forgotten.append, self.session)
         system = [f"voice: {voice}"] if "audio" in self.outputs else []
         system += [instructions] if instructions else []
         try:
-            self._append([Message("system", [Text("\n".join(system))])] if system else [])
+            if system:
+                self._append(Message("system", [Text("\n".join(system))]))
         except UserError:
             self.session.close()
             raise
@@ -175,12 +178,15 @@ class Conversation:
             making.interrupt()
         elif making.finish_reason == "length":
             making.close()
-        self.finish_reason = making.finish_reason
+        self.before, self.finish_reason = "assistant", making.finish_reason
 
-    def _append(self, messages: Sequence[Message], begin_reply: bool = False) -> None:
-        self.omni.tokenizer.check_letters(messages, self.omni.engine.max_length)
-        ids, _ = self.omni.tokenizer.encode(messages, begin_reply=begin_reply)
+    def _append(self, message: Message, begin_reply: bool = False) -> None:
+        self.omni.tokenizer.check_letters([message], self.omni.engine.max_length)
+        ids, _ = self.omni.tokenizer.encode(
+            [message], begin_reply=begin_reply, before=self.before, is_whole=False
+        )
         self.session.append(ids.tolist())
+        self.before = message.role
 
     def reply(self, *parts: Input, script: str = "") -> Reply:
         """Sends one turn and waits for the whole reply. With a `script` the reply has exactly these words.
@@ -211,12 +217,13 @@ class Conversation:
         self._end()
         if all(isinstance(part, str) and not part.strip() for part in parts):
             raise UserError("nothing was said; expected words, sound, a picture or a clip")
-        start = self.session.length
+        start, before = self.session.length, self.before
         try:
-            self._append([Message("user", [self.omni.code(part) for part in parts])], begin_reply=True)
+            self._append(Message("user", [self.omni.code(part) for part in parts]), begin_reply=True)
             making = self.making = self.session.begin(self._grammar(script), Sampler(SAMPLING, self.seed))
         except UserError:
             self.session.rewind(start)
+            self.before = before
             raise
         events = self.omni.tokenizer.stream()
         sound = self.omni.tokenizer.audio_codec.decoder_stream()

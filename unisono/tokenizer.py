@@ -25,6 +25,7 @@ from unisono.signals import check_rate, fit, to_mono, trimmed
 from unisono.tokens.message import SAID, Audio, Call, Codes, Image, Message, Part, Text, Thought, Video
 from unisono.tokens.template import Template
 from unisono.tokens.text import TextStream, TextTokenizer, words
+from unisono.tokens.turns import FILE as TURNS, START, Turns
 from unisono.tokens.vocab import NUM_TIMES, TIME_STEP_S, Vocabulary
 
 BEYOND_S = 0.1  # of a clip's sound past what is kept of it: the codec looks 40 ms ahead, resampling a little
@@ -92,6 +93,7 @@ class OmniTokenizer:
         audio_codec: AnyAudioCodec,
         image_codec: ImageCodec,
         voices: Sequence[str] = (),
+        turns: Turns | None = None,
     ) -> None:
         named, made = (
             (vocab.span("audio").size, vocab.span("image").size),
@@ -106,18 +108,21 @@ class OmniTokenizer:
         self.vocab, self.text = vocab, text
         self.voices = list(voices)  # that the network was taught to speak with, the usual one first
         self.audio_codec, self.image_codec = audio_codec, image_codec
-        self.template = Template(vocab, text)
+        self.template = Template(vocab, text, turns)
 
     @classmethod
     def load(cls, folder: str | Path) -> "OmniTokenizer":
         """Reads the folder of a trained network; UserError says what is missing."""
         folder = Path(folder)
+        vocab = Vocabulary.load(folder / "vocabulary.json")
+        turns = Turns.load(folder / TURNS) if (folder / TURNS).exists() else None
         return cls(
-            Vocabulary.load(folder / "vocabulary.json"),
-            TextTokenizer.load(folder / "tokenizer.json"),
+            vocab,
+            TextTokenizer.load(folder / "tokenizer.json", vocab.text_size),
             load_audio_codec(folder / "audio_codec"),
             ImageCodec.load(folder / "image_codec"),
             _voices(folder),
+            turns,
         )
 
     def save(self, folder: str | Path) -> None:
@@ -126,6 +131,8 @@ class OmniTokenizer:
         folder.mkdir(parents=True, exist_ok=True)
         atomic_write(folder / "tokenizer.json", self.text.save)
         atomic_write(folder / "vocabulary.json", self.vocab.save)
+        if self.vocab.end_id is not None:  # the turns are those of a base
+            atomic_write(folder / TURNS, self.template.turns.save)
         atomic_write(folder / "voices.json", lambda part: part.write_text(json.dumps(self.voices) + "\n"))
         self.audio_codec.save(folder / "audio_codec")
         self.image_codec.save(folder / "image_codec")
@@ -135,10 +142,14 @@ class OmniTokenizer:
         messages: Sequence[Message],
         *,
         begin_reply: bool = False,
+        before: str = START,
+        is_whole: bool = True,
         rng: np.random.Generator | None = None,
     ) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
         """Messages -> ids (L,), loss_mask (L,); see tokens/template.py."""
-        return self.template.encode(messages, begin_reply=begin_reply, rng=rng)
+        return self.template.encode(
+            messages, begin_reply=begin_reply, before=before, is_whole=is_whole, rng=rng
+        )
 
     def max_letters(self, num_ids: int) -> int:
         """The number of letters that surely exceeds `num_ids` ids when passed. A cheap first check: encoding

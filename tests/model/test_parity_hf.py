@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from unisono.core.errors import UserError
 from unisono.model.config import preset, weight_shapes
-from unisono.model.hf import grow_depth, grow_vocabulary, load_pretrained, save_pretrained
+from unisono.model.grow import grow_depth, grow_vocabulary
+from unisono.model.hf import load_pretrained, save_pretrained
 from unisono.model.transformer import Qwen3
 
 transformers = pytest.importorskip("transformers")
@@ -47,6 +48,21 @@ VARIANTS = [
     ("tiny", {"rope_theta": 500.0}),
     ("tiny", {"attention_bias": True}),
     ("tiny", {"model_type": "llama"}),
+    ("tiny", {"model_type": "llama", "attention_bias": True}),
+    ("tiny", {"model_type": "qwen2"}),
+    (
+        "tiny",
+        {
+            "model_type": "llama",
+            "rope_theta": 5e5,
+            "rope_scaling": {
+                "factor": 8.0,
+                "low_freq_factor": 1.0,
+                "high_freq_factor": 4.0,
+                "original_max_position_embeddings": 64,
+            },
+        },
+    ),
 ]
 
 
@@ -59,9 +75,7 @@ def test_transformers_computes_the_same(size: str, changes: dict, tmp_path: Path
     with torch.no_grad():
         difference = (other(ids).logits - logits(model, ids)).abs().max().item()
     assert difference < 1e-4
-    assert type(other).__name__ == (
-        "LlamaForCausalLM" if changes.get("model_type") == "llama" else "Qwen3ForCausalLM"
-    )
+    assert type(other).__name__ == changes.get("model_type", "qwen3").capitalize() + "ForCausalLM"
     assert (logits(load_pretrained(tmp_path), ids) == logits(model, ids)).all()
 
 
@@ -121,7 +135,7 @@ def edit_config(folder: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"model_type": "mamba"}, "model_type qwen3 or llama, found 'mamba'"),
+        ({"model_type": "mamba"}, "model_type qwen3, llama, qwen2, found 'mamba'"),
         (
             {"rope_parameters": {"rope_type": "yarn", "factor": 4.0}},
             "expected rope type 'default', found 'yarn'",

@@ -68,8 +68,15 @@ def add_media(command: argparse.ArgumentParser) -> None:
 
 
 def add_size(command: argparse.ArgumentParser, what: str) -> None:
-    """--size NAME."""
-    command.add_argument("--size", default="nano", choices=SIZES, help=f"{what} (default: nano)")
+    """--size and --init: `what` of a size is meant, and the LLM that the network begins from."""
+    command.add_argument("--size", choices=SIZES, help=f"{what} (default: nano; small with --init)")
+    command.add_argument(
+        "--init",
+        type=folder_name,
+        metavar="SOURCE",
+        help="network: begin from another LLM, a Llama, Qwen2 or Qwen3: its Hugging Face folder, a GGUF "
+        "file, smollm2, or a name on the hub",
+    )
 
 
 def add_home(command: argparse.ArgumentParser) -> None:

@@ -20,6 +20,9 @@ or go on from finished weights, with their codecs:
   unisono data world --shared DATA --workers 2
   unisono data network --shared DATA --start unisono/weights/nano
   unisono train network --name mine --set start_from=unisono/weights/nano --set loop.learning_rate=1e-3
+or begin from another LLM, a Llama, Qwen2 or Qwen3:
+  unisono data network --shared DATA --init smollm2
+  unisono train network --init smollm2
 (after other codecs than those, the rows of the codes follow the ones that the ids were made with)"""  # noqa: E501
 
 

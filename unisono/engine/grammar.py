@@ -116,10 +116,12 @@ def piece_mask(vocab: Vocabulary, pieces: frozenset[str]) -> NDArray[np.bool_]:
     text_17, ...).
     """
     mask = np.zeros(vocab.size, np.bool_)
-    for piece in pieces:
+    # Spans first: <|end|> may be one of the special ids that lie in the span of a base's text.
+    for piece in sorted(pieces, key=lambda piece: piece not in OUTPUTS):
         if piece in OUTPUTS:
             span = vocab.span(piece)
             mask[span.start : span.start + span.size] = True
+            mask[[id for _, id in vocab.base_specials if id in span]] = False
         elif piece.startswith(SCRIPTED):
             mask[int(piece.removeprefix(SCRIPTED))] = True
         else:

@@ -20,6 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from unisono.core.errors import UserError
 from unisono.model.config import Qwen3Config
+from unisono.model.transformer import inverse_frequencies
 
 PRECISIONS = ("float32", "int8", "int4")
 CONTRIB = "com.microsoft"
@@ -129,7 +130,7 @@ class GraphBuilder:
 
     def head_norm(self, x: str, module: str) -> str:
         """RMSNorm of each head on its own, for (B, T, heads * D)."""
-        if self.config.model_type == "llama":
+        if not self.config.has_qk_norm:
             return x
         heads = self.node("Reshape", [x, "per_head"], f"{x}.heads")
         normed = self.norm(heads, module, f"{x}.heads_normed")
@@ -187,9 +188,10 @@ class GraphBuilder:
 
     def rotary_tables(self) -> None:
         config = self.config
-        exponents = -np.arange(0, config.head_dim, 2, dtype=np.float32) / config.head_dim
-        inv_freq = np.float32(config.rope_theta) ** exponents
-        angles = np.arange(config.max_position_embeddings + 1, dtype=np.float32)[:, None] * inv_freq
+        angles = (
+            np.arange(config.max_position_embeddings + 1, dtype=np.float32)[:, None]
+            * inverse_frequencies(config).numpy()
+        )
         self.weight("cos", np.cos(angles))
         self.weight("sin", np.sin(angles))
 

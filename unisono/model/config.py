@@ -1,7 +1,7 @@
 """What shape a language model has: Hugging Face Qwen3 field names and nothing else, and one preset per size.
 
-`model_type` is "qwen3", or "llama" for the same network without QK-norm, so that Llama checkpoints can be a
-start.
+`model_type` is "qwen3", or for bases (see unisono/base) "llama", the same without QK-norm, or "qwen2",
+without QK-norm and with biases of queries, keys and values.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from typing import Any
 
 from unisono.core.errors import UserError
 
-MODEL_TYPES = ("qwen3", "llama")
+ROPE_SCALING = ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
+MODEL_TYPES = ("qwen3", "llama", "qwen2")
 
 # One dial. Width, depth and heads per size; the vocabulary comes from the tokenizer.
 SIZES: dict[str, dict[str, Any]] = {
@@ -71,6 +72,9 @@ class Qwen3Config:
     attention_bias: bool = False
     initializer_range: float = 0.02
     model_type: str = "qwen3"
+    # Of Llama 3.1 and later: factor, low_freq_factor, high_freq_factor, original_max_position_embeddings;
+    # see transformer.py.
+    rope_scaling: dict[str, float] | None = None
 
     def __post_init__(self) -> None:
         for name in (
@@ -90,6 +94,11 @@ class Qwen3Config:
             value = getattr(self, name)
             if not isinstance(value, int | float) or not 0 <= value < inf:
                 raise UserError(f"{name} must be a number from 0 on, got {value!r}")
+        scaling = self.rope_scaling
+        if scaling is not None and not all(
+            isinstance(scaling.get(name), int | float) and scaling[name] > 0 for name in ROPE_SCALING
+        ):
+            raise UserError(f"a scaled rope needs {', '.join(ROPE_SCALING)} above 0, got {scaling!r}")
         if self.num_attention_heads % self.num_key_value_heads:
             raise UserError(
                 f"num_attention_heads ({self.num_attention_heads}) must be a multiple of "
@@ -99,6 +108,21 @@ class Qwen3Config:
             raise UserError(f"head_dim must be even for rotary positions, got {self.head_dim}")
         if self.model_type not in MODEL_TYPES:
             raise UserError(f"model_type must be one of {', '.join(MODEL_TYPES)}, got {self.model_type!r}")
+
+    @property
+    def has_qk_norm(self) -> bool:
+        """Whether queries and keys are normalized, head by head."""
+        return self.model_type == "qwen3"
+
+    @property
+    def has_qkv_bias(self) -> bool:
+        """Whether queries, keys and values have a bias; Qwen 2 always has, and no field that says so."""
+        return self.attention_bias or self.model_type == "qwen2"
+
+    @property
+    def has_o_bias(self) -> bool:
+        """Whether what attention gives has a bias."""
+        return self.attention_bias and self.model_type != "qwen2"
 
 
 def preset(size: str, vocab_size: int, **changes: Any) -> Qwen3Config:
@@ -125,11 +149,9 @@ def weight_shapes(config: Qwen3Config) -> dict[str, tuple[int, ...]]:
     }
     block: dict[str, tuple[int, ...]] = {f"{name}.weight": shape for name, shape in linears.items()}
     block |= {"input_layernorm.weight": (C,), "post_attention_layernorm.weight": (C,)}
-    if config.attention_bias:
-        block |= {
-            f"{name}.bias": shape[:1] for name, shape in linears.items() if name.startswith("self_attn")
-        }
-    if config.model_type == "qwen3":
+    biased = ("q_proj", "k_proj", "v_proj") * config.has_qkv_bias + ("o_proj",) * config.has_o_bias
+    block |= {f"self_attn.{name}.bias": linears[f"self_attn.{name}"][:1] for name in biased}
+    if config.has_qk_norm:
         block |= {"self_attn.q_norm.weight": (D,), "self_attn.k_norm.weight": (D,)}
     shapes = {
         f"layers.{layer}.{name}": shape

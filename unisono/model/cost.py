@@ -14,8 +14,8 @@ def block_parameters(config: Qwen3Config) -> int:
     C, D = config.hidden_size, config.head_dim
     q, kv = config.num_attention_heads * D, config.num_key_value_heads * D
     attention = C * q + 2 * C * kv + q * C
-    bias = (q + 2 * kv + C) if config.attention_bias else 0
-    qk_norm = 2 * D if config.model_type == "qwen3" else 0
+    bias = (q + 2 * kv) * config.has_qkv_bias + C * config.has_o_bias
+    qk_norm = 2 * D * config.has_qk_norm
     return attention + bias + qk_norm + 3 * C * config.intermediate_size + 2 * C
 
 

@@ -5,22 +5,24 @@ config.json plus model.safetensors (read also when sharded). Our attribute names
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
-from unisono.model.config import MODEL_TYPES, Qwen3Config, weight_shapes
-from unisono.model.transformer import Block, Qwen3, inverse_frequencies
+from unisono.model.config import MODEL_TYPES, ROPE_SCALING, Qwen3Config, weight_shapes
+from unisono.model.transformer import Qwen3, inverse_frequencies
 
 PREFIX = "model."
 HEAD = "lm_head.weight"
-ARCHITECTURES = {"qwen3": "Qwen3ForCausalLM", "llama": "LlamaForCausalLM"}
+ARCHITECTURES = {"qwen3": "Qwen3ForCausalLM", "llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM"}
 SIZE_FIELDS = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
 PLAIN_FIELDS = (
     "max_position_embeddings",
@@ -45,7 +47,8 @@ def config_to_hf(config: Qwen3Config, dtype: torch.dtype = torch.float32) -> dic
         "rms_norm_eps": config.rms_norm_eps,
         # Older engines read rope_theta, transformers 5 reads rope_parameters.
         "rope_theta": config.rope_theta,
-        "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_theta},
+        "rope_parameters": {**_rope(config), "rope_theta": config.rope_theta},
+        **({"rope_scaling": _rope(config)} if config.rope_scaling else {}),
         "tie_word_embeddings": config.tie_word_embeddings,
         "attention_bias": config.attention_bias,
         "attention_dropout": 0.0,
@@ -58,12 +61,17 @@ def config_to_hf(config: Qwen3Config, dtype: torch.dtype = torch.float32) -> dic
     }
 
 
+def _rope(config: Qwen3Config) -> dict[str, Any]:
+    return {"rope_type": "llama3", **config.rope_scaling} if config.rope_scaling else {"rope_type": "default"}
+
+
 def config_from_hf(stored: dict[str, Any]) -> Qwen3Config:
     """config.json -> our config. UserError for a network that ours is not."""
     model_type = stored.get("model_type")
     if model_type not in MODEL_TYPES:
         raise UserError(
-            f"expected a checkpoint with model_type {' or '.join(MODEL_TYPES)}, found {model_type!r}"
+            f"expected a network with model_type {', '.join(MODEL_TYPES)}, found {model_type!r}; "
+            f"choose another one"
         )
     missing = [name for name in SIZE_FIELDS if not isinstance(stored.get(name), int)]
     if missing:
@@ -75,7 +83,8 @@ def config_from_hf(stored: dict[str, Any]) -> Qwen3Config:
     if not isinstance(rope, dict):
         raise UserError(f"rope_parameters in config.json must be a JSON object, got {rope!r}")
     kind = rope.get("rope_type", rope.get("type", "default"))
-    _expect("rope type", kind, "default")
+    if kind != "llama3":
+        _expect("rope type", kind, "default")
     _expect("hidden_act", stored.get("hidden_act", "silu"), "silu")
     _expect("mlp_bias", bool(stored.get("mlp_bias", False)), False)
     _expect("sliding window", bool(stored.get("use_sliding_window", False)), False)
@@ -89,6 +98,7 @@ def config_from_hf(stored: dict[str, Any]) -> Qwen3Config:
         or (128 if model_type == "qwen3" else stored["hidden_size"] // max(heads, 1)),
         rope_theta=rope.get("rope_theta") or stored.get("rope_theta") or 10000.0,
         tie_word_embeddings=bool(stored.get("tie_word_embeddings", False)),
+        rope_scaling={name: rope.get(name, 0) for name in ROPE_SCALING} if kind == "llama3" else None,
     )
 
 
@@ -144,12 +154,39 @@ def read_config(folder: str | Path) -> dict[str, Any]:
 
 def read_tensors(folder: str | Path) -> dict[str, Tensor]:
     """All tensors of model.safetensors, or of the shards that its index names."""
-    folder = Path(folder)
+    with _explained(folder):
+        return {name: value for path in _files(Path(folder)) for name, value in load_file(path).items()}
+
+
+def check_tensors(folder: str | Path, config: Qwen3Config) -> None:
+    """UserError unless every weight is there, in its shape and whole. Reads the heads of the files only."""
+    found: dict[str, tuple[int, ...]] = {}
+    with _explained(folder):
+        for path in _files(Path(folder)):
+            with safe_open(path, "pt") as file:
+                found |= {
+                    name.removeprefix(PREFIX): tuple(file.get_slice(name).get_shape()) for name in file.keys()
+                }
+    _check_shapes(config, {name: shape for name, shape in found.items() if _is_wanted(config, name)}, folder)
+
+
+def _is_wanted(config: Qwen3Config, name: str) -> bool:
+    """Whether a stored tensor is a weight of ours; some files repeat a tied head, or hold what can be
+    computed.
+    """
+    return not name.endswith("rotary_emb.inv_freq") and not (config.tie_word_embeddings and name == HEAD)
+
+
+def _files(folder: Path) -> list[Path]:
     index, whole = folder / "model.safetensors.index.json", folder / "model.safetensors"
+    return [whole] if whole.exists() or not index.exists() else [folder / shard for shard in _shards(index)]
+
+
+@contextmanager
+def _explained(folder: str | Path) -> Iterator[None]:
+    """Says in one sentence what is wrong with the files of a folder."""
     try:
-        if whole.exists() or not index.exists():
-            return load_file(whole)
-        return {name: value for shard in _shards(index) for name, value in load_file(folder / shard).items()}
+        yield
     except FileNotFoundError as error:
         raise UserError(
             f"weights are missing in {folder} ({error}); expected model.safetensors or all shards that "
@@ -186,14 +223,9 @@ def read_state(
     fit.
     """
     config = config_from_hf(read_config(folder))
-    state = {
-        name.removeprefix(PREFIX): value.to(device, dtype)
-        for name, value in read_tensors(folder).items()
-        if not name.endswith("rotary_emb.inv_freq")
-    }
-    if config.tie_word_embeddings:
-        state.pop(HEAD, None)
-    _check_state(config, state, folder)
+    state = {name.removeprefix(PREFIX): value for name, value in read_tensors(folder).items()}
+    state = {name: value.to(device, dtype) for name, value in state.items() if _is_wanted(config, name)}
+    _check_shapes(config, {name: tuple(value.shape) for name, value in state.items()}, folder)
     return config, state
 
 
@@ -220,64 +252,11 @@ def load_pretrained(
     return model.eval()
 
 
-def _check_state(config: Qwen3Config, state: dict[str, Tensor], folder: str | Path) -> None:
+def _check_shapes(config: Qwen3Config, found: dict[str, tuple[int, ...]], folder: str | Path) -> None:
     expected = weight_shapes(config)
-    found = {name: tuple(value.shape) for name, value in state.items()}
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
             raise UserError(
                 f"the weights in {folder} do not fit config.json: {name} should be "
                 f"{expected.get(name, 'absent')}, found {found.get(name, 'nothing')}"
             )
-
-
-@torch.no_grad()
-def grow_vocabulary(model: Qwen3, new_size: int) -> Qwen3:
-    """A model with the same weights and `new_size` ids: old ids keep their rows, new rows start near the mean
-    row.
-
-    Near the mean, and with the spread of `initializer_range`: a new id is then no likelier than an average
-    old
-    one, where a row of zeros or a wide random one would disturb what the model already does.
-    """
-    old_size = model.config.vocab_size
-    if new_size < old_size:
-        raise UserError(
-            f"the vocabulary can only grow: the model has {old_size} ids, {new_size} were asked for"
-        )
-    grown = Qwen3(Qwen3Config(**{**vars(model.config), "vocab_size": new_size}))
-    grown = grown.to(model.embed_tokens.weight.device, model.embed_tokens.weight.dtype)
-    state = model.state_dict()
-    for name, rows in grown.state_dict().items():
-        if name in ("embed_tokens.weight", HEAD):
-            rows[old_size:] += state[name].mean(0)
-            rows[:old_size] = state[name]
-        else:
-            rows.copy_(state[name])
-    return grown.train(model.training)
-
-
-@torch.no_grad()
-def grow_depth(model: Qwen3, num_hidden_layers: int) -> Qwen3:
-    """A model of more layers that computes the same at first: copies of some blocks, evenly spread, whose
-    outputs are nothing until they
-    are trained (Wu et al. 2024, "LLaMA Pro: Progressive LLaMA with block expansion", arXiv 2401.02415)."""
-    old = model.config.num_hidden_layers
-    if num_hidden_layers < old:
-        raise UserError(
-            f"the depth can only grow: the model has {old} layers, {num_hidden_layers} were asked for"
-        )
-    grown = Qwen3(Qwen3Config(**{**vars(model.config), "num_hidden_layers": num_hidden_layers}))
-    grown = grown.to(model.embed_tokens.weight.device, model.embed_tokens.weight.dtype)
-    grown.load_state_dict(
-        {name: value for name, value in model.state_dict().items() if not name.startswith("layers.")},
-        strict=False,
-    )
-    sources = [number * old // num_hidden_layers for number in range(num_hidden_layers)]
-    for block, source, before in zip(grown.layers, sources, [-1, *sources]):
-        assert isinstance(block, Block)
-        block.load_state_dict(model.layers[source].state_dict())
-        if source == before:
-            for value in (*block.self_attn.o_proj.parameters(), *block.mlp.down_proj.parameters()):
-                value.zero_()
-    return grown.train(model.training)

@@ -8,13 +8,14 @@ Shapes: B batch, T ids fed, S ids attended to (S = T without a cache), C hidden_
 H query heads, K key/value heads, D head_dim.
 """
 
+from math import pi
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unisono.model.config import Qwen3Config
+from unisono.model.config import ROPE_SCALING, Qwen3Config
 
 IGNORE = -100  # a label that is not learned
 BLOCKS = 4  # pieces of the queries in blockwise_attention
@@ -41,8 +42,18 @@ class RMSNorm(nn.Module):
 
 
 def inverse_frequencies(config: Qwen3Config) -> Tensor:
-    """(D/2,) rotation per position, in radians."""
-    return config.rope_theta ** (-torch.arange(0, config.head_dim, 2, dtype=torch.float32) / config.head_dim)
+    """(D/2,) rotation per position, in radians.
+
+    Where the rope is scaled, as in Llama 3.1, turns longer than the context of the first training are slowed
+    down by a factor, short ones are kept, and those in between are mixed.
+    """
+    kept = config.rope_theta ** (-torch.arange(0, config.head_dim, 2, dtype=torch.float32) / config.head_dim)
+    if config.rope_scaling is None:
+        return kept
+    factor, low, high, context = (config.rope_scaling[name] for name in ROPE_SCALING)
+    turns = context * kept / (2 * pi)  # within that context
+    share = ((turns - low) / (high - low)).clamp(0, 1)
+    return share * kept + (1 - share) * kept / factor
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -75,15 +86,14 @@ def blockwise_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor
 class Attention(nn.Module):
     def __init__(self, config: Qwen3Config, layer: int) -> None:
         super().__init__()
-        C, D, bias = config.hidden_size, config.head_dim, config.attention_bias
+        C, D, bias = config.hidden_size, config.head_dim, config.has_qkv_bias
         self.layer, self.head_dim = layer, D
         self.q_proj = nn.Linear(C, config.num_attention_heads * D, bias=bias)
         self.k_proj = nn.Linear(C, config.num_key_value_heads * D, bias=bias)
         self.v_proj = nn.Linear(C, config.num_key_value_heads * D, bias=bias)
-        self.o_proj = nn.Linear(config.num_attention_heads * D, C, bias=bias)
-        has_qk_norm = config.model_type == "qwen3"
-        self.q_norm = RMSNorm(D, config.rms_norm_eps) if has_qk_norm else nn.Identity()
-        self.k_norm = RMSNorm(D, config.rms_norm_eps) if has_qk_norm else nn.Identity()
+        self.o_proj = nn.Linear(config.num_attention_heads * D, C, bias=config.has_o_bias)
+        self.q_norm = RMSNorm(D, config.rms_norm_eps) if config.has_qk_norm else nn.Identity()
+        self.k_norm = RMSNorm(D, config.rms_norm_eps) if config.has_qk_norm else nn.Identity()
 
     def forward(
         self, x: Tensor, rope: tuple[Tensor, Tensor], mask: Tensor | None, kv_cache: KVCache | None

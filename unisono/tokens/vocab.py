@@ -33,6 +33,7 @@ SPECIALS = (
     "<|begin_thought|>",
     "<|end_thought|>",
 )
+END = "<|end|>"  # closes every reply; in a network that began as another LLM it is that one's id
 NUM_SPECIALS = 64
 NUM_TIMES = 64
 TIME_STEP_S = 0.5
@@ -57,13 +58,25 @@ class Span:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Sizes of the three spans decide everything else."""
+    """Sizes of the three spans decide everything else.
+
+    Of a base (see unisono/base) the whole vocabulary is the span of text. `base_specials` are its own
+    special ids, which no text becomes and no reply may hold, but for `end_id`, which takes the place of
+    <|end|>.
+    """
 
     text_size: int
     audio_size: int
     image_size: int
+    base_specials: tuple[tuple[str, int], ...] = ()
+    end_id: int | None = None
 
     def __post_init__(self) -> None:
+        specials = {id: name for name, id in self.base_specials}
+        if not all(0 <= id < self.text_size for id in specials) or self.end_id not in (None, *specials):
+            raise UserError(
+                f"the special ids of the base must lie below {self.text_size}, and end_id be one of them"
+            )
         for name in ("text_size", "audio_size", "image_size"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise UserError(f"{name} must be a whole number of at least 1, got {getattr(self, name)!r}")
@@ -95,11 +108,14 @@ class Vocabulary:
         first, times = self.spans["special"].start, self.spans["time"].start
         named = {name: first + number for number, name in enumerate(SPECIALS)}
         named |= {f"<|reserved_{number}|>": first + number for number in range(len(SPECIALS), NUM_SPECIALS)}
-        return named | {f"<|t:{number * TIME_STEP_S:.1f}|>": times + number for number in range(NUM_TIMES)}
+        named |= {f"<|t:{number * TIME_STEP_S:.1f}|>": times + number for number in range(NUM_TIMES)}
+        if self.end_id is not None:
+            named |= {f"<|reserved_{SPECIALS.index(END)}|>": named[END], END: self.end_id}
+        return named
 
     @cached_property
     def _names(self) -> dict[int, str]:
-        return {id: name for name, id in self._named.items()}
+        return {id: name for name, id in self.base_specials} | {id: name for name, id in self._named.items()}
 
     def span(self, name: str) -> Span:
         """The span of text, special, time, audio, image or padding."""
@@ -119,7 +135,7 @@ class Vocabulary:
         """The name of the span that holds `id`."""
         for name, span in self.spans.items():
             if id in span:
-                return name
+                return "special" if name == "text" and id in self._names else name
         raise ValueError(f"id {id} lies outside the vocabulary of {self.size} ids")
 
     def name(self, id: int) -> str:
@@ -151,17 +167,20 @@ class Vocabulary:
         return ids - span.start
 
     def save(self, path: str | Path) -> None:
-        """Writes the three sizes as JSON."""
-        Path(path).write_text(json.dumps(asdict(self)) + "\n")
+        """Writes the three sizes as JSON, and what is known of a base."""
+        given = {name: value for name, value in asdict(self).items() if value not in ((), None)}
+        Path(path).write_text(json.dumps(given) + "\n")
 
     @classmethod
     def load(cls, path: str | Path) -> "Vocabulary":
         """Reads what `save` wrote."""
         try:
-            return cls(**json.loads(Path(path).read_text()))
+            stored = json.loads(Path(path).read_text())
+            specials = tuple((str(name), int(id)) for name, id in stored.pop("base_specials", ()))
+            return cls(**stored, base_specials=specials)
         except (FileNotFoundError, NotADirectoryError):
             raise UserError(f"no vocabulary at {path}; expected the folder of a trained network") from None
-        except (json.JSONDecodeError, UnicodeDecodeError, TypeError):
+        except (ValueError, TypeError, AttributeError):
             raise UserError(
                 f"{path} does not hold a vocabulary: expected text_size, audio_size and image_size"
             ) from None

@@ -103,6 +103,7 @@ def run(program: Program, config: LoopConfig, folder: Path) -> Outcome:
             weight_decay=config.weight_decay,
             betas=(config.beta1, config.beta2),
             muon=config.muon,
+            rows=getattr(program, "row_rates", None),
         )
         modules[name] = (module, optimizer, loss)
     start, spent = _resume(modules, program.origin, folder)

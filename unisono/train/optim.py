@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from unisono.train.muon import Muon
+from unisono.train.trainable import RowRates
 
 
 class Optimizers:
@@ -21,6 +22,7 @@ class Optimizers:
         weight_decay: float,
         betas: tuple[float, float],
         muon: bool,
+        rows: RowRates | None = None,
     ) -> None:
         named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
         matrices = [
@@ -37,7 +39,10 @@ class Optimizers:
         ]
         if matrices:
             self.parts.append(Muon(matrices, learning_rate, weight_decay))
-        self.learning_rate = learning_rate
+        self.learning_rate, self.rows = learning_rate, rows
+        self.tables = [
+            p for name, p in named if rows and p.ndim == 2 and ("embed" in name or "lm_head" in name)
+        ]
 
     def scale(self, factor: float) -> None:
         """Sets every learning rate to `factor` times its peak."""
@@ -52,8 +57,13 @@ class Optimizers:
 
     def step(self) -> None:
         """One update."""
+        kept = [self.rows.kept(table) for table in self.tables] if self.rows else []
         for part in self.parts:
             part.step()
+        if self.rows:
+            with torch.no_grad():
+                for table, before in zip(self.tables, kept, strict=True):
+                    self.rows.apply(table, before)
 
     def state_dict(self) -> dict[str, Any]:
         """State of every part, in order."""

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
+from unisono.base.base import Base
 from unisono.codecs.audio import AudioCodec
 from unisono.codecs.image import IMAGE_CODECS
 from unisono.core.config import override, to_json
@@ -50,8 +51,9 @@ from unisono.train.audio_encoder import AudioEncoderProgram, AudioEncoderRecipe
 from unisono.train.checkpoint import NAME as CHECKPOINT
 from unisono.train.image_codec import ImageCodecProgram, ImageCodecRecipe
 from unisono.train.loop import Outcome, Program, run as run_loop
-from unisono.train.network import RECIPES, NetworkProgram, NetworkRecipe
+from unisono.train.network import FROM_BASE, RECIPES, NetworkProgram, NetworkRecipe
 from unisono.train.speech_programs import SPEECH_STAGES
+from unisono.train.start import begun
 from unisono.train.transfer_codebook import transferred
 
 Recipe = TypeVar("Recipe", AudioCodecRecipe, AudioEncoderRecipe, ImageCodecRecipe, NetworkRecipe)
@@ -59,6 +61,12 @@ Recipe = TypeVar("Recipe", AudioCodecRecipe, AudioEncoderRecipe, ImageCodecRecip
 
 def run(arguments: argparse.Namespace) -> int:
     """Entry of `unisono data` and `unisono train`."""
+    if arguments.init and arguments.what != "network":
+        raise UserError(
+            f"--init is for the network; `unisono {arguments.command} {arguments.what}` makes the "
+            f"same for every base"
+        )
+    arguments.size = arguments.size or ("small" if arguments.init else "nano")
     if arguments.command == "train":
         _trained(arguments)
     elif arguments.what == "speech":
@@ -72,8 +80,17 @@ def run(arguments: argparse.Namespace) -> int:
         build_reply_speech(arguments.shared, speech / MAIN_VOICE, workers, scale)
         build_world_speech(*spoken_texts(1, max(1, int(150000 * scale))), speech / "world", workers, scale)
     else:
+        if arguments.start and arguments.init:
+            raise UserError(
+                "--start goes on with a finished network, --init begins from another LLM; give one of them"
+            )
         if arguments.start:
             take_over(Path(arguments.start), arguments.home, arguments.size)
+        base = Base.load(arguments.init, arguments.home) if arguments.init else None
+        if base and not base.render:
+            print(
+                "this base has no chat template: messages stand between marks of ours, which it has to learn"
+            )
         network_data(
             arguments.home,
             arguments.shared,
@@ -82,6 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.max_mb * 1e6,
             arguments.seed,
             arguments.workers,
+            base,
         )
     return 0
 
@@ -185,15 +203,29 @@ def _image_codec(arguments: argparse.Namespace) -> tuple[ImageCodecProgram, Imag
 
 
 def _network(arguments: argparse.Namespace) -> tuple[NetworkProgram, NetworkRecipe]:
-    recipe = _recipe(RECIPES.get(arguments.size, NetworkRecipe(size=arguments.size)), arguments)
-    if recipe.start_from:
-        name = arguments.name or arguments.size
+    usual = FROM_BASE if arguments.init else RECIPES.get(arguments.size, NetworkRecipe(size=arguments.size))
+    recipe, name = _recipe(usual, arguments), arguments.name or arguments.size
+    run = arguments.home / "runs" / f"network-{name}"
+    if arguments.init:
+        if recipe.start_from:
+            raise UserError(
+                "start_from goes on with a finished network, --init begins from another LLM; give one of them"
+            )
+        start = run / "start"
+        if not (run / CHECKPOINT).exists() or not (start / "config.json").exists():
+            begun(
+                Base.load(arguments.init, arguments.home),
+                made_with(arguments.home, arguments.size),
+                start,
+                recipe.codes_of,
+            )
+        recipe = replace(recipe, start_from=str(start))
+    elif recipe.start_from:
         if Path(recipe.start_from).resolve() == (arguments.home / "networks" / name).resolve():
             raise UserError(
                 f"the finished network would take the place of the one it starts from, {recipe.start_from}; "
                 "give the run another --name"
             )
-        run = arguments.home / "runs" / f"network-{name}"
         if not (run / CHECKPOINT).exists():  # what is resumed has its weights already
             start = transferred(
                 Path(recipe.start_from),

@@ -48,11 +48,11 @@ def test_what_was_taught_is_found(
     tokenizer: OmniTokenizer, tmp_path: Path, task: str, first: tuple, same: tuple, other: tuple
 ) -> None:
     val = shard(tmp_path / "val", tokenizer, task, [first])
-    assert check_disjoint(shard(tmp_path / "apart", tokenizer, task, [other]), val, tokenizer.vocab) == {
+    assert check_disjoint(shard(tmp_path / "apart", tokenizer, task, [other]), val, tokenizer.template) == {
         task: 1
     }
     with pytest.raises(UserError, match=f"a {task} document stands in training and in the val split"):
-        check_disjoint(shard(tmp_path / "train", tokenizer, task, [other, same]), val, tokenizer.vocab)
+        check_disjoint(shard(tmp_path / "train", tokenizer, task, [other, same]), val, tokenizer.template)
 
 
 @pytest.mark.parametrize("task", ["letters", "hear", "speak", "speak_open"])
@@ -62,7 +62,7 @@ def test_whatever_is_told_by_its_reply_is_compared(
     val = shard(tmp_path / "val", tokenizer, task, [("What does it say?", 0, "cat")])
     with pytest.raises(UserError, match=f"a {task} document stands"):
         check_disjoint(
-            shard(tmp_path / "train", tokenizer, task, [("Read it.", 1, "cat")]), val, tokenizer.vocab
+            shard(tmp_path / "train", tokenizer, task, [("Read it.", 1, "cat")]), val, tokenizer.template
         )
 
 
@@ -81,14 +81,17 @@ def test_of_conversations_that_are_joined_the_first_counts_and_texts_are_compare
         return Shard(tmp_path / folder)
 
     val = joined("val", "Who?", "What?")
-    assert check_disjoint(joined("apart", "How?", "What?"), val, tokenizer.vocab) == {"talk": 1, "stories": 1}
+    assert check_disjoint(joined("apart", "How?", "What?"), val, tokenizer.template) == {
+        "talk": 1,
+        "stories": 1,
+    }
     with pytest.raises(UserError, match="a talk document stands"):
-        check_disjoint(joined("train", "Who?", "Why?"), val, tokenizer.vocab)
+        check_disjoint(joined("train", "Who?", "Why?"), val, tokenizer.template)
     story = ShardWriter(tmp_path / "story", tokenizer.vocab.size)
     story.add(*tokenizer.template.document("A story of Who?"), "stories")
     story.close(split="story")
     with pytest.raises(UserError, match="a stories document stands"):
-        check_disjoint(Shard(tmp_path / "story"), val, tokenizer.vocab)
+        check_disjoint(Shard(tmp_path / "story"), val, tokenizer.template)
 
 
 def test_drawings_are_not_compared(tokenizer: OmniTokenizer, tmp_path: Path) -> None:
@@ -97,7 +100,7 @@ def test_drawings_are_not_compared(tokenizer: OmniTokenizer, tmp_path: Path) -> 
         check_disjoint(
             shard(tmp_path / "train", tokenizer, "draw", wish),
             shard(tmp_path / "val", tokenizer, "draw", wish),
-            tokenizer.vocab,
+            tokenizer.template,
         )
         == {}
     )

@@ -98,7 +98,14 @@ def test_documents_are_left_out_by_chance_where_little_fits(tmp_path: Path) -> N
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="65536"):
-        ShardWriter(tmp_path, 70000)
     with pytest.raises(ValueError, match="mask"):
         ShardWriter(tmp_path, 100).add(np.arange(3), np.arange(2), "a")
+
+
+def test_ids_of_a_large_vocabulary_come_back(tmp_path: Path) -> None:
+    writer = ShardWriter(tmp_path, 151_936)
+    writer.add(np.array([3, 151_935, 65_536]), np.array([0, 1, 1]), "talk")
+    writer.close()
+    assert (tmp_path / "ids.u32").stat().st_size == 12 and not (tmp_path / "ids.u16").exists()
+    ids, learn = Shard(tmp_path).document(0)
+    assert ids.tolist() == [3, 151_935, 65_536] and learn.tolist() == [0, 1, 1]

@@ -9,11 +9,14 @@ import pytest
 from unisono.serve.realtime.context import Context
 from unisono.serve.realtime.items import Item
 from unisono.serve.wire.errors import ApiError
+from unisono.tokens.template import Template
+from unisono.tokens.text import TextTokenizer
 from unisono.tokens.vocab import Vocabulary
 
 VOCAB = Vocabulary(300, 50, 40)
 USER, TOOL, ASSISTANT, END = (VOCAB.id(f"<|{name}|>") for name in ("user", "tool", "assistant", "end"))
 HEAD = [7, 8, 9]
+TEMPLATE = Template(VOCAB, TextTokenizer.train([], 256))
 
 
 def context(length: int, trained: int = 1000) -> Context:
@@ -21,7 +24,8 @@ def context(length: int, trained: int = 1000) -> Context:
         vocab=VOCAB,
         trained_length=trained,
         scheduler=SimpleNamespace(engine=SimpleNamespace(max_length=length)),
-        prompt=lambda messages, wish: [*HEAD, 0],
+        prompt=lambda messages, spec, begin_reply: HEAD,
+        tokenizer=SimpleNamespace(template=TEMPLATE),
     )
     return Context(service)
 
@@ -43,11 +47,16 @@ def turn(role: int, size: int) -> list[int]:
 
 
 def test_what_fits_stays_whole() -> None:
-    assert context(100).prompt(settings(), [item("a", 20), item("b", 21)], [5]) == [
+    assert context(100).prompt(settings(), [item("a", 20), item("b", 21)], begin_reply=True) == [
         *HEAD,
         *turn(USER, 20),
         *turn(USER, 21),
-        5,
+        ASSISTANT,
+    ]
+    assert context(100).prompt(settings(), [item("a", 20), item("b", 21)], is_open=True) == [
+        *HEAD,
+        *turn(USER, 20),
+        *turn(USER, 21)[:-1],
     ]
 
 

@@ -9,9 +9,12 @@ from unisono.serve.realtime import websocket as realtime
 from unisono.serve.realtime.items import Item, Voiced, rendered
 from unisono.serve.realtime.websocket import Outbox
 from unisono.serve.reply.hear import TranscriptSegment, captions
+from unisono.tokens.template import Template
+from unisono.tokens.text import TextTokenizer
 from unisono.tokens.vocab import Vocabulary
 
 VOCAB = Vocabulary(300, 50, 40)
+TEMPLATE = Template(VOCAB, TextTokenizer.train([], 256))
 OPEN, CLOSE, END, USER, PICTURE = (
     VOCAB.id(f"<|{name}|>") for name in ("begin_audio", "end_audio", "end", "user", "begin_image")
 )
@@ -53,8 +56,8 @@ def user(*body: int) -> Item:
 
 
 def test_pictures_and_words_of_one_person_are_one_turn_and_words_after_words_two() -> None:
-    assert rendered(VOCAB, [user(1), user(2)]) == [USER, 1, END, USER, 2, END]
-    assert rendered(VOCAB, [user(PICTURE), user(2)]) == [USER, PICTURE, 2, END]
+    assert rendered(TEMPLATE, [user(1), user(2)]) == [USER, 1, END, USER, 2, END]
+    assert rendered(TEMPLATE, [user(PICTURE), user(2)]) == [USER, PICTURE, 2, END]
 
 
 def test_sound_of_a_reply_that_is_cut_is_not_sent() -> None:

@@ -11,8 +11,9 @@ import sys
 from collections.abc import Iterator
 from math import inf
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from unisono.base.base import Base
 from unisono.codecs.audio import AudioCodec
 from unisono.codecs.image import IMAGE_CODECS, ImageCodec
 from unisono.codecs.phonemes import PhonemeReader
@@ -85,7 +86,7 @@ def take_over(start: Path, home: Path, size: str) -> None:
         raise UserError(
             f"{start} is no finished network with its codecs: {missing[0].relative_to(start)} is missing"
         )
-    if (has := TextTokenizer.load(start / "tokenizer.json").size) > TEXT_SIZES[size]:
+    if (has := Vocabulary.load(start / "vocabulary.json").text_size) > TEXT_SIZES[size]:
         raise UserError(
             f"the text vocabulary of {start} has {has} pieces, of --size {size} at most "
             f"{TEXT_SIZES[size]}; name the size of this network"
@@ -154,7 +155,7 @@ def text_tokenizer(home: Path, shared: Path, size: int) -> TextTokenizer:
         heard = [item["text"] for item in Waves(sound_folders(home), "train").items if item.get("text")]
         plain = [text for _, text in documents(shared, "train", TEXT_LIMITS)]
         atomic_write(path, TextTokenizer.train([*spoken, *heard, *plain], size).save)
-    return TextTokenizer.load(path)
+    return TextTokenizer.load(path, size)
 
 
 def network_data(
@@ -165,12 +166,13 @@ def network_data(
     max_bytes: float = inf,
     seed: int = 1,
     workers: int = 1,
+    base: Base | None = None,
 ) -> None:
-    """Codes of all speech, then the token shards for training and for validation. `scale`: share of the usual
-    number of conversations;
-    `max_bytes` of either shard; `seed`: which of the conversations there could be are taught, and how what is
-    asked aloud is heard;
-    each makes a training shard of its own, and the network is trained on all."""
+    """Codes of all speech, then the token shards for training and for validation. `scale`: share of the
+    usual number of conversations; `max_bytes` of either shard; `seed`: which of the conversations there
+    could be are taught, and how what is asked aloud is heard; each makes a training shard of its own, and
+    the network is trained on all. `base`: the LLM that the network begins from, whose tokenizer and turns
+    are used."""
     student = audio_run(home, AUDIO_STAGES[:2])  # the decoder's stage leaves the codes as they are
     clean, audio = finished(home, "audio-codec", AudioCodec), finished(home, audio_run(home), AudioCodec)
     image = finished(home, image_run(size), ImageCodec)
@@ -179,9 +181,8 @@ def network_data(
         "heard": _keep_to(audio, home / "heard" / student),
         "image": made_by(image),
     }
-    for folder in (home / "shards" / size).glob("*"):
-        if (folder / "manifest.json").exists() and Shard(folder).manifest.get("codecs", codecs) != codecs:
-            raise UserError(f"the shard in {folder} was made with other codecs; delete it to make it anew")
+    facts = {"codecs": codecs, **({"base": base.name} if base else {})}
+    _check_shards(home / "shards" / size, facts)
     said, heard = list[Encoding](), list[Encoding]()
     for folder in sound_folders(home):
         place = folder.relative_to(home / "speech")
@@ -195,11 +196,17 @@ def network_data(
             else said[-1]
         )
     encode_all([*said, *heard], {"clean": clean, "heard": audio}, workers)
-    text = text_tokenizer(home, shared, TEXT_SIZES[size])
-    vocab = Vocabulary(text.size, audio.codebook_size, image.codebook_size)
     bank = CodeBank([job.folder for job in said], [job.folder for job in heard])
     spoken = {item["voice"] for item in bank.items}
-    tokenizer = OmniTokenizer(vocab, text, audio, image, [voice for voice in REPLY_VOICES if voice in spoken])
+    voices = [voice for voice in REPLY_VOICES if voice in spoken]
+    if base:
+        vocab = base.vocabulary(audio.codebook_size, image.codebook_size)
+        tokenizer = OmniTokenizer(vocab, base.text, audio, image, voices, base.turns(vocab))
+        base.save(made_with(home, size), vocab)
+    else:
+        text = text_tokenizer(home, shared, TEXT_SIZES[size])
+        vocab = Vocabulary(text.size, audio.codebook_size, image.codebook_size)
+        tokenizer = OmniTokenizer(vocab, text, audio, image, voices)
     tokenizer.save(made_with(home, size))
     reader = PhonemeReader.load(home / "runs" / "audio-codec" / PHONEMES)
     reader.save(made_with(home, size) / READER)
@@ -226,13 +233,28 @@ def network_data(
                 seed=drawn,
                 max_bytes=max_bytes,
                 cutter=cutter,
-                codecs=codecs,
+                **facts,
             )
-    compared = check_disjoint(Shard(taught), Shard(judged), vocab)
+    compared = check_disjoint(Shard(taught), Shard(judged), tokenizer.template)
     print(
         "none of these of the validation was taught: "
         + ", ".join(f"{count} {task}" for task, count in compared.items())
     )
+
+
+def _check_shards(shards: Path, facts: dict[str, Any]) -> None:
+    """UserError where a shard is there already that was made with another tokenizer or other codecs."""
+    for folder in shards.glob("*"):
+        if not (folder / "manifest.json").exists():
+            continue
+        manifest = Shard(folder).manifest
+        if manifest.get("base") != facts.get("base"):
+            raise UserError(
+                f"the shard in {folder} was made for another base; delete it to make it anew, or choose "
+                f"another --size or --home"
+            )
+        if manifest.get("codecs", facts["codecs"]) != facts["codecs"]:
+            raise UserError(f"the shard in {folder} was made with other codecs; delete it to make it anew")
 
 
 def audio_run(home: Path, stages: tuple[str, ...] = AUDIO_STAGES) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from unisono.core.errors import UserError
 from unisono.core.progress import track
 from unisono.data.shards.shard import Shard
-from unisono.tokens.vocab import Vocabulary
+from unisono.tokens.template import Template
 
 BY_REPLY = frozenset(
     {"read", "letters", "hear", "speak", "speak_open"}
@@ -24,13 +24,13 @@ WHOLE = frozenset({"stories", "dialogues", "books", "sentences"})
 Ids = NDArray[np.int64]
 
 
-def check_disjoint(train: Shard, other: Shard, vocab: Vocabulary) -> dict[str, int]:
+def check_disjoint(train: Shard, other: Shard, template: Template) -> dict[str, int]:
     """-> how many documents of each task were compared; UserError where one of `other` was taught."""
     kept: dict[str, dict[bytes, int]] = {}
-    for task, mark in _marks(other, vocab):
+    for task, mark in _marks(other, template):
         found = kept.setdefault(task, {})
         found[mark] = found.get(mark, 0) + 1
-    for task, mark in _marks(train, vocab):
+    for task, mark in _marks(train, template):
         if mark in kept.get(task, ()):
             raise UserError(
                 f"a {task} document stands in training and in the "
@@ -40,27 +40,34 @@ def check_disjoint(train: Shard, other: Shard, vocab: Vocabulary) -> dict[str, i
     return {task: sum(found.values()) for task, found in kept.items()}
 
 
-def _marks(shard: Shard, vocab: Vocabulary) -> Iterator[tuple[str, bytes]]:
+def _marks(shard: Shard, template: Template) -> Iterator[tuple[str, bytes]]:
     """(task, what tells it from others) of the documents that are compared."""
     for number in track(range(len(shard.ends)), f"{shard.manifest.get('split', '')} compared"):
         task = shard.task_names[shard.tasks[number]]
-        if (told := telling(task, shard.document(number)[0], vocab)) is not None:
-            yield task, told.astype("<u2").tobytes()
+        if (told := telling(task, shard.document(number)[0], template)) is not None:
+            yield task, told.astype("<u4").tobytes()
 
 
-def telling(task: str, ids: Ids, vocab: Vocabulary) -> Ids | None:
+def telling(task: str, ids: Ids, template: Template) -> Ids | None:
     """The ids of a document that no other split may hold; None where there are none, as in drawings, whose
     wishes are worded freely.
     """
+    vocab = template.vocab
     text, image = vocab.span("text"), vocab.span("image")
     if task in WHOLE:
         return ids
     if task in BY_PICTURE:
         return ids[(ids >= image.start) & (ids < image.end)]
     if task in BY_QUESTION:
-        begin = int(np.flatnonzero(ids == vocab.id("<|user|>"))[0])
+        begin = int(_places(ids, template.known_by("user"))[0])
         return ids[begin : begin + int(np.flatnonzero(ids[begin:] == vocab.id("<|end|>"))[0])]
     if task in BY_REPLY:
-        reply = ids[int(np.flatnonzero(ids == vocab.id("<|assistant|>"))[-1]) :]
+        reply = ids[int(_places(ids, template.known_by("assistant"))[-1]) :]
         return reply[(reply >= text.start) & (reply < text.end)]
     return None
+
+
+def _places(ids: Ids, wanted: list[int]) -> Ids:
+    """Where `wanted` stands in `ids`."""
+    windows = np.lib.stride_tricks.sliding_window_view(ids, len(wanted))
+    return np.flatnonzero((windows == wanted).all(axis=1))

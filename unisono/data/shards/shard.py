@@ -1,7 +1,8 @@
 """Token shards: prepared conversations as flat arrays on disk, whole when their manifest exists.
 
-Folder: ids.u16, learn.bits (one bit per id: is it learned?), ends.i64 (end of each document), tasks.u8
-(number of its task), manifest.json (task names, counts, vocabulary size; written last).
+Folder: ids.u16 (ids.u32 of vocabularies above 65,536 ids), learn.bits (one bit per id: is it learned?),
+ends.i64 (end of each document), tasks.u8 (number of its task), manifest.json (task names, counts, vocabulary
+size; written last).
 """
 
 import json
@@ -13,14 +14,20 @@ from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
 
 
+def id_type(vocab_size: int) -> np.dtype:
+    """Of the stored ids: two bytes each while they fit."""
+    return np.dtype("<u2" if vocab_size <= 65536 else "<u4")
+
+
+def ids_name(vocab_size: int) -> str:
+    """The file that holds them."""
+    return f"ids.u{8 * id_type(vocab_size).itemsize}"
+
+
 class ShardWriter:
     """Collects documents in memory (a nano corpus is some tens of MB) and writes them at `close`."""
 
     def __init__(self, folder: Path, vocab_size: int) -> None:
-        if vocab_size > 65536:
-            raise ValueError(
-                f"16-bit shards hold at most 65536 different ids, the vocabulary has {vocab_size}"
-            )
         self.folder, self.vocab_size = Path(folder), vocab_size
         self.ids: list[np.ndarray] = []
         self.learn: list[np.ndarray] = []
@@ -32,13 +39,14 @@ class ShardWriter:
             raise ValueError(
                 f"expected as many mask entries as ids and at least one, got {len(loss_mask)} and {len(ids)}"
             )
-        self.ids.append(ids.astype("<u2"))
+        self.ids.append(ids.astype(id_type(self.vocab_size)))
         self.learn.append(loss_mask.astype(np.uint8))
         self.tasks.append(task)
 
     def thin(self, max_bytes: float, seed: int) -> None:
         """Leaves out documents by chance, as many as do not fit."""
-        size = sum(len(ids) for ids in self.ids) * (2 + 1 / 8) + len(self.ids) * 9
+        bytes_per_id = id_type(self.vocab_size).itemsize + 1 / 8
+        size = sum(len(ids) for ids in self.ids) * bytes_per_id + len(self.ids) * 9
         if size <= max_bytes:
             return
         kept = np.flatnonzero(np.random.default_rng(seed).random(len(self.ids)) < max_bytes / size)
@@ -53,7 +61,7 @@ class ShardWriter:
         self.folder.mkdir(parents=True, exist_ok=True)
         names = sorted(set(self.tasks))
         arrays = {
-            "ids.u16": np.concatenate(self.ids),
+            ids_name(self.vocab_size): np.concatenate(self.ids),
             "learn.bits": np.packbits(np.concatenate(self.learn)),
             "ends.i64": np.cumsum([len(ids) for ids in self.ids]).astype("<i8"),
             "tasks.u8": np.array([names.index(task) for task in self.tasks], np.uint8),
@@ -64,7 +72,7 @@ class ShardWriter:
             "vocab_size": self.vocab_size,
             "tasks": names,
             "num_documents": len(self.ids),
-            "num_ids": int(len(arrays["ids.u16"])),
+            "num_ids": int(len(arrays[ids_name(self.vocab_size)])),
             **facts,
         }
         atomic_write(
@@ -80,7 +88,7 @@ class Shard:
         self.parts = [_Part(Path(folder)) for folder in folders]
         manifests = [part.manifest for part in self.parts]
         for folder, manifest in zip(folders, manifests):
-            if any(manifest.get(fact) != manifests[0].get(fact) for fact in ("vocab_size", "codecs")):
+            if any(manifest.get(fact) != manifests[0].get(fact) for fact in ("vocab_size", "codecs", "base")):
                 raise UserError(
                     f"the prepared data in {folder} was made with another vocabulary or other codecs "
                     f"than that in {folders[0]}; "
@@ -121,8 +129,9 @@ class _Part:
         try:
             self.manifest = json.loads((folder / "manifest.json").read_text())
             num_ids, num_documents = self.manifest["num_ids"], self.manifest["num_documents"]
+            vocab_size = self.manifest["vocab_size"]
             sizes = {
-                "ids.u16": 2 * num_ids,
+                ids_name(vocab_size): id_type(vocab_size).itemsize * num_ids,
                 "learn.bits": -(-num_ids // 8),
                 "ends.i64": 8 * num_documents,
                 "tasks.u8": num_documents,
@@ -140,7 +149,7 @@ class _Part:
                 f"the prepared data in {folder} is damaged ({damaged[0]}); delete the folder and run "
                 f"`unisono data network` again"
             )
-        self.ids = np.memmap(folder / "ids.u16", "<u2", "r")
+        self.ids = np.memmap(folder / ids_name(vocab_size), id_type(vocab_size), "r")
         self.ends = np.fromfile(folder / "ends.i64", "<i8")
         self.learn = np.unpackbits(np.fromfile(folder / "learn.bits", np.uint8), count=len(self.ids))
         self.tasks = np.fromfile(folder / "tasks.u8", np.uint8)

@@ -6,7 +6,8 @@ to its end) is rewound. Nothing here may run while a reply is being made in the 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from unisono.serve.reply.scheduler import PREFILL_IDS
 from unisono.serve.reply.service import Service
 from unisono.serve.wire.errors import ApiError, as_api_error
 from unisono.tokens.message import Message, Text
+from unisono.tokens.turns import START
 
 KEPT = 0.75  # of what fits, when old items have to go: the next turns then find their past computed
 FOR_REPLY = 4  # a quarter of the context is left for the reply
@@ -47,14 +49,16 @@ class Context:
         self,
         settings: Prepared,
         items: Sequence[Item],
-        tail: Sequence[int] = (),
         *,
+        begin_reply: bool = False,
+        is_open: bool = False,
         is_own: bool = True,
         is_lasting: bool = True,
     ) -> list[int]:
-        """The ids of a conversation up to `tail`; the oldest items go where it is too long. ApiError where
-        that may not or cannot help.
+        """The ids of a conversation; the oldest items go where it is too long. ApiError where that may not or
+        cannot help.
 
+        `begin_reply`: up to where a reply begins. `is_open`: up to where the last item goes on.
         `is_own`: the session's conversation, whose items may be gone already. `is_lasting`: those that go now
         stay away.
         """
@@ -64,7 +68,8 @@ class Context:
             [Message("system", [Text(instructions)])] if instructions else [], settings.toolbox
         )
         try:
-            head = self.service.prompt(messages, ReplySpec(outputs=plan.outputs, voice=plan.voice))[:-1]
+            spec = ReplySpec(outputs=plan.outputs, voice=plan.voice)
+            head = self.service.prompt(messages, spec, begin_reply=False)
         except UserError as error:  # instructions and tools alone are too long
             raise as_api_error(error) from None
         kept = list(items)
@@ -75,19 +80,27 @@ class Context:
             is not None
         ):
             del kept[: place + 1]
-        body = rendered(self.service.vocab, kept)
+        template, before = self.service.tokenizer.template, "system" if head else START
+        tail = template.begin(kept[-1].role if kept else before) if begin_reply else []
+        render = partial(rendered, template, before=before, is_open=is_open)
+        body = render(kept)
         around = len(head) + len(tail)
         if around + len(body) <= self.usual:
             return [*head, *body, *tail]
         body, gone = self._shortened(
-            kept, settings.session["truncation"], self.usual - around, self.most - around
+            kept, render, settings.session["truncation"], self.usual - around, self.most - around
         )
         if is_lasting and gone:
             self.dropped = gone
         return [*head, *body, *tail]
 
     def _shortened(
-        self, items: list[Item], truncation: Any, room: int, most: int
+        self,
+        items: list[Item],
+        render: Callable[[list[Item]], list[int]],
+        truncation: Any,
+        room: int,
+        most: int,
     ) -> tuple[list[int], str | None]:
         """Without the oldest, so that it fits into `room`, and the last that went; what cannot be shortened
         may take `most`.
@@ -100,7 +113,7 @@ class Context:
             while len(items) > 1 and items[0].role == "tool":  # an answer to a call that is gone
                 gone = items.pop(0)
                 size, dropped = size - len(gone.body) - 2, gone.id
-        body = rendered(self.service.vocab, items)
+        body = render(items)
         if len(body) > most:
             raise ApiError(
                 (

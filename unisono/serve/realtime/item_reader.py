@@ -160,7 +160,7 @@ class ItemReader:
 
     def _ids(self, role: str, parts: list[Part]) -> list[int]:
         """The body of a message."""
-        return [int(id) for id in self.service.tokenizer.encode([Message(role, parts)])[0][1:-1]]
+        return self.service.tokenizer.template.body(Message(role, parts))
 
 
 def _shown_sound(part: dict[str, Any]) -> Shown:

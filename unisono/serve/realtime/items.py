@@ -17,6 +17,8 @@ from unisono.serve.wire.requests import encoded
 from unisono.serve.wire.resample import PromptResampler
 from unisono.serve.wire.sound import from_s16, rate_of, to_wire
 from unisono.tokens.message import Codes, Text
+from unisono.tokens.template import Template
+from unisono.tokens.turns import START
 from unisono.tokens.vocab import Vocabulary
 
 Piece = tuple[str, list[int]]  # text, audio, image or call, with its marks
@@ -157,17 +159,17 @@ def pieces(vocab: Vocabulary, ids: Sequence[int]) -> Iterator[Piece]:
         yield kind, piece
 
 
-def rendered(vocab: Vocabulary, items: Sequence[Item]) -> list[int]:
-    """The ids of a conversation."""
-    ids, end = list[int](), vocab.id("<|end|>")
+def rendered(
+    template: Template, items: Sequence[Item], *, before: str = START, is_open: bool = False
+) -> list[int]:
+    """The ids of a conversation after a message of the role `before`. `is_open`: the last item goes on."""
+    turns: list[tuple[str, list[int]]] = []
     for number, item in enumerate(items):
-        before = items[number - 1] if number else None
-        if before and _are_one(vocab, before, item):
-            ids.pop()
+        if number and _are_one(template.vocab, items[number - 1], item):
+            turns[-1][1].extend(item.body)
         else:
-            ids.append(vocab.id(f"<|{item.role}|>"))
-        ids += [*item.body, end]
-    return ids
+            turns.append((item.role, list(item.body)))
+    return template.joined(turns, before=before, is_open=is_open)
 
 
 def _are_one(vocab: Vocabulary, before: Item, item: Item) -> bool:

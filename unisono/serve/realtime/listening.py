@@ -94,8 +94,9 @@ class Listening:
         body = [vocab.id("<|begin_audio|>"), *as_ids(segment.codes, vocab)]
         spoken = Item(segment.item_id, "message", "user", body=body)
         if host.settings.is_transcribing:
-            return rendered(vocab, [spoken])[:-1]
-        return host.context.prompt(host.settings, [*host.conversation.settled(), spoken])[:-1]
+            return rendered(self.service.tokenizer.template, [spoken], is_open=True)
+        items = [*host.conversation.settled(), spoken]
+        return host.context.prompt(host.settings, items, is_open=True)
 
     async def heard_end(self, segment: SpeechSegment, end_ms: int, spoken_at: float) -> None:
         """Somebody has finished: the turn is taken, and answered."""

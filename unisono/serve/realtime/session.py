@@ -130,7 +130,7 @@ class Live:
         ids = self.context.prompt(
             settings,
             self.conversation.settled() if items is None else items,
-            [self.service.vocab.id("<|assistant|>")],
+            begin_reply=True,
             is_own=items is None,
             is_lasting=items is None and settings is self.settings and not is_spare,
         )

@@ -57,7 +57,7 @@ class Constrained(Grammar):
         if left is not None and left < self.call_need and mask[begin]:
             mask = mask.copy()
             mask[begin] = False
-        if document is None or not mask[0]:  # no text may follow here anyway
+        if document is None or "text" not in self.allowed():  # no text may follow here anyway
             return mask
         mask, size = mask.copy(), self.vocab.text_size
         form, is_whole = document.mask(left)
@@ -73,7 +73,8 @@ class Constrained(Grammar):
         mask = mask.copy()
         for _ in range(MAX_TRIES):
             id = sampler.choose(logits, mask, self.modality)
-            if id >= self.vocab.text_size or document.admits(id, UNLIMITED if left is None else left):
+            is_mark = self.vocab.modality(id) != "text"
+            if is_mark or document.admits(id, UNLIMITED if left is None else left):
                 return id
             mask[id] = False
             if not mask.any():

@@ -72,7 +72,7 @@ class Network:
     def trace(self, id: int, logits: NDArray[np.float32], is_thought: bool = False) -> Trace:
         """What there is to tell of an id."""
         kind = self.modality(id)
-        is_word = id < self.vocab.text_size
+        is_word = self.vocab.modality(id) == "text"
         name = self.tokenizer.text.piece(id).decode("utf8", "replace") if is_word else self.vocab.name(id)
         kind = kind if kind != "text" else "mark" if not is_word else "thought" if is_thought else "text"
         return Trace(id, kind, float(probabilities(logits)[id]), name)

@@ -160,7 +160,7 @@ def logprobs(service: Service, tokens: Any) -> list[dict[str, Any]]:
     """(id, logprob, likeliest) of each id -> as the API shows them."""
 
     def shown(id: int, logprob: float) -> dict[str, Any]:
-        if id >= service.vocab.text_size:  # a mark, or sound: it stands for no bytes
+        if service.vocab.modality(id) != "text":  # a mark, or sound: it stands for no bytes
             return {"token": service.vocab.name(id), "bytes": None, "logprob": logprob}
         piece = service.tokenizer.text.piece(id)
         return {"token": piece.decode("utf8", "replace"), "bytes": list(piece), "logprob": logprob}

@@ -125,15 +125,17 @@ class Service(Network):
             ),
         )
 
-    def prompt(self, messages: Sequence[Message], spec: ReplySpec) -> list[int]:
-        """The ids of a conversation up to where the reply begins. UserError where it could never fit."""
+    def prompt(self, messages: Sequence[Message], spec: ReplySpec, *, begin_reply: bool = True) -> list[int]:
+        """The ids of a conversation up to where the reply begins, or up to its last message. UserError where
+        it could never fit.
+        """
         self.tokenizer.check_letters(messages, self.scheduler.engine.max_length)
         if "audio" in spec.outputs:
             voice = f"voice: {self.voice(spec.voice)}"
             first = messages[0] if messages and messages[0].role == "system" else None
             said = f"{voice}\n{first.text}" if first and first.text else voice
             messages = [Message("system", [Text(said)]), *messages[1 if first else 0 :]]
-        ids, _ = self.tokenizer.encode(messages, begin_reply=True)
+        ids, _ = self.tokenizer.encode(messages, begin_reply=begin_reply, is_whole=False)
         return ids.tolist()
 
     async def reply(self, messages: Sequence[Message], spec: ReplySpec) -> Turn:

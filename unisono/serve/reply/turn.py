@@ -62,7 +62,7 @@ class Turn:
                     and logits is not None
                     and modality == "text"
                     and not is_thought
-                    and id < service.tokenizer.vocab.text_size
+                    and service.vocab.modality(id) == "text"
                 ):
                     tokens.append(_logprobs(logits, id, self.spec.top_logprobs or 0))
                 if self.spec.trace and logits is not None:

@@ -1,0 +1,69 @@
+"""Which weights of a network move: all, low-rank adapters beside its matrices, or new layers between those
+that stay.
+
+Wherever the old weights stay, the rows of the new ids are learned whole: nothing else says what a code means.
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from unisono.core.errors import UserError
+from unisono.model.grow import grow_depth, inserted
+from unisono.model.transformer import Qwen3
+from unisono.train.lora import add_lora
+
+WAYS = ("all", "lora", "layers")
+LAYERS_SHARE = 5  # a new layer for so many old ones, where nobody says how many
+
+
+@dataclass(frozen=True)
+class RowRates:
+    """How fast rows of the tables of ids learn: those before `first` at `below` times the rate, the others
+    at `above` times.
+    """
+
+    first: int
+    below: float = 1.0
+    above: float = 1.0
+
+    def kept(self, table: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """What has to be remembered of a table before a step."""
+        parts = ((table[: self.first], self.below), (table[self.first :], self.above))
+        old, new = (part.detach().clone() if rate != 1 else None for part, rate in parts)
+        return old, new
+
+    def apply(self, table: Tensor, kept: tuple[Tensor | None, Tensor | None]) -> None:
+        """Makes the step that a table has taken since longer or shorter."""
+        for part, before, rate in zip(
+            (table[: self.first], table[self.first :]), kept, (self.below, self.above)
+        ):
+            if before is not None:
+                part.copy_(before.lerp(part, rate))
+
+
+def arranged(model: Qwen3, way: str, *, num_hidden_layers: int, lora_rank: int) -> Qwen3:
+    """The model as it will be trained; only what moves has a gradient."""
+    if way not in WAYS:
+        raise UserError(f"trainable must be one of {', '.join(WAYS)}, got {way!r}")
+    old = model.config.num_hidden_layers
+    if way == "layers" and not num_hidden_layers:
+        num_hidden_layers = old + -(-old // LAYERS_SHARE)
+    if num_hidden_layers:
+        model = grow_depth(model, num_hidden_layers)
+    if way == "lora":
+        add_lora(model, lora_rank, alpha=lora_rank)
+    elif way == "layers":
+        new = inserted(old, num_hidden_layers)
+        if not new:
+            raise UserError(
+                f"trainable=layers needs more layers than the {old} that there are; raise num_hidden_layers"
+            )
+        model.requires_grad_(False)
+        for number in new:
+            model.layers[number].requires_grad_(True)
+    if way != "all":
+        for table in (model.embed_tokens, model.lm_head):
+            if table is not None:
+                table.requires_grad_(True)
+    return model
