@@ -27,6 +27,7 @@ FLOORS = {
     "serve": 4,
     "export": 4,
     "omni": 4,
+    "forecast": 4,
     "assess": 5,
     "chat": 5,
     "show": 5,

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
+from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -37,7 +38,9 @@ class Lines(Progress):
 
 
 def progress() -> Progress:
-    """Description, bar, count, times, and a `note` field."""
+    """Description, bar, count, times, and a `note` field, on standard error: standard output is for
+    results.
+    """
     return Lines(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -45,6 +48,7 @@ def progress() -> Progress:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
+        console=Console(stderr=True),
     )
 
 
