@@ -12,9 +12,9 @@ import pytest
 import soundfile
 import torch
 from PIL import Image
-from unisono.assess.quality.scenes import read_scene
 
 from unisono.assess.quality.judge import comparable, transcribe, word_error_rate
+from unisono.assess.quality.scenes import read_scene
 from unisono.core.home import shipped
 from unisono.data.speech.microphone import spoilt
 from unisono.data.speech.voices import speak
