@@ -265,16 +265,4 @@ def outputs_of(names: Iterable[str]) -> frozenset[str]:
 
 def code(tokenizer: OmniTokenizer, part: Input) -> Part:
     """Words, sound, a picture or a clip -> a part of a message; UserError for anything else."""
-    if isinstance(part, str):
-        return Text(part)
-    if isinstance(part, Sound):
-        return tokenizer.audio_part(part.pcm, part.sample_rate)
-    if isinstance(part, Footage):
-        sound = part.sound
-        return tokenizer.video_part(part.frames, *((sound.pcm, sound.sample_rate) if sound else ()))
-    if isinstance(part, Pictures.Image):
-        return tokenizer.image_part(part)
-    raise UserError(
-        f"expected text, or what unisono.sound, unisono.picture or unisono.clip reads, got "
-        f"{type(part).__name__}"
-    )
+    return tokenizer.part(part)

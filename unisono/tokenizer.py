@@ -21,6 +21,7 @@ from unisono.codecs.image import ImageCodec
 from unisono.codecs.load import AnyAudioCodec, load_audio_codec
 from unisono.core.errors import TooLongError, UserError
 from unisono.core.home import atomic_write
+from unisono.media import Footage, Sound
 from unisono.signals import check_rate, fit, to_mono, trimmed
 from unisono.tokens.message import SAID, Audio, Call, Codes, Image, Message, Part, Text, Thought, Video
 from unisono.tokens.template import Template
@@ -174,6 +175,22 @@ class OmniTokenizer:
         read them before it speaks them.
         """
         return tuple(tuple(self.text.spell(word)) for word in words(text))
+
+    def part(self, given: object) -> Part:
+        """Words, sound, a picture or a clip -> a part of a message; UserError for anything else."""
+        if isinstance(given, str):
+            return Text(given)
+        if isinstance(given, Sound):
+            return self.audio_part(given.pcm, given.sample_rate)
+        if isinstance(given, Footage):
+            sound = given.sound
+            return self.video_part(given.frames, *((sound.pcm, sound.sample_rate) if sound else ()))
+        if isinstance(given, Pictures.Image):
+            return self.image_part(given)
+        raise UserError(
+            f"expected text, or what unisono.sound, unisono.picture or unisono.clip reads, got "
+            f"{type(given).__name__}"
+        )
 
     def audio_part(self, pcm: NDArray[np.float32], sample_rate: int) -> Audio:
         """(N,) or (N, channels) pcm at any sample rate -> a part with its (F,) codes."""

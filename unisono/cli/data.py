@@ -8,6 +8,7 @@ from typing import Any
 
 from unisono.cli.options import add_home, add_size, folder_name, whole_number
 from unisono.cli.train import EXAMPLES
+from unisono.core.errors import UserError
 
 
 def add(commands: Any) -> None:
@@ -21,16 +22,17 @@ def add(commands: Any) -> None:
     command.set_defaults(load=load)
     command.add_argument(
         "what",
-        choices=("speech", "states", "world", "network"),
-        help="speech: sound for the audio codec; states: more voices, and what Whisper-base hears, for the "
-        "codec of 25 ids a second; world: the small world's sentences spoken; network: token shards",
+        choices=("add", "speech", "states", "world", "network"),
+        help="add: your own data; speech: sound for the audio codec; states: more voices, and what "
+        "Whisper-base hears, for the codec of 25 ids a second; world: the small world's sentences spoken; "
+        "network: token shards",
     )
+    _add_own(command)
     command.add_argument(
         "--shared",
         type=Path,
-        required=True,
         metavar="DIR",
-        help="folder with the recordings, pictures and texts",
+        help="speech, world, network: folder with the recordings, pictures and texts",
     )
     command.add_argument(
         "--workers",
@@ -65,13 +67,43 @@ def add(commands: Any) -> None:
         "--start",
         type=folder_name,
         metavar="DIR",
-        help="network: with the tokenizer and codecs of this finished network, so that it can go on",
+        help="network, add: with the tokenizer and codecs of this finished network, so that it can go on "
+        "(add: default the weights in the package)",
     )
     add_home(command)
 
 
+def _add_own(command: argparse.ArgumentParser) -> None:
+    """Options of `data add`."""
+    command.add_argument(
+        "sources",
+        nargs="*",
+        metavar="NAME SOURCE",
+        help="add: what the data is called, and files, folders or Hugging Face datasets with conversations "
+        "(OpenAI's .jsonl), sound with transcripts, pictures with captions, or text",
+    )
+    command.add_argument(
+        "--licence", metavar="L", help="add: licence of the data, kept with it (default: asked for)"
+    )
+    command.add_argument(
+        "--tasks", default="", metavar="LIST", help="add: only these of hear,speak,describe,draw,read,talk"
+    )
+
+
 def load(arguments: argparse.Namespace) -> Callable[[], int]:
     """-> the call that builds the data."""
+    if arguments.what == "add":
+        from unisono.train.own import run_add
+
+        return partial(run_add, arguments)
+    if arguments.sources:
+        raise UserError(
+            f"`unisono data {arguments.what}` takes no {arguments.sources[0]!r}; expected options"
+        )
+    if arguments.shared is None:
+        raise UserError(
+            f"`unisono data {arguments.what}` needs a folder of raw data; name it with --shared DIR"
+        )
     from unisono.train.programs import run
 
     return partial(run, arguments)

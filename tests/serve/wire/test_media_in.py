@@ -18,6 +18,7 @@ from conftest import drawing, tone
 from hypothesis import given, settings, strategies as st
 from PIL import Image
 
+from unisono.core import address
 from unisono.media import CLIP_SIZE, Sound
 from unisono.serve.wire import media_in
 from unisono.serve.wire.errors import ApiError
@@ -37,7 +38,7 @@ def test_a_name_of_a_public_and_a_private_address_is_refused(monkeypatch: pytest
     """Whoever resolves it a second time may be given the other one."""
 
     async def both(*_: object, **__: object) -> list[tuple]:
-        return [(0, 0, 0, "", (address, 80)) for address in ("93.184.216.34", "10.0.0.1")]
+        return [(0, 0, 0, "", (ip, 80)) for ip in ("93.184.216.34", "10.0.0.1")]
 
     monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", both)
     refused("http://two.example/ok", "private")
@@ -89,12 +90,12 @@ def public(pages: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The same pages as if `public.test` were an address of the world: only what the name resolves to is made
     up.
     """
-    real = media_in._public_address
+    real = address.public_address
 
     async def resolved(url: str, param: str) -> str:
-        return "127.0.0.1" if media_in.urlsplit(url).hostname == "public.test" else await real(url, param)
+        return "127.0.0.1" if address.urlsplit(url).hostname == "public.test" else await real(url, param)
 
-    monkeypatch.setattr(media_in, "_public_address", resolved)
+    monkeypatch.setattr(address, "public_address", resolved)
     return pages.replace("127.0.0.1", "public.test")
 
 
@@ -125,7 +126,7 @@ def test_private_addresses_are_not_fetched(host: str) -> None:
 
 
 def test_addresses_that_stand_for_others() -> None:
-    for address in (
+    for ip in (
         "64:ff9b::7f00:1",
         "2002:7f00:1::",
         "::ffff:10.0.0.1",
@@ -135,9 +136,9 @@ def test_addresses_that_stand_for_others() -> None:
         "0.0.0.0",
         "255.255.255.255",
     ):
-        assert not media_in.is_public(address), address
-    for address in ("93.184.216.34", "2606:2800:220:1::1", "64:ff9b::5db8:d822"):
-        assert media_in.is_public(address), address
+        assert not address.is_public(ip), ip
+    for ip in ("93.184.216.34", "2606:2800:220:1::1", "64:ff9b::5db8:d822"):
+        assert address.is_public(ip), ip
 
 
 def test_a_server_on_this_machine_is_not_reached(pages: str) -> None:
@@ -195,7 +196,7 @@ def test_pages_that_are_refused(public: str, path: str, match: str) -> None:
 
 
 def test_slow_pages_are_given_up(public: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(media_in, "MAX_SECONDS", 0.5)
+    monkeypatch.setattr(address, "MAX_SECONDS", 0.5)
     began = time.monotonic()
     refused(public + "/slow", "within")
     assert time.monotonic() - began < 3

@@ -16,6 +16,7 @@ from unisono.serve.reply.forms import call_form
 from unisono.serve.reply.schema import read_parameters
 from unisono.serve.reply.service import Service
 from unisono.serve.wire.errors import ApiError
+from unisono.tokens.phrases import call_text, tool_line
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 BEGIN = re.compile(r'\{"name": "([A-Za-z0-9_-]+)", "arguments": ')
@@ -35,8 +36,7 @@ class Tool:
     @property
     def line(self) -> str:
         """As the network reads it."""
-        schema = json.dumps(self.parameters, ensure_ascii=False, separators=(",", ":"))
-        return " ".join(f"tool {self.name}: {self.description}".split()) + f" {schema}"
+        return tool_line(self.name, self.description, self.parameters)
 
 
 @dataclass
@@ -127,11 +127,7 @@ def written(name: object, arguments: object, param: str) -> str:
         )
     if not isinstance(arguments, str):
         raise ApiError(f"{param}.arguments must be a string of JSON.", 400, f"{param}.arguments")
-    try:  # as the network would have written it, so that what it computed then is found again
-        arguments = json.dumps(json.loads(arguments), ensure_ascii=False)
-    except (ValueError, RecursionError):
-        pass  # a call that broke off
-    return f'{{"name": "{name}", "arguments": {arguments}}}'
+    return call_text(name, arguments)
 
 
 class CallReader:
