@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from unisono.core.errors import UserError
 
@@ -30,6 +31,14 @@ def unpack(path: Path) -> bytes:
             raise UserError(f"{path} is cut short; fetch it again")
         packed = frame.unused_data
     return b"".join(pieces)
+
+
+def member(archive: tarfile.TarFile, name: str | tarfile.TarInfo) -> IO[bytes]:
+    """A file of an archive, open; UserError where there is something else of this name."""
+    file = archive.extractfile(name)
+    if file is None:
+        raise UserError(f"{name} in {archive.name!r} is no file; fetch the archive again")
+    return file
 
 
 @contextmanager

@@ -39,8 +39,9 @@ from unisono.data.shards.build import (
     take_over,
 )
 from unisono.data.shards.shard import Shard
-from unisono.data.speech.corpus import MAIN_VOICE, build_codec_speech, build_reply_speech, build_world_speech
+from unisono.data.speech.corpus import build_codec_speech, build_reply_speech, build_world_speech
 from unisono.data.speech.material import build_material
+from unisono.data.speech.plans import MAIN_VOICE
 from unisono.data.speech.waves import Waves, sound_folders
 from unisono.data.world.conversations import spoken_texts
 from unisono.data.world.samples import load_stories

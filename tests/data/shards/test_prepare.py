@@ -12,13 +12,11 @@ import pytest
 from conftest import drawing
 
 from unisono.data.shards import prepare as module
+from unisono.data.shards.coder import Coder, framed, loosely
 from unisono.data.shards.prepare import (
     SOUND_NAMES,
-    Coder,
     Counts,
-    framed,
     hear_conversations,
-    loosely,
     prepare,
     speak_conversations,
     world_conversations,

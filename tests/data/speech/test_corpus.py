@@ -9,18 +9,13 @@ import pytest
 from unisono.data.speech import corpus
 from unisono.data.speech.corpus import (
     Spoken,
-    Utterance,
-    askers,
     build_corpus,
     perturb_digits,
-    plan_numbers,
-    plan_unheard,
-    plan_words,
-    plan_world,
     shard_folders,
     speak_digits,
     write_waves,
 )
+from unisono.data.speech.plans import Utterance, askers, plan_numbers, plan_unheard, plan_words, plan_world
 from unisono.data.speech.recordings import DIGITS, Facts, Recording
 from unisono.data.speech.voices import find_voice
 from unisono.data.speech.waves import Waves

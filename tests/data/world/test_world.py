@@ -15,7 +15,7 @@ from unisono.assess.quality.scenes import Seen, read_scene, score_scene
 from unisono.core.errors import UserError
 from unisono.data.splits import split_of
 from unisono.data.world import pictures, sayings
-from unisono.data.world.conversations import MAKERS, _key, notes, spoken_texts
+from unisono.data.world.conversations import MAKERS, spoken_texts
 from unisono.data.world.pictures import (
     COLOURS,
     EMOJI,
@@ -28,6 +28,7 @@ from unisono.data.world.pictures import (
 )
 from unisono.data.world.raw import Clip, Exchange, Picture
 from unisono.data.world.samples import cell_centre
+from unisono.data.world.scenes import _key, notes
 from unisono.data.world.unknown import UNKNOWN, every
 from unisono.data.world.words import WORDS
 

@@ -9,6 +9,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,8 +22,9 @@ from unisono.codecs.storage import made_by
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
 from unisono.core.record import PHONEMES
+from unisono.data.shards.coder import REPLY_VOICES
 from unisono.data.shards.disjoint import check_disjoint
-from unisono.data.shards.prepare import REPLY_VOICES, Counts, prepare
+from unisono.data.shards.prepare import Counts, prepare
 from unisono.data.shards.shard import Shard
 from unisono.data.speech.codebank import CodeBank, Encoding, encode_all
 from unisono.data.speech.cutter import WordCutter
@@ -103,7 +105,7 @@ def take_over(start: Path, home: Path, size: str) -> None:
             )
     for source, target in pieces.items():
         target.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(target, lambda part, source=source: shutil.copyfile(source, part))
+        atomic_write(target, partial(shutil.copyfile, source))
     for run in ("audio-codec", image_run(size)):
         atomic_write(
             runs / run / ELSEWHERE,
@@ -183,50 +185,22 @@ def network_data(
     }
     facts = {"codecs": codecs, **({"base": base.name} if base else {})}
     _check_shards(home / "shards" / size, facts)
-    said, heard = list[Encoding](), list[Encoding]()
-    for folder in sound_folders(home):
-        place = folder.relative_to(home / "speech")
-        said.append(
-            Encoding(folder, "clean", home / "codes" / place)
-        )  # whose codes of clean sound are the better ones to speak with
-        is_asked = any(place.is_relative_to(asked) for asked in ASKED)
-        heard.append(
-            Encoding(folder, "heard", home / "heard" / student / str(seed) / place, seed)
-            if is_asked
-            else said[-1]
-        )
+    said, heard = _encodings(home, student, seed)
     encode_all([*said, *heard], {"clean": clean, "heard": audio}, workers)
     bank = CodeBank([job.folder for job in said], [job.folder for job in heard])
-    spoken = {item["voice"] for item in bank.items}
-    voices = [voice for voice in REPLY_VOICES if voice in spoken]
-    if base:
-        vocab = base.vocabulary(audio.codebook_size, image.codebook_size)
-        tokenizer = OmniTokenizer(vocab, base.text, audio, image, voices, base.turns(vocab))
-        base.save(made_with(home, size), vocab)
-    else:
-        text = text_tokenizer(home, shared, TEXT_SIZES[size])
-        vocab = Vocabulary(text.size, audio.codebook_size, image.codebook_size)
-        tokenizer = OmniTokenizer(vocab, text, audio, image, voices)
-    tokenizer.save(made_with(home, size))
-    reader = PhonemeReader.load(home / "runs" / "audio-codec" / PHONEMES)
-    reader.save(made_with(home, size) / READER)
-    cutter = WordCutter(clean, reader)
-    taught, judged = (
-        home / "shards" / size / name for name in ("train" if seed == 1 else f"train-{seed}", "val")
-    )
+    text = base.text if base else text_tokenizer(home, shared, TEXT_SIZES[size])
+    tokenizer, cutter = _tools(made_with(home, size), bank, (clean, audio, image), text, base)
+    shards = home / "shards" / size
+    taught, judged = shards / ("train" if seed == 1 else f"train-{seed}"), shards / "val"
     for folder, split, counts, limits, drawn in (
         (judged, "val", VAL_COUNTS, VAL_LIMITS, 1),
         (taught, "train", Counts(scale=scale), TEXT_LIMITS, seed),
     ):
         if not (folder / "manifest.json").exists():
-
-            def texts(of: str, limits: dict[str, int] = limits) -> Iterator[tuple[str, str]]:
-                return documents(shared, of, limits)
-
             prepare(
                 tokenizer,
                 bank,
-                texts,
+                partial(_texts, shared, limits),
                 folder,
                 split=split,
                 counts=counts,
@@ -236,10 +210,53 @@ def network_data(
                 **facts,
             )
     compared = check_disjoint(Shard(taught), Shard(judged), tokenizer.template)
-    print(
-        "none of these of the validation was taught: "
-        + ", ".join(f"{count} {task}" for task, count in compared.items())
-    )
+    told = ", ".join(f"{count} {task}" for task, count in compared.items())
+    print(f"none of these of the validation was taught: {told}")
+
+
+def _encodings(home: Path, student: str, seed: int) -> tuple[list[Encoding], list[Encoding]]:
+    """How every sound folder is coded: as it was said, by the codec whose codes are the better ones to speak
+    with, and as it is heard.
+    """
+    said, heard = list[Encoding](), list[Encoding]()
+    for folder in sound_folders(home):
+        place = folder.relative_to(home / "speech")
+        said.append(Encoding(folder, "clean", home / "codes" / place))
+        is_asked = any(place.is_relative_to(asked) for asked in ASKED)
+        told = home / "heard" / student / str(seed) / place
+        heard.append(Encoding(folder, "heard", told, seed) if is_asked else said[-1])
+    return said, heard
+
+
+def _tools(
+    folder: Path,
+    bank: CodeBank,
+    codecs: tuple[AudioCodec, AudioCodec, ImageCodec],
+    text: TextTokenizer,
+    base: Base | None,
+) -> tuple[OmniTokenizer, WordCutter]:
+    """The tokenizer, saved in `folder` beside the shards, and what cuts recordings into words. `codecs`: of
+    clean sound, of sound as it is heard, of pictures.
+    """
+    clean, audio, image = codecs
+    spoken = {item["voice"] for item in bank.items}
+    voices = [voice for voice in REPLY_VOICES if voice in spoken]
+    if base:
+        vocab = base.vocabulary(audio.codebook_size, image.codebook_size)
+        tokenizer = OmniTokenizer(vocab, text, audio, image, voices, base.turns(vocab))
+        base.save(folder, vocab)
+    else:
+        vocab = Vocabulary(text.size, audio.codebook_size, image.codebook_size)
+        tokenizer = OmniTokenizer(vocab, text, audio, image, voices)
+    tokenizer.save(folder)
+    reader = PhonemeReader.load(folder.parents[2] / "runs" / "audio-codec" / PHONEMES)
+    reader.save(folder / READER)
+    return tokenizer, WordCutter(clean, reader)
+
+
+def _texts(shared: Path, limits: dict[str, int], split: str) -> Iterator[tuple[str, str]]:
+    """Plain documents of a split."""
+    return documents(shared, split, limits)
 
 
 def _check_shards(shards: Path, facts: dict[str, Any]) -> None:

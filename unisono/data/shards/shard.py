@@ -50,9 +50,8 @@ class ShardWriter:
         if size <= max_bytes:
             return
         kept = np.flatnonzero(np.random.default_rng(seed).random(len(self.ids)) < max_bytes / size)
-        self.ids, self.learn, self.tasks = (
-            [column[number] for number in kept] for column in (self.ids, self.learn, self.tasks)
-        )
+        self.ids, self.learn = ([column[number] for number in kept] for column in (self.ids, self.learn))
+        self.tasks = [self.tasks[number] for number in kept]
 
     def close(self, **facts: object) -> None:
         """Writes everything; `facts` go into the manifest."""
@@ -67,7 +66,7 @@ class ShardWriter:
             "tasks.u8": np.array([names.index(task) for task in self.tasks], np.uint8),
         }
         for name, array in arrays.items():
-            atomic_write(self.folder / name, lambda path, array=array: array.tofile(path))
+            atomic_write(self.folder / name, array.tofile)
         manifest = {
             "vocab_size": self.vocab_size,
             "tasks": names,

@@ -70,7 +70,7 @@ def encode_waves(
     folder.mkdir(parents=True, exist_ok=True)
     waves = Waves([source], split=None)
     order = sorted(range(len(waves)), key=lambda number: waves.items[number]["length"])
-    codes: list[np.ndarray | None] = [None] * len(waves)
+    codes = [np.zeros(0, "<u2")] * len(waves)
     seed = crc32(f"{source.parent.name}/{source.name}".encode())
     for start in range(0, len(order), batch_size):
         numbers = order[start : start + batch_size]
@@ -121,7 +121,7 @@ class CodeBank:
                     self.by_text.setdefault(item["text"], []).append(number)
             self.items += index
 
-    def codes_of(self, number: int, heard: bool = False) -> Codes:
+    def codes_of(self, number: int, heard: bool = False) -> NDArray[np.int64]:
         """(F,) int64 codes of one item."""
         return (self.heard if heard else self.said)[number].astype(np.int64)
 

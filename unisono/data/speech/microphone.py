@@ -98,7 +98,7 @@ def _filtered(pcm: Pcm, gain: NDArray[np.float64]) -> Pcm:
 
 
 def _frequencies(length: int) -> NDArray[np.float64]:
-    return np.fft.rfftfreq(length, 1 / SAMPLE_RATE)
+    return np.fft.rfftfreq(length, 1 / SAMPLE_RATE).astype(np.float64)
 
 
 def _noise(length: int, rng: np.random.Generator) -> Pcm:

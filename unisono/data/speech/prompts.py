@@ -53,4 +53,5 @@ def _decode(path: Path) -> NDArray[np.float32]:
 
     with av.open(str(path), format="g722") as container:
         frames = [frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]
-    return np.concatenate(frames or [np.zeros(0, np.int16)]).astype(np.float32) / 32768
+    pcm = np.concatenate(frames or [np.zeros(0, np.int16)]).astype(np.float32)
+    return pcm / np.float32(32768)

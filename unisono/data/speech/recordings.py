@@ -16,7 +16,7 @@ import soxr
 
 from unisono.core.errors import UserError
 from unisono.data.splits import split_of
-from unisono.data.zst import archive_at
+from unisono.data.zst import archive_at, member
 
 SAMPLE_RATE = 16000
 PEAK = 0.7
@@ -99,11 +99,11 @@ def iter_recordings(shared_data_folder: Path, name: str, split: str | None = Non
         raise UserError(f"unknown set of recordings {name!r}; known are {', '.join(SETS)}")
     file, facts_of = SETS[name]
     with archive_at(Path(shared_data_folder) / file) as archive:
-        rows = [json.loads(line) for line in archive.extractfile(f"{name}/index.jsonl")]
+        rows = [json.loads(line) for line in member(archive, f"{name}/index.jsonl")]
         for row in rows:
             facts = facts_of(row, rows)
             if split is None or facts.split == split:
-                sound = archive.extractfile(f"{name}/{row['file']}").read()
+                sound = member(archive, f"{name}/{row['file']}").read()
                 yield Recording(decode(sound), facts, name, row)
 
 
@@ -118,7 +118,7 @@ def count_recordings(shared_data_folder: Path) -> int:
     total = 0
     for name, (file, _) in SETS.items():
         with archive_at(Path(shared_data_folder) / file) as archive:
-            total += sum(1 for _ in archive.extractfile(f"{name}/index.jsonl"))
+            total += len(member(archive, f"{name}/index.jsonl").readlines())
     return total
 
 

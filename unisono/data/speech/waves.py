@@ -50,7 +50,7 @@ class Waves:
             totals[source] += length
         weights = np.array(
             [
-                length / totals[source] * shares.get(source, min(shares.values()))
+                length / totals[source] * shares.get(source or "", min(shares.values()))
                 for source, length in zip(sources, lengths)
             ]
         )

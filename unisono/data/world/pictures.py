@@ -251,7 +251,7 @@ def draw_emoji(name: str, *, x: float = 32, y: float = 32, width: float = 48) ->
 
 
 @lru_cache(maxsize=64)
-def _print_font(size: int) -> ImageFont.FreeTypeFont:
+def _print_font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 

@@ -21,7 +21,7 @@ from unisono.data.world.pictures import (
     draw_things,
     draw_word,
 )
-from unisono.data.zst import archive_at
+from unisono.data.zst import archive_at, member
 
 KINDS = ("scene", "emoji", "word", "motion", "story")
 LETTERS = "etaoinshrdlucmfwypvbgkjqxz"
@@ -84,9 +84,9 @@ def load_stories(archive: Path, size: int = SIZE) -> np.ndarray:
     """
     pictures = []
     with archive_at(archive) as tar:
-        for member in tar:
-            if member.name.endswith(".webp"):
-                picture = Image.open(io.BytesIO(tar.extractfile(member).read())).convert("RGB")
+        for entry in tar:
+            if entry.name.endswith(".webp"):
+                picture = Image.open(io.BytesIO(member(tar, entry).read())).convert("RGB")
                 picture.thumbnail((size, size), Image.Resampling.LANCZOS)
                 page = Image.new("RGB", (size, size), "white")
                 page.paste(picture, ((size - picture.width) // 2, (size - picture.height) // 2))
