@@ -17,6 +17,7 @@ class BenchOptions:
     samples: int = 100
     twin: str | None = None
     only: str = ""
+    data: list[str] = field(default_factory=list)  # names of somebody's own data
     minutes: float = 30.0
     records: Path = Path("records")
     reader: bool = False

@@ -28,6 +28,13 @@ def add(commands: Any) -> None:
         help="folder with the held-out recordings (codec and quality) and texts (moderation)",
     )
     command.add_argument(
+        "--data",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="quality: the held-out part of your own data, as `unisono data add` named it",
+    )
+    command.add_argument(
         "--samples", type=whole_number(1), default=100, help="test samples of each task (default: 100)"
     )
     command.add_argument(
@@ -57,6 +64,8 @@ def load(arguments: argparse.Namespace) -> Callable[[], int]:
 
     if arguments.what == "moderation":
         from unisono.assess.quality.moderation import run
+    elif arguments.what == "quality" and arguments.data:
+        from unisono.assess.quality.own import run
     elif arguments.what == "quality":
         from unisono.assess.quality.run import run
     elif arguments.what == "report":

@@ -8,7 +8,6 @@ from typing import Any
 
 from unisono.cli.options import add_home, add_size, folder_name, whole_number
 from unisono.cli.train import EXAMPLES
-from unisono.core.errors import UserError
 
 
 def add(commands: Any) -> None:
@@ -19,7 +18,7 @@ def add(commands: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.set_defaults(load=load)
+    command.set_defaults(load=partial(load, command))
     command.add_argument(
         "what",
         choices=("add", "speech", "states", "world", "network"),
@@ -86,22 +85,33 @@ def _add_own(command: argparse.ArgumentParser) -> None:
         "--licence", metavar="L", help="add: licence of the data, kept with it (default: asked for)"
     )
     command.add_argument(
+        "--task",
+        default="",
+        metavar="TASK",
+        help="add: conversations of a task that is installed, not of a source",
+    )
+    command.add_argument(
+        "--count",
+        type=whole_number(3, 1_000_000),
+        default=1000,
+        metavar="N",
+        help="add: how many of them (default: 1000)",
+    )
+    command.add_argument(
         "--tasks", default="", metavar="LIST", help="add: only these of hear,speak,describe,draw,read,talk"
     )
 
 
-def load(arguments: argparse.Namespace) -> Callable[[], int]:
+def load(command: argparse.ArgumentParser, arguments: argparse.Namespace) -> Callable[[], int]:
     """-> the call that builds the data."""
     if arguments.what == "add":
         from unisono.train.own import run_add
 
         return partial(run_add, arguments)
     if arguments.sources:
-        raise UserError(
-            f"`unisono data {arguments.what}` takes no {arguments.sources[0]!r}; expected options"
-        )
+        command.error(f"`unisono data {arguments.what}` takes no {arguments.sources[0]!r}; expected options")
     if arguments.shared is None:
-        raise UserError(
+        command.error(
             f"`unisono data {arguments.what}` needs a folder of raw data; name it with --shared DIR"
         )
     from unisono.train.programs import run

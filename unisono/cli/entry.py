@@ -70,9 +70,11 @@ def loaded(arguments: argparse.Namespace) -> Callable[[], int]:
     import (a sixth of whose time that takes) nor later.
     """
     gc.disable()
-    program: Callable[[], int] = arguments.load(arguments)
-    gc.freeze()
-    gc.enable()
+    try:
+        program: Callable[[], int] = arguments.load(arguments)
+        gc.freeze()
+    finally:
+        gc.enable()
     return program
 
 

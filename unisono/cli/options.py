@@ -27,6 +27,17 @@ def whole_number(least: int, most: int = 10**12) -> Callable[[str], int]:
     return read
 
 
+def share(text: str) -> float:
+    """ "0.5" -> 0.5; argparse's error for anything outside of 0 to below 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < 1:
+        raise argparse.ArgumentTypeError(f"expected a share from 0 to below 1, got {text!r}")
+    return number
+
+
 def size_mb(text: str) -> float:
     """ "2.5" -> 2.5; argparse's error for anything that is not a finite size above 0."""
     try:

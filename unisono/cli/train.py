@@ -6,12 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from unisono.cli.options import add_home, add_model, add_size
+from unisono.cli.options import add_home, add_model, add_size, folder_name, share
+from unisono.core.errors import UserError
 
 EXAMPLES = """examples (in this order they make one network; runs/cpu.sh DATA runs them all):
   unisono data speech --shared DATA --workers 2           sound for the audio codec
-  unisono train audio-codec --minutes 30                  half an hour; called again, it goes on where it stopped
-  unisono train image-codec --shared DATA
+  unisono train audio-codec --minutes 30                  half an hour; called again, it goes on where it
+  stopped unisono train image-codec --shared DATA
   unisono data world --shared DATA --workers 2            questions and answers, spoken
   unisono data network --shared DATA --workers 2          everything as ids
   unisono train network
@@ -23,7 +24,10 @@ or go on from finished weights, with their codecs:
 or begin from another LLM, a Llama, Qwen2 or Qwen3:
   unisono data network --shared DATA --init smollm2
   unisono train network --init smollm2
-(after other codecs than those, the rows of the codes follow the ones that the ids were made with)"""  # noqa: E501
+(after other codecs than those, the rows of the codes follow the ones that the ids were made with)
+or teach them your own data, without any folder DATA:
+  unisono data add facts facts.jsonl --licence own
+  unisono train network --data facts --name mine --minutes 10"""  # noqa: E501
 
 
 def add(commands: Any) -> None:
@@ -57,6 +61,7 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--shared", type=Path, metavar="DIR", help="folder with picture archives (image codec)"
     )
+    _add_own(command)
     command.add_argument(
         "--name",
         default="",
@@ -79,10 +84,39 @@ def add(commands: Any) -> None:
     add_home(command)
 
 
+def _add_own(command: argparse.ArgumentParser) -> None:
+    """Options of going on with your own data."""
+    command.add_argument(
+        "--data",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="network: go on from finished weights with your own data, as `unisono data add` named it",
+    )
+    command.add_argument(
+        "--start",
+        type=folder_name,
+        metavar="DIR",
+        help="network, with --data: the finished network to go on from (default: the weights in the package)",
+    )
+    command.add_argument(
+        "--replay",
+        type=share,
+        default=0.5,
+        metavar="SHARE",
+        help="network, with --data: share of what the network knows already, so that it is not forgotten "
+        "(default: 0.5)",
+    )
+
+
 def load(arguments: argparse.Namespace) -> Callable[[], int]:
     """-> the call that trains."""
+    if arguments.data and arguments.what != "network":
+        raise UserError(f"--data is for the network, not for {arguments.what}")
     if arguments.what == "moderation":
         from unisono.train.moderation import run
+    elif arguments.data:
+        from unisono.train.own import run_train as run
     else:
         from unisono.train.programs import run
     return partial(run, arguments)

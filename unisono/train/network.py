@@ -85,6 +85,7 @@ class NetworkRecipe:
     # not lost (Wortsman et al.
     # 2022, "Robust fine-tuning of zero-shot models", arXiv 2109.01903).
     start_share: float = 0.0
+    validation_batches: int = 4  # of each task
     compile: bool = True
 
 
@@ -211,7 +212,7 @@ class NetworkProgram:
         return functional.cross_entropy(self.model.logits(hidden).float(), labels, reduction="none")
 
     def validate(self) -> Numbers:
-        """Nats per learned id, task by task, over four batches of each task of the validation shard; over all
+        """Nats per learned id, task by task, over some batches of each task of the validation shard; over all
         of them, bits per
         byte of text, per second of sound and per pixel."""
         numbers, found = {}, []
@@ -238,7 +239,7 @@ class NetworkProgram:
             )
             pairs = [
                 self._losses({key: value.to(device) for key, value in loader.batch(step).items()})
-                for step in range(4)
+                for step in range(self.recipe.validation_batches)
             ]
             numbers[task] = torch.cat([losses for losses, _ in pairs]).mean().item()
             found += pairs

@@ -323,6 +323,7 @@ WRONG: dict[str, tuple[dict | str, str]] = {
         },
         "out of order",
     ),
+    "half a character": (r'{"messages": [{"role": "user", "content": "\ud83d"}]}', "half a character"),
     "role": ({"messages": [{"role": "bot", "content": "x"}]}, "no role 'bot'"),
     "role of no word": ({"messages": [{"role": [1], "content": "x"}]}, "no role"),
     "weight": (
@@ -444,6 +445,16 @@ def test_tables_that_are_wrong(tmp_path: Path) -> None:
         "metadata.csv line 8": "a file is named twice",
         "metadata.csv line 9": "is not UTF-8; save the file as UTF-8",
     }
+
+
+def test_links_that_lead_out_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "secret.txt").write_text("secret")
+    (tmp_path / "in" / "a.txt").symlink_to(tmp_path / "secret.txt")
+    (tmp_path / "in" / "b.txt").write_text("fine")
+    (tmp_path / "in" / "c.txt").symlink_to(tmp_path / "in" / "b.txt")
+    found = {item.place: item.fault for item in items_of(str(tmp_path / "in"))}
+    assert found == {"a.txt": "a path leads out of the folder of the data", "b.txt": "", "c.txt": ""}
 
 
 def test_archives_that_lead_out_or_lie(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import drawing
 
-from unisono.data.shards import prepare as module
+from unisono.data.shards import coder as coder_module, prepare as module
 from unisono.data.shards.coder import Coder, framed, loosely
 from unisono.data.shards.prepare import (
     SOUND_NAMES,
@@ -36,14 +36,14 @@ COUNTS = Counts(see=2, recall=2, draw=2, see_emoji=2, draw_emoji=2, read=2, lett
 
 @pytest.fixture(autouse=True)
 def no_instructions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "INSTRUCTED", 0.0)
+    monkeypatch.setattr(coder_module, "INSTRUCTED", 0.0)
 
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few at a time, and questions as they are: one test is about how people type them."""
     monkeypatch.setattr(module, "BATCH", 4)
-    monkeypatch.setattr(module, "loosely", lambda text, rng: text)
+    monkeypatch.setattr(coder_module, "loosely", lambda text, rng: text)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def bank(tokenizer: OmniTokenizer, tmp_path_factory: pytest.TempPathFactory) -> 
         pytest.skip("needs the program espeak-ng")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "BATCH", 4)
-        patch.setattr(module, "loosely", lambda text, rng: text)
+        patch.setattr(coder_module, "loosely", lambda text, rng: text)
         silent = Coder(tokenizer, CodeBank([]), "train", 1)
         said = [
             (message.role, message.text)
@@ -214,7 +214,7 @@ def test_pictures_are_shown_in_other_shapes_too(
     sizes = Counter(framed(drawing((64, 64)), random.Random(seed)).size for seed in range(200))
     assert 100 < sizes[64, 64] < 140 and len(sizes) > 20
     assert all(64 in size and 64 <= min(size) and max(size) <= 114 for size in sizes)
-    monkeypatch.setattr(module, "FRAMED", 1.0)
+    monkeypatch.setattr(coder_module, "FRAMED", 1.0)
     coder, plain = Coder(tokenizer, CodeBank([]), "train", 1), tokenizer.image_part(drawing((64, 64))).codes
     codes = {}
     for task in ("see", "read"):
@@ -245,7 +245,7 @@ def test_somebody_speaks_in_some_clips(
     frames = [drawing((64, 64)) for _ in range(4)]
     raw = Raw("watch", "key", [Exchange(Sentence("What?"), Sentence("That."), [Clip(frames)])])
     for share, among in ((0.0, {0}), (1.0, {1, 2, 3, 4})):
-        monkeypatch.setattr(module, "WITH_SOUND", share)
+        monkeypatch.setattr(coder_module, "WITH_SOUND", share)
         coder = Coder(tokenizer, bank, "train", 1)
         coder.see([raw])
         clips = [
@@ -367,7 +367,7 @@ def test_a_spoken_answer_is_thought_whole_before_it_is_said(tokenizer: OmniToken
 def test_some_conversations_begin_with_instructions(
     tokenizer: OmniTokenizer, bank: CodeBank, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "INSTRUCTED", 0.5)
+    monkeypatch.setattr(coder_module, "INSTRUCTED", 0.5)
     coder = Coder(tokenizer, bank, "train", 1)
     answered = next(item["text"] for item in bank.items if item["voice"] == "heart")
     raw = Raw("talk", "key", [Exchange(Sentence("Who asks?"), Sentence(answered))])

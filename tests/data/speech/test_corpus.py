@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unisono.data.speech import corpus
+from unisono.data.speech import corpus, plans
 from unisono.data.speech.corpus import (
     Spoken,
     build_corpus,
@@ -133,7 +133,7 @@ def test_unheard_voices_ask_nothing_in_training() -> None:
 
 def test_words_that_are_often_read_are_said_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        corpus,
+        plans,
         "read_sentences",
         lambda folder: [
             "The nation didn't see the sea.",

@@ -76,7 +76,7 @@ def _answers(bench: Bench, num_before: int, instructions: str, typed: Callable[[
 
 def talks(bench: Bench) -> Numbers:
     """Spoken questions about a picture: does Whisper-tiny hear the right answer, and is it written?"""
-    from unisono.data.speech.plans import (unheard_voices)
+    from unisono.data.speech.plans import unheard_voices
     from unisono.data.speech.voices import speak  # needs speech programs, so only here
 
     aloud, written = [], []

@@ -39,7 +39,7 @@ def questions(count: int) -> list[Question]:
     """Of the test split, none twice, a quarter by the reply voice and the others by voices that asked none in
     training.
     """
-    from unisono.data.speech.plans import (MAIN_VOICE, unheard_voices)
+    from unisono.data.speech.plans import MAIN_VOICE, unheard_voices
     from unisono.data.speech.voices import speak
     from unisono.data.splits import split_of
 

@@ -13,9 +13,12 @@ import json
 import multiprocessing
 import re
 import shutil
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from unisono.codecs.audio import AudioCodec
 from unisono.codecs.storage import made_by
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
@@ -87,8 +91,9 @@ def facts_of(home: Path, name: str) -> dict[str, Any]:
 
 def codecs_of(start: Path, tokenizer: OmniTokenizer) -> dict[str, str]:
     """Names of what ids depend on: only networks with the same ones can learn from a shard."""
+    codec = tokenizer.audio_codec
     return {
-        "said": made_by(tokenizer.audio_codec, ("encoder", "to_latent")),
+        "said": made_by(codec, ("encoder", "to_latent") if isinstance(codec, AudioCodec) else ()),
         "image": made_by(tokenizer.image_codec),
         "text": hashlib.sha256((start / "tokenizer.json").read_bytes()).hexdigest()[:16],
     }
@@ -149,7 +154,7 @@ def add(
         **facts,
         "report": report.to_json(),
     }
-    content = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
+    content = json.dumps(about, indent=1) + "\n"
     atomic_write(folder / "data.json", lambda part: part.write_text(content, encoding="utf8"))
     shutil.rmtree(folder / "parts")
     (folder / "plan.json").unlink()
@@ -219,10 +224,24 @@ def _coded(blocks: list[Block], workers: int) -> Iterator[list[tuple[str, str]]]
         LOADED.clear()
         yield from map(_code_block, blocks)
         return
-    with multiprocessing.get_context("spawn").Pool(
-        min(workers, len(blocks)), torch.set_num_threads, (1,)
-    ) as pool:
-        yield from pool.imap(_code_block, blocks)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(blocks)), context, _begin_worker) as pool:
+        try:
+            yield from pool.map(_code_block, blocks)
+        except BrokenProcessPool:
+            raise UserError(
+                "a worker was ended from outside, perhaps for want of memory; run the command again "
+                "with fewer "
+                "--workers, and it goes on"
+            ) from None
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    """One thread each; whoever started the workers stops them."""
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _code_block(block: Block) -> list[tuple[str, str]]:
@@ -235,13 +254,15 @@ def _code_block(block: Block) -> list[tuple[str, str]]:
             if item.fault:
                 raise UserError(item.fault)
             coded = LOADED["coding"].code(item, number)
-        except (UserError, MemoryError) as error:
-            faults.append((item.place, str(error) or "it needs more memory than there is"))
+        except Exception as error:  # an item may be wrong in ways that nobody thought of; the others are not
+            reason = (
+                str(error) if isinstance(error, UserError) else f"cannot be read ({type(error).__name__})"
+            )
+            faults.append((item.place, reason))
             keys.append("")
             continue
-        keys.append(
-            item.split or ("val" if split_of(coded.key) == "val" else f"train {_checksum(coded.key)}")
-        )
+        split = item.split or split_of(coded.key)
+        keys.append("val" if split == "val" else f"train {_checksum(coded.key)}")
         found += [(number, document) for document in coded.documents]
     _write_part(block, found, keys, faults)
     return faults
@@ -260,7 +281,7 @@ def _write_part(
 ) -> None:
     about = {"keys": keys, "faults": faults, "tasks": [document.task for _, document in found]}
     arrays = {
-        "ids": np.concatenate([np.zeros(0, "<u2"), *(document.ids.astype("<u2") for _, document in found)]),
+        "ids": np.concatenate([np.zeros(0, "<u4"), *(document.ids.astype("<u4") for _, document in found)]),
         "learn": np.concatenate([np.zeros(0, np.uint8), *(document.learn for _, document in found)]),
         "ends": np.cumsum([len(document.ids) for _, document in found], dtype=np.int64),
         "items": np.array([number - block.first for number, _ in found], np.int64),

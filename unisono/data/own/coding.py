@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unisono.codecs.audio import AudioCodec
 from unisono.codecs.phonemes import PhonemeReader
 from unisono.core.errors import UserError
 from unisono.core.record import PHONEMES
@@ -167,7 +168,7 @@ def cutter_of(tokenizer: OmniTokenizer, start: Path) -> WordCutter | None:
     missing.
     """
     path = start / "audio_codec" / PHONEMES
-    if not path.is_file():
+    if not path.is_file() or not isinstance(tokenizer.audio_codec, AudioCodec):
         return None
     try:
         phonemes(["word"])

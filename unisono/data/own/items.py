@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from unisono.core.errors import UserError
-from unisono.media import MAX_BYTES
+from unisono.media.files import MAX_BYTES
 
 
 class Unusable(UserError):
@@ -19,6 +19,7 @@ class Unusable(UserError):
 
 
 KINDS = ("chat", "sound", "picture", "text")
+LEADS_OUT = "a path leads out of the folder of the data"
 MAX_LEFT_OUT = 0.1  # of the items; more stops
 NUM_REASONS = 3  # that are named when it does
 
@@ -112,7 +113,7 @@ def within(root: Path, name: str) -> Path:
     base = os.path.realpath(root)
     real = os.path.realpath(os.path.join(base, name))
     if os.path.commonpath([base, real]) != base:
-        raise UserError("a path leads out of the folder of the data")
+        raise UserError(LEADS_OUT)
     if not os.path.exists(real):
         raise UserError("a file is missing")
     if not os.path.isfile(real):

@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from unisono.data.own.items import Item, Slice, read_bytes, shown
 
 MAX_LINE_BYTES = 64_000_000
 MAX_TABLE_BYTES = 500_000_000
+HALF = re.compile(rb"\\u[dD][89a-fA-F]")  # of a character that JSON writes in two
 NOT_UTF8 = "is not UTF-8; save the file as UTF-8"
 
 
@@ -49,6 +51,10 @@ def json_line(content: bytes) -> dict[str, Any]:
         raise UserError("a line is not JSON") from None
     if not isinstance(given, dict):
         raise UserError("a line is no JSON object")
+    if HALF.search(content) and HALF.search(
+        json.dumps(given, ensure_ascii=False).encode("utf8", "backslashreplace")
+    ):
+        raise UserError("a line holds half a character, which no text can")
     return given
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from unisono.core.errors import UserError
 from unisono.data.own import folders, hub
-from unisono.data.own.items import Item
+from unisono.data.own.items import LEADS_OUT, Item, shown
 from unisono.data.own.lines import line_items, table_rows, text_items
 
 LINES, TEXTS = {".jsonl", ".ndjson"}, {".txt", ".md"}
@@ -68,6 +68,9 @@ def _folder(root: Path) -> Iterator[Item]:
         yield from hub.row_items(str(root))
         return
     files = [path for path in sorted(root.rglob("*")) if path.is_file() and not _is_hidden(path, root)]
+    for path in [path for path in files if not path.resolve().is_relative_to(root.resolve())]:
+        yield Item(shown(path, root), "text", fault=LEADS_OUT)
+        files.remove(path)
     tables = [path for path in files if path.name in folders.TABLES] or _common_voice(root)
     if tables:
         for table in tables:

@@ -189,7 +189,8 @@ def network_data(
     encode_all([*said, *heard], {"clean": clean, "heard": audio}, workers)
     bank = CodeBank([job.folder for job in said], [job.folder for job in heard])
     text = base.text if base else text_tokenizer(home, shared, TEXT_SIZES[size])
-    tokenizer, cutter = _tools(made_with(home, size), bank, (clean, audio, image), text, base)
+    reader = PhonemeReader.load(home / "runs" / "audio-codec" / PHONEMES)
+    tokenizer, cutter = _tools(made_with(home, size), bank, (clean, audio, image), text, reader, base)
     shards = home / "shards" / size
     taught, judged = shards / ("train" if seed == 1 else f"train-{seed}"), shards / "val"
     for folder, split, counts, limits, drawn in (
@@ -233,6 +234,7 @@ def _tools(
     bank: CodeBank,
     codecs: tuple[AudioCodec, AudioCodec, ImageCodec],
     text: TextTokenizer,
+    reader: PhonemeReader,
     base: Base | None,
 ) -> tuple[OmniTokenizer, WordCutter]:
     """The tokenizer, saved in `folder` beside the shards, and what cuts recordings into words. `codecs`: of
@@ -249,7 +251,6 @@ def _tools(
         vocab = Vocabulary(text.size, audio.codebook_size, image.codebook_size)
         tokenizer = OmniTokenizer(vocab, text, audio, image, voices)
     tokenizer.save(folder)
-    reader = PhonemeReader.load(folder.parents[2] / "runs" / "audio-codec" / PHONEMES)
     reader.save(folder / READER)
     return tokenizer, WordCutter(clean, reader)
 
