@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pictures
 
 from unisono.codecs.audio import DecoderStream
+from unisono.codecs.speech import SpeechDecoderStream
 from unisono.core.errors import UserError
 from unisono.core.home import default_weights
 from unisono.engine.grammar import Grammar, Rules
@@ -244,7 +245,9 @@ class Conversation:
         usual = Rules.usual(self.outputs, size, frame_rate, max_text_ids=300, words_of=tokenizer.words_of)
         return Grammar(tokenizer.vocab, usual)
 
-    def _event(self, event: object, sound: DecoderStream) -> Iterator[TextDelta | SoundDelta | PictureDelta]:
+    def _event(
+        self, event: object, sound: DecoderStream | SpeechDecoderStream
+    ) -> Iterator[TextDelta | SoundDelta | PictureDelta]:
         if isinstance(event, TextDelta):
             yield event
         elif isinstance(event, AudioDelta) and len(event.codes):

@@ -1,13 +1,15 @@
 """`unisono train audio-teacher | audio-student | audio-voices`: the stages of the codec of 25 ids a second,
 in this order.
 
-Under --home/runs: audio-teacher/teacher from states to ids and back audio-student/encoder from sound to the
-same ids audio-voices/codec the whole codec: the encoder, and a decoder that is told the voice
+Under --home/runs:  audio-teacher/teacher    from states to ids and back
+                    audio-student/encoder    from sound to the same ids
+                    audio-voices/codec       the whole codec: the encoder, and a decoder that is told the voice
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from unisono.codecs.speech_encoder import SpeechEncoder
 from unisono.codecs.teacher import AudioTeacher
@@ -18,6 +20,7 @@ from unisono.data.speech.material import states
 from unisono.train.audio_student import AudioStudentProgram, AudioStudentRecipe
 from unisono.train.audio_teacher import AudioTeacherProgram, AudioTeacherRecipe
 from unisono.train.audio_voices import AudioVoicesProgram, AudioVoicesRecipe
+from unisono.train.loop import Program
 
 Recipe = TypeVar("Recipe", AudioTeacherRecipe, AudioStudentRecipe, AudioVoicesRecipe)
 
@@ -62,4 +65,8 @@ def _made(named: str, home: Path, run: str, what: str) -> Path:
     return folder
 
 
-SPEECH_STAGES = {"audio-teacher": audio_teacher, "audio-student": audio_student, "audio-voices": audio_voices}
+SPEECH_STAGES: dict[str, Callable[[argparse.Namespace], tuple[Program, Any]]] = {
+    "audio-teacher": audio_teacher,
+    "audio-student": audio_student,
+    "audio-voices": audio_voices,
+}
