@@ -3,7 +3,7 @@ in this order.
 
 Under --home/runs:  audio-teacher/teacher    from states to ids and back
                     audio-student/encoder    from sound to the same ids
-                    audio-voices/codec       the whole codec: the encoder, and a decoder that is told the voice
+                    audio-voices/codec       the whole codec: encoder, and a decoder that is told the voice
 """
 
 import argparse
