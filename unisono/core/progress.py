@@ -37,10 +37,8 @@ class Lines(Progress):
             )
 
 
-def progress() -> Progress:
-    """Description, bar, count, times, and a `note` field, on standard error: standard output is for
-    results.
-    """
+def progress(console: Console | None = None) -> Progress:
+    """Description, bar, count, times, and a `note` field; on standard output unless a console is named."""
     return Lines(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -48,13 +46,15 @@ def progress() -> Progress:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
-        console=Console(stderr=True),
+        console=console,
     )
 
 
-def track(items: Iterable[Item], title: str, total: int | None = None) -> Iterable[Item]:
+def track(
+    items: Iterable[Item], title: str, total: int | None = None, console: Console | None = None
+) -> Iterable[Item]:
     """Yields the items and shows how many are done."""
-    with progress() as bar:
+    with progress(console) as bar:
         task = bar.add_task(title, total=total if total is not None else len(items), note="")  # type: ignore[arg-type]
         for item in items:
             yield item

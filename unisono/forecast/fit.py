@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from rich.console import Console
 
 from unisono.core.errors import UserError
 from unisono.core.progress import track
@@ -80,7 +81,7 @@ def fit(law: Law, points: Points, *, bootstrap: int = 100, seed: int = 1, keep_o
     rng = np.random.default_rng(seed)
     drawn = [
         _minimum(law, used.take(rng.integers(len(used), size=len(used))), free)[1]
-        for _ in track(range(bootstrap), f"bootstrap of {law.name}")
+        for _ in track(range(bootstrap), f"bootstrap of {law.name}", console=Console(stderr=True))
     ]
     return Fit(law, used, points.take(~chosen), free, np.array(drawn).reshape(-1, law.num_free))
 
