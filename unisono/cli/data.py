@@ -21,24 +21,24 @@ def add(commands: Any) -> None:
     command.set_defaults(load=partial(load, command))
     command.add_argument(
         "what",
-        choices=("add", "speech", "states", "world", "network"),
+        choices=("add", "speech", "states", "world", "words", "network"),
         help="add: your own data; speech: sound for the audio codec; states: more voices, and what "
         "Whisper-base hears, for the codec of 25 ids a second; world: the small world's sentences spoken; "
-        "network: token shards",
+        "words: an LLM's own answers, to begin from it with --init; network: token shards",
     )
     _add_own(command)
     command.add_argument(
         "--shared",
         type=Path,
         metavar="DIR",
-        help="speech, world, network: folder with the recordings, pictures and texts",
+        help="speech, world, words, network: folder with the recordings, pictures and texts",
     )
     command.add_argument(
         "--workers",
         type=whole_number(1),
         default=1,
         metavar="N",
-        help="processes that speak, or encode, at once (default: 1)",
+        help="processes that speak, or encode, at once; threads that answer (default: 1)",
     )
     add_size(command, "whose token shards")
     command.add_argument(
@@ -114,6 +114,10 @@ def load(command: argparse.ArgumentParser, arguments: argparse.Namespace) -> Cal
         command.error(
             f"`unisono data {arguments.what}` needs a folder of raw data; name it with --shared DIR"
         )
+    if arguments.what == "words":
+        from unisono.train.words import run_words
+
+        return partial(run_words, arguments)
     from unisono.train.programs import run
 
     return partial(run, arguments)

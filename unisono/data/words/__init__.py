@@ -1,0 +1,1 @@
+"""What a base says of itself: questions of every kind, answered by the base, kept short."""
