@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The codec of 25 ids a second, from raw data: voices and states, teacher, student, decoder. Every step resumes where it stopped.
 #   runs/codecs.sh SHARED           SHARED: folder with the recordings and texts (docs/codecs.md says what else must be installed)
-#   FROM=DIR runs/codecs.sh SHARED  goes on from kept weights: DIR/teacher, DIR/encoder and, where it is there, DIR/codec
+#   FROM=DIR runs/codecs.sh SHARED  goes on from kept weights: DIR/teacher and, where they are there, DIR/encoder and DIR/codec
 #   CRUMB=1 runs/codecs.sh SHARED   the same path in minutes, with next to no training: does everything still fit together?
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -18,7 +18,8 @@ if [ -n "${CRUMB:-}" ]; then
     scale=(--scale 0.001)
 fi
 if [ -n "${FROM:-}" ]; then
-    student=(--set teacher="$FROM/teacher" --set start_from="$FROM/encoder")
+    student=(--set teacher="$FROM/teacher")
+    [ ! -e "$FROM/encoder" ] || student+=(--set start_from="$FROM/encoder")
     voices=(--set teacher="$FROM/teacher")
     [ ! -e "$FROM/codec" ] || voices+=(--set start_from="$FROM/codec")
 fi

@@ -9,15 +9,16 @@ import torch
 from unisono.codecs.attention import WindowAttention
 from unisono.codecs.logmel import LogMel
 from unisono.codecs.speech import PRESETS, SpeechCodec, SpeechCodecConfig
-from unisono.codecs.speech_encoder import SpeechEncoder
+from unisono.codecs.speech_encoder import SpeechEncoder, periodic_positions
 from unisono.core.errors import UserError
 
 TINY = SpeechCodecConfig(
     levels=(5, 3),
-    front_channels=16,
+    num_mels=20,
     encoder_channels=24,
-    encoder_layers=2,
     encoder_heads=2,
+    ahead=(2, 1),
+    encoder_layers=4,
     window=6,
     decoder_channels=16,
     decoder_dilations=(1, 2),
@@ -88,14 +89,35 @@ def test_a_code_depends_on_no_more_than_the_lookahead(codec: SpeechCodec) -> Non
 
 def test_attention_sees_its_window_only() -> None:
     torch.manual_seed(0)
-    attention, x = WindowAttention(8, 2, window=3), torch.randn(1, 10, 8)
-    y, _ = attention(x)
+    x = torch.randn(1, 10, 8)
     other = x.clone()
     other[:, 4] += 1
-    differs = (attention(other)[0] != y).any(dim=2)[0].nonzero().flatten().tolist()
-    assert differs == [4, 5, 6]
+    for ahead, seen in ((0, [4, 5, 6]), (2, [2, 3, 4, 5, 6])):
+        attention = WindowAttention(8, 2, window=3, ahead=ahead)
+        differs = (attention(other)[0] != attention(x)[0]).any(dim=2)[0].nonzero().flatten().tolist()
+        assert differs == seen
     with pytest.raises(ValueError, match="heads"):
         WindowAttention(8, 3, window=3)
+
+
+def test_positions_come_again_without_an_edge() -> None:
+    positions = periodic_positions(16)
+    assert positions.shape == (1500, 16)
+    step = (positions.roll(-1, 0) - positions).norm(dim=1)
+    assert float(step.max() / step.min()) < 1.01  # from the last to the first as from any to the next
+
+
+def test_a_stream_longer_than_the_period_equals_whole(codec: SpeechCodec) -> None:
+    pcm = sound(31)
+    stream = codec.encoder_stream()
+    codes = torch.cat([*map(stream.push, pcm.split(16000)), stream.flush()])
+    assert torch.equal(codes, codec.encode(pcm[None])[0])
+
+
+def test_what_cannot_be_an_encoder() -> None:
+    for change, said in (({"ahead": (1, 1)}, "odd number"), ({"frame_size": 320}, "four mel frames")):
+        with pytest.raises(ValueError, match=said):
+            SpeechEncoder(replace(TINY.encoder, **change))
 
 
 def test_log_mels_in_pieces_equal_whole() -> None:
@@ -144,7 +166,7 @@ def test_saved_and_loaded_it_says_the_same(codec: SpeechCodec, tmp_path: Path) -
     )
     assert torch.allclose(codec.decode(codes, "sage"), once.decode(codes, "sage"), atol=0.05)
     with pytest.raises(UserError, match="do not fit"):
-        SpeechCodec(replace(TINY, window=7)).save(tmp_path / "other")
+        SpeechCodec(replace(TINY, encoder_layers=3)).save(tmp_path / "other")
         (tmp_path / "other" / "config.json").write_text((tmp_path / "config.json").read_text())
         SpeechCodec.load(tmp_path / "other")
 

@@ -16,7 +16,7 @@ from unisono.codecs.teacher import AudioTeacher, AudioTeacherConfig
 from unisono.core.errors import UserError
 from unisono.data.speech.states import States
 from unisono.train import speech_programs
-from unisono.train.audio_student import AudioStudentProgram, AudioStudentRecipe, deepened
+from unisono.train.audio_student import AudioStudentProgram, AudioStudentRecipe, begun
 from unisono.train.audio_teacher import AudioTeacherProgram, AudioTeacherRecipe
 from unisono.train.audio_voices import AudioVoicesProgram, AudioVoicesRecipe
 from unisono.train.loop import LoopConfig, run
@@ -36,9 +36,11 @@ TEACHER = AudioTeacherRecipe(
     shares=SHARES,
 )
 ENCODER = SpeechEncoderConfig(
-    levels=LEVELS, front_channels=16, channels=24, num_layers=1, num_heads=2, window=10
+    levels=LEVELS, num_mels=20, channels=24, num_heads=2, ahead=(1,), num_layers=2, window=10
 )
-STUDENT = AudioStudentRecipe(encoder=ENCODER, loop=LOOP, batch_size=3, row_frames=60, shares=SHARES)
+STUDENT = AudioStudentRecipe(
+    encoder=ENCODER, loop=LOOP, batch_size=3, row_frames=60, shares=SHARES, start_from="nothing"
+)
 VOICES = AudioVoicesRecipe(
     codec=SpeechCodecConfig(
         decoder_channels=24, decoder_dilations=(1,), fine_channels=16, fine_dilations=(1,), style_size=8
@@ -126,13 +128,14 @@ def test_the_student_learns_the_teachers_ids(
         )
 
 
-def test_a_deepened_encoder_begins_as_what_it_was() -> None:
+def test_the_student_goes_on_from_an_encoder_of_its_shape(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    encoder, pcm = SpeechEncoder(ENCODER).eval(), 0.1 * torch.randn(1, 6400)
-    grown = deepened(encoder, replace(ENCODER, num_layers=3)).eval()
-    assert len(grown.blocks) == 3 and torch.allclose(grown.whole(pcm), encoder.whole(pcm), atol=1e-6)
+    encoder = SpeechEncoder(ENCODER)
+    encoder.save(tmp_path)
+    again = begun(replace(STUDENT, start_from=str(tmp_path)))
+    assert torch.allclose(again.to_levels.weight, encoder.to_levels.weight, atol=1e-3)
     with pytest.raises(UserError, match="another shape"):
-        deepened(grown, ENCODER)
+        begun(replace(STUDENT, start_from=str(tmp_path), encoder=replace(ENCODER, window=9)))
 
 
 @pytest.mark.parametrize("adversarial", [False, True])

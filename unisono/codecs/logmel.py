@@ -27,7 +27,18 @@ class LogMel(nn.Module):
             raise ValueError(f"expected a frame_size of whole hops of {hop} samples, got {frame_size}")
         self.size, self.hop, self.per_frame, self.num_mels = size, hop, frame_size // hop, num_mels
         self.register_buffer("window", torch.hann_window(size), persistent=False)
-        self.register_buffer("filters", mel_filters(num_mels, size // 2 + 1, sample_rate), persistent=False)
+        filters = self.bands(num_mels, size // 2 + 1, sample_rate)
+        self.register_buffer("filters", filters, persistent=False)
+
+    @staticmethod
+    def bands(num_mels: int, num_bins: int, sample_rate: int) -> Tensor:
+        """(num_bins, M): how much of each bin a band holds."""
+        return mel_filters(num_mels, num_bins, sample_rate)
+
+    @staticmethod
+    def loudness(power: Tensor) -> Tensor:
+        """Power of the bands -> what is given."""
+        return torch.log10(power + FLOOR) * 0.5
 
     @property
     def num_features(self) -> int:
@@ -43,5 +54,31 @@ class LogMel(nn.Module):
         padded = torch.cat([state, pcm], dim=1)
         spectrum = torch.fft.rfft(padded.unfold(1, self.size, self.hop) * self.window)
         power = spectrum.real.square() + spectrum.imag.square()
-        logmel = torch.log10(power @ self.filters + FLOOR) * 0.5
+        logmel = self.loudness(power @ self.filters)
         return logmel.unflatten(1, (-1, self.per_frame)).flatten(2), padded[:, padded.shape[1] - num_past :]
+
+
+class WhisperMel(LogMel):
+    """The same with Whisper's windows of 25 ms, bands and scale. Whisper cuts off what lies 80 dB below the
+    loudest of 30 s; a stream cannot know that, so it is cut at 70 dB below full scale."""
+
+    def __init__(self, sample_rate: int, frame_size: int, num_mels: int) -> None:
+        super().__init__(sample_rate, frame_size, num_mels, size=400)
+
+    @staticmethod
+    def bands(num_mels: int, num_bins: int, sample_rate: int) -> Tensor:
+        """Slaney's bands: linear up to 1 kHz, logarithmic beyond, of equal area (Auditory Toolbox, 1998)."""
+        linear, step = 200 / 3, torch.log(torch.tensor(6.4, dtype=torch.float64)) / 27
+        top = 15 + torch.log(torch.tensor(sample_rate / 2000, dtype=torch.float64)) / step
+        mels = torch.linspace(0, float(top), num_mels + 2, dtype=torch.float64)
+        edges = torch.where(mels < 15, mels * linear, 1000 * torch.exp((mels - 15) * step))
+        bins = torch.linspace(0, sample_rate / 2, num_bins, dtype=torch.float64)[:, None]
+        rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
+        falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
+        triangles = torch.clamp(torch.minimum(rising, falling), min=0)
+        return (triangles * 2 / (edges[2:] - edges[:-2])).float()
+
+    @staticmethod
+    def loudness(power: Tensor) -> Tensor:
+        """Whisper's scale: 1 for full scale, some -0.75 for silence."""
+        return (power.clamp(min=1e-7).log10() + 4) / 4

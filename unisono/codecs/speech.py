@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from unisono.codecs.logmel import LogMel
 from unisono.codecs.quantize import FSQ
 from unisono.codecs.speech_decoder import DecoderState, SpeechDecoder, SpeechDecoderConfig
 from unisono.codecs.speech_encoder import EncoderState, SpeechEncoder, SpeechEncoderConfig
@@ -36,12 +37,11 @@ class SpeechCodecConfig:
     frame_size: int = 640  # samples an id: 25 ids a second
     levels: tuple[int, ...] = (8, 8, 8, 6, 5)  # 15,360 ids
     num_mels: int = 80
-    front_channels: int = 256
     encoder_channels: int = 384
-    encoder_layers: int = 4
     encoder_heads: int = 6
+    ahead: tuple[int, ...] = (2, 1)  # half-frames that the encoder's first layers look ahead
+    encoder_layers: int = 4
     window: int = 50  # frames that the encoder attends to: 2 s
-    lookahead: int = 2  # frames the encoder waits: 80 ms
     decoder_channels: int = 384
     decoder_dilations: tuple[int, ...] = (1, 2, 1, 2, 1)
     fine_channels: int = 192
@@ -56,13 +56,17 @@ class SpeechCodecConfig:
             self.frame_size,
             self.levels,
             self.num_mels,
-            self.front_channels,
             self.encoder_channels,
-            self.encoder_layers,
             self.encoder_heads,
+            self.ahead,
+            self.encoder_layers,
             self.window,
-            self.lookahead,
         )
+
+    @property
+    def lookahead(self) -> int:
+        """Frames that the encoder waits."""
+        return self.encoder.lookahead
 
     @property
     def decoder(self) -> SpeechDecoderConfig:
@@ -85,12 +89,11 @@ class SpeechCodecConfig:
             frame_size=encoder.frame_size,
             levels=encoder.levels,
             num_mels=encoder.num_mels,
-            front_channels=encoder.front_channels,
             encoder_channels=encoder.channels,
-            encoder_layers=encoder.num_layers,
             encoder_heads=encoder.num_heads,
+            ahead=encoder.ahead,
+            encoder_layers=encoder.num_layers,
             window=encoder.window,
-            lookahead=encoder.lookahead,
         )
 
 
@@ -103,7 +106,8 @@ class SpeechCodec(nn.Module):
         self.quantizer = FSQ(config.levels)
         self.encoder = SpeechEncoder(config.encoder)
         self.decoder = SpeechDecoder(config.decoder)
-        self.style = StyleEncoder(self.encoder.logmel.num_features, size=config.style_size)
+        self.logmel = LogMel(config.sample_rate, config.frame_size, config.num_mels)
+        self.style = StyleEncoder(self.logmel.num_features, size=config.style_size)
         self.presets = nn.Parameter(torch.zeros(len(PRESETS), config.style_size), requires_grad=False)
         self.sample_rate, self.frame_size = config.sample_rate, config.frame_size
         self.frame_rate = config.sample_rate / config.frame_size
@@ -149,7 +153,7 @@ class SpeechCodec(nn.Module):
         if float(pcm.square().mean().sqrt()) < SILENCE:
             raise UserError("expected somebody who speaks, got a silent recording")
         padded = functional.pad(pcm, (0, -len(pcm) % self.frame_size))[None]
-        logmel, _ = self.encoder.logmel(padded)
+        logmel, _ = self.logmel(padded)
         return self.style(logmel, torch.ones(logmel.shape[:2], dtype=torch.bool))[0]
 
     def encoder_stream(self) -> "SpeechEncoderStream":

@@ -1,5 +1,5 @@
 """Teaches a causal encoder to hear what the audio teacher hears: from sound alone, through microphones, 80 ms
-after it was said.
+after it was said. It begins with Whisper-tiny's weights.
 
 Loss: cross-entropy of the teacher's digits, and the distance to Whisper's states, which say more than the
 digits while little is known. With `back_weight`, what the teacher gives back from the student's own ids
@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unisono.codecs.attention import AttentionBlock
-from unisono.codecs.speech_encoder import SpeechEncoder, SpeechEncoderConfig
+from unisono.base.whisper import start_of_whisper, whisper_tiny
+from unisono.codecs.speech_encoder import PERIOD, SpeechEncoder, SpeechEncoderConfig
 from unisono.codecs.storage import made_by
 from unisono.codecs.teacher import AudioTeacher
 from unisono.core.errors import UserError
@@ -36,10 +36,10 @@ class AudioStudentRecipe:
     loop: LoopConfig = field(
         default_factory=lambda: LoopConfig(
             num_steps=4000,
-            learning_rate=1e-3,
-            weight_decay=0.02,
+            learning_rate=5e-4,
+            weight_decay=0.01,
             bf16=False,
-            warmup_steps=80,
+            warmup_steps=20,
             validate_every=200,
         )
     )
@@ -50,7 +50,7 @@ class AudioStudentRecipe:
     back_weight: float = 0.0
     shares: dict[str, float] = field(default_factory=lambda: dict(SHARES))
     teacher: str = ""  # folder of the teacher; empty = the one trained before
-    start_from: str = ""  # folder of an encoder whose weights are the start
+    start_from: str = "whisper-tiny"  # or a CTranslate2 Whisper's model.bin, an encoder's folder, "nothing"
 
 
 class Student(nn.Module):
@@ -75,14 +75,10 @@ class AudioStudentProgram:
         self.train, self.val = (
             HeardRows(states, recipe.row_frames, recipe.shares) for states in (train, val)
         )
-        encoder = (
-            deepened(SpeechEncoder.load(recipe.start_from), recipe.encoder)
-            if recipe.start_from
-            else SpeechEncoder(recipe.encoder)
-        )
+        encoder = begun(recipe)
         self.teacher = teacher.eval().requires_grad_(False)
         self.model = Student(encoder, teacher.config.state_size)
-        self.origin = made_by(teacher) + (made_by(encoder) if recipe.start_from else "")
+        self.origin = made_by(teacher) + (made_by(encoder) if recipe.start_from != "nothing" else "")
         self.modules: dict[str, tuple[nn.Module, Loss]] = {"student": (self.model, self.loss)}
 
     def batch(self, step: int) -> dict[str, Tensor]:
@@ -98,14 +94,18 @@ class AudioStudentProgram:
         self, batch: dict[str, Tensor], rng: np.random.Generator, clean_share: float
     ) -> dict[str, Tensor]:
         rows = [row if rng.random() < clean_share else carried(row, rng) for row in batch["pcm"].numpy()]
-        return {**batch, "heard": torch.from_numpy(np.stack(rows).clip(-1, 1))}
+        return {
+            **batch,
+            "heard": torch.from_numpy(np.stack(rows).clip(-1, 1)),
+            "position": torch.tensor(rng.integers(PERIOD)),  # of a stream that may have gone on for long
+        }
 
     def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Parts]:
         """Cross-entropy, in nats a digit, and the rest as the recipe weighs it."""
         recipe, mask = self.recipe, batch["mask"]
         teacher = self.teacher.to(mask.device)
         wanted = teacher.digits(batch["states"]).clone()
-        hidden = self.model.encoder.whole(batch["heard"])
+        hidden = self.model.encoder.whole(batch["heard"], int(batch["position"]))
         scores = self.model.encoder.levels_of(hidden)
         entropies = (
             functional.cross_entropy(part[mask].float(), wanted[mask][:, d]) for d, part in enumerate(scores)
@@ -156,7 +156,10 @@ class AudioStudentProgram:
                 found = self.loss(batch, 0)[1]
                 if not self.recipe.back_weight:
                     found |= self._given_back(
-                        self.model.encoder.levels_of(self.model.encoder.whole(batch["heard"])), batch
+                        self.model.encoder.levels_of(
+                            self.model.encoder.whole(batch["heard"], int(batch["position"]))
+                        ),
+                        batch,
                     )[1]
                 for key, value in found.items():
                     totals.setdefault(key, []).append(float(value))
@@ -168,23 +171,16 @@ class AudioStudentProgram:
         self.model.encoder.save(folder / "encoder")
 
 
-def deepened(encoder: SpeechEncoder, config: SpeechEncoderConfig) -> SpeechEncoder:
-    """The encoder with the layers of `config`, of which it has the first ones; new ones begin by changing
-    nothing. UserError where anything else differs."""
-    has = encoder.config
-    if has == config:
-        return encoder
-    if (
-        has.__class__(**{**has.__dict__, "num_layers": config.num_layers}) != config
-        or has.num_layers > config.num_layers
-    ):
-        raise UserError(f"the encoder to start from has another shape than the recipe: {has}, not {config}")
-    grown = SpeechEncoder(config)
-    grown.load_state_dict(encoder.state_dict(), strict=False)
-    for block in grown.blocks[has.num_layers :]:
-        assert isinstance(block, AttentionBlock)
-        for layer in (block.narrow, block.attention.out):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
-        nn.init.zeros_(block.filter.weight)
-    return grown
+def begun(recipe: AudioStudentRecipe) -> SpeechEncoder:
+    """The encoder before its first step. UserError where the start is missing or has another shape."""
+    start, config = recipe.start_from, recipe.encoder
+    if start == "nothing":
+        return SpeechEncoder(config)
+    if start == "whisper-tiny" or Path(start).is_file():
+        return start_of_whisper(config, whisper_tiny() if start == "whisper-tiny" else Path(start))
+    encoder = SpeechEncoder.load(start)
+    if encoder.config != config:
+        raise UserError(
+            f"the encoder to start from has another shape than the recipe: {encoder.config}, not {config}"
+        )
+    return encoder

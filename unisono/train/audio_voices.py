@@ -110,7 +110,7 @@ class AudioVoicesProgram:
             else:
                 encoder = self.codec.encoder.to(batch["pcm"].device)
                 quantized = self.codec.quantizer.from_codes(encoder.codes_of(encoder.whole(batch["pcm"])))
-            reference, _ = self.codec.encoder.logmel.to(batch["pcm"].device)(batch["reference"])
+            reference, _ = self.codec.logmel.to(batch["pcm"].device)(batch["reference"])
         made, _ = self.codec.decoder(quantized, self.codec.style(reference, batch["reference_mask"]))
         there = batch["mask"].repeat_interleave(self.codec.frame_size, dim=1)
         return made * there, batch["pcm"] * there
@@ -164,5 +164,5 @@ class AudioVoicesProgram:
         self.codec.save(folder / "codec")
 
     def _style(self, pcm: np.ndarray) -> Tensor:
-        logmel, _ = self.codec.encoder.logmel(torch.from_numpy(pcm)[None])
+        logmel, _ = self.codec.logmel(torch.from_numpy(pcm)[None])
         return self.codec.style(logmel, torch.ones(logmel.shape[:2], dtype=torch.bool))[0]
