@@ -107,11 +107,39 @@ RECIPES = {
     )
 }
 
+# Of a network that begins from an LLM: less of the small world, more of open speech, its own words and calls.
+BASE_SHARES = {
+    "see": 0.10,
+    "recall": 0.03,
+    "see_emoji": 0.01,
+    "read": 0.05,
+    "letters": 0.02,
+    "watch": 0.04,
+    "draw": 0.06,
+    "draw_emoji": 0.01,
+    "talk": 0.04,
+    "speak": 0.08,
+    "speak_open": 0.12,
+    "hear": 0.12,
+    "hear_words": 0.05,
+    "hear_sounds": 0.005,
+    "stories": 0.02,
+    "dialogues": 0.012,
+    "sentences": 0.005,
+    "books": 0.008,
+    "words": 0.08,
+    "calls": 0.06,
+    "forms": 0.03,
+    "see_named": 0.06,
+    "draw_named": 0.03,
+}
+
 # An LLM from elsewhere as the start (--init). All weights of SmolLM2 at 6e-4, in batches of 8 x 512, and
 # the new rows at three times that:
 # 5.1 nats a code after 474 steps of hearing and speaking sentences.
 FROM_BASE = NetworkRecipe(
     size="small",
+    task_shares=BASE_SHARES,
     new_rows_rate=3.0,
     loop=LoopConfig(
         num_steps=20000,
@@ -149,9 +177,8 @@ class NetworkProgram:
 
     def __init__(self, recipe: NetworkRecipe, train: Shard, val: Shard) -> None:
         self.recipe = recipe
-        unknown = (set(recipe.tasks) | set(recipe.task_shares) - set(NetworkRecipe().task_shares)) - set(
-            train.task_names
-        )
+        usual = set(NetworkRecipe().task_shares) | set(BASE_SHARES)
+        unknown = (set(recipe.tasks) | set(recipe.task_shares) - usual) - set(train.task_names)
         if unknown:
             raise UserError(
                 f"no task {min(unknown)!r} in the shards; choose from {', '.join(train.task_names)}"

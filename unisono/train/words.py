@@ -6,22 +6,16 @@ Under --home:  words/BASE/answers.jsonl     a line for each question: {kind, que
 """
 
 import argparse
-from pathlib import Path
 
 from unisono.base.base import Base
 from unisono.core.errors import UserError
-from unisono.data.words.ask import answered, ask_all
+from unisono.data.words.ask import answered, answers_file, ask_all
 from unisono.data.words.questions import questions
 from unisono.engine.load import load_engine
 from unisono.tokens.template import Template
 
 COUNT = 30_000
 MAX_LENGTH = 512  # ids of a question with its answer
-
-
-def answers_file(home: Path, base: Base) -> Path:
-    """Where the answers of a base lie."""
-    return home / "words" / base.name / "answers.jsonl"
 
 
 def run_words(arguments: argparse.Namespace) -> int:
@@ -38,7 +32,7 @@ def run_words(arguments: argparse.Namespace) -> int:
     count = max(1, round(COUNT * arguments.scale))
     asked = questions(arguments.shared, arguments.home, count, arguments.seed)
     engine = load_engine(base.folder, threads=arguments.workers, max_length=MAX_LENGTH)
-    path = answers_file(arguments.home, base)
+    path = answers_file(arguments.home, base.name)
     ask_all(engine, template, asked, path)
     lines = answered(path).values()
     print(f"{len(lines):,} questions, {sum(bool(line['answer']) for line in lines):,} answers kept: {path}")

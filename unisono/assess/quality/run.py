@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 
 from unisono.assess.options import BenchOptions
+from unisono.assess.quality.calls import calls
 from unisono.assess.quality.held_out import Bench
 from unisono.assess.quality.marks import Numbers
 from unisono.assess.quality.pictures import draws, image_codec, sees
@@ -29,6 +30,7 @@ MEASURES: dict[str, Callable[[Bench], Numbers]] = {
     "draws": draws,
     "talks": talks,
     "reads": reads,
+    "calls": calls,
 }
 
 

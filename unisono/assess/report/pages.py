@@ -12,6 +12,7 @@ from unisono.assess.report.formats import Numbers, Row
 from unisono.assess.report.index import NAME, index
 from unisono.assess.report.quality_rows import (
     audio_codec,
+    calls,
     draws,
     hears,
     image_codec,
@@ -48,6 +49,7 @@ ROWS: dict[str, Callable[[Numbers], list[Row]]] = {
     "talks": talks,
     "talks_in_writing": talks_in_writing,
     "knows_its_limits": knows_its_limits,
+    "calls": calls,
     "reads": reads,
     "reads_twin": reads_twin,
     "bench-train": train_speed,

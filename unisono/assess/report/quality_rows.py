@@ -188,6 +188,21 @@ def knows_its_limits(n: Numbers) -> list[Row]:
     ]
 
 
+def calls(n: Numbers) -> list[Row]:
+    called = {
+        "function": "right function",
+        "function_and_arguments": "with right arguments",
+        "two_calls": "two calls in a turn",
+        "no_call_where_none_fits": "no call where none fits",
+        "asks_for_what_is_missing": "asks for a value that is missing",
+    }
+    written = {"json_valid_and_finished": "valid and finished", "json_right": "right"}
+    return [
+        ("calls functions that it never saw", many(n, called, share), "90 %"),
+        ("JSON after schemas that it never saw", many(n, written, share), "100 %, 90 %"),
+    ]
+
+
 def reads(n: Numbers) -> list[Row]:
     def beside(found: Numbers) -> str:
         return (

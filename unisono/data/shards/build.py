@@ -24,6 +24,7 @@ from unisono.core.home import atomic_write
 from unisono.core.record import PHONEMES
 from unisono.data.shards.coder import REPLY_VOICES
 from unisono.data.shards.disjoint import check_disjoint
+from unisono.data.shards.lessons import VAL_LESSONS, LessonCounts, lessons
 from unisono.data.shards.prepare import Counts, prepare
 from unisono.data.shards.shard import Shard
 from unisono.data.speech.codebank import CodeBank, Encoding, encode_all
@@ -31,6 +32,7 @@ from unisono.data.speech.cutter import WordCutter
 from unisono.data.speech.waves import Waves, sound_folders
 from unisono.data.splits import split_of
 from unisono.data.texts import documents
+from unisono.data.words.ask import answers_file
 from unisono.data.world.conversations import spoken_texts
 from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.text import TextTokenizer
@@ -174,7 +176,7 @@ def network_data(
     usual number of conversations; `max_bytes` of either shard; `seed`: which of the conversations there
     could be are taught, and how what is asked aloud is heard; each makes a training shard of its own, and
     the network is trained on all. `base`: the LLM that the network begins from, whose tokenizer and turns
-    are used."""
+    are used, and which has lessons of its own."""
     student = audio_run(home, AUDIO_STAGES[:2])  # the decoder's stage leaves the codes as they are
     clean, audio = finished(home, "audio-codec", AudioCodec), finished(home, audio_run(home), AudioCodec)
     image = finished(home, image_run(size), ImageCodec)
@@ -193,9 +195,10 @@ def network_data(
     tokenizer, cutter = _tools(made_with(home, size), bank, (clean, audio, image), text, reader, base)
     shards = home / "shards" / size
     taught, judged = shards / ("train" if seed == 1 else f"train-{seed}"), shards / "val"
-    for folder, split, counts, limits, drawn in (
-        (judged, "val", VAL_COUNTS, VAL_LIMITS, 1),
-        (taught, "train", Counts(scale=scale), TEXT_LIMITS, seed),
+    answers = answers_file(home, base.name) if base else Path()
+    for folder, split, counts, limits, drawn, more in (
+        (judged, "val", VAL_COUNTS, VAL_LIMITS, 1, VAL_LESSONS),
+        (taught, "train", Counts(scale=scale), TEXT_LIMITS, seed, LessonCounts(scale=scale)),
     ):
         if not (folder / "manifest.json").exists():
             prepare(
@@ -208,6 +211,7 @@ def network_data(
                 seed=drawn,
                 max_bytes=max_bytes,
                 cutter=cutter,
+                lessons=lessons(answers, split, more, drawn) if base else (),
                 **facts,
             )
     compared = check_disjoint(Shard(taught), Shard(judged), tokenizer.template)

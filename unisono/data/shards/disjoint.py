@@ -18,7 +18,7 @@ from unisono.tokens.template import Template
 BY_REPLY = frozenset(
     {"read", "letters", "hear", "speak", "speak_open"}
 )  # a word in print, a sentence that is heard or said
-BY_QUESTION = frozenset({"talk"})
+BY_QUESTION = frozenset({"talk", "words"})
 BY_PICTURE = frozenset({"see"})
 WHOLE = frozenset({"stories", "dialogues", "books", "sentences"})
 Ids = NDArray[np.int64]

@@ -8,7 +8,7 @@ same split or from training voices saying it, never from a speaker who is kept b
 """
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
@@ -184,11 +184,13 @@ def prepare(
     seed: int = 1,
     max_bytes: float = inf,
     cutter: WordCutter | None = None,
+    lessons: Iterable[tuple[str, list[Message]]] = (),
     **facts: object,
 ) -> None:
     """Writes the shard of one split, a part of it by chance where it is to hold `max_bytes`. `texts(split)`
     yields (task, text) of
-    plain documents; with a `cutter` replies are spoken word by word; `facts` go into its manifest."""
+    plain documents; with a `cutter` replies are spoken word by word; `lessons` are further (task, messages);
+    `facts` go into its manifest."""
     writer = ShardWriter(folder, tokenizer.vocab.size)
     rng, mask_rng = random.Random(f"{seed} {split}"), np.random.default_rng(seed)
     coder = Coder(tokenizer, bank, split, seed, cutter)
@@ -210,6 +212,7 @@ def prepare(
         for what, conversations in (
             ("to hear", hear_conversations(bank, split, rng)),
             ("to speak", speak_conversations(coder, split, rng)),
+            ("lessons", lessons),
         ):
             line = bar.add_task(f"{split} {what}", total=None, note="")
             for task, messages in conversations:

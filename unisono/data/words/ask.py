@@ -59,6 +59,11 @@ class Going:
     ids: list[int] = field(default_factory=list)
 
 
+def answers_file(home: Path, base: str) -> Path:
+    """Where the answers of a base lie; `base` is its name, as shards have it."""
+    return home / "words" / base / "answers.jsonl"
+
+
 def answered(path: Path) -> dict[str, dict[str, str]]:
     """question -> its line {kind, question, answer}; a last line that was cut short is left out."""
     if not path.exists():

@@ -1,0 +1,63 @@
+"""What a network learns that begins from an LLM, beside the small world: calls, forms, the base's own words.
+
+A lesson yields (task, messages) of a split.
+"""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from unisono.data.calls import conversations as calls, forms
+from unisono.data.splits import split_of
+from unisono.data.words.ask import answered
+from unisono.data.world.sayings import FAMILIES, ask
+from unisono.tokens.message import Message, Text
+
+Lesson = Iterator[tuple[str, list[Message]]]
+NUM_ASIDE = 2000  # questions that need no function, where there are too few of the base's own answers
+MIN_ANSWERED = 500  # of the base: below, the small world's sentences help out
+
+
+@dataclass(frozen=True)
+class LessonCounts:
+    """How many conversations of each a split gets; the base's own words are taken whole."""
+
+    calls: int = 30_000
+    forms: int = 12_000
+    scale: float = 1.0
+
+    def of(self, lesson: str) -> int:
+        """The number of one lesson."""
+        return max(1, round(getattr(self, lesson) * self.scale))
+
+
+VAL_LESSONS = LessonCounts(calls=200, forms=200)
+
+
+def own_words(answers: Path, split: str) -> list[tuple[str, str]]:
+    """(question, answer) of the base that were kept, of a split."""
+    lines = answered(answers).values()
+    kept = [(line["question"], line["answer"]) for line in lines if line["answer"]]
+    return [(question, answer) for question, answer in kept if split_of(question) == split]
+
+
+def lessons(answers: Path, split: str, counts: LessonCounts, seed: int) -> Lesson:
+    """All of them. `answers`: the file that `unisono data words` writes; it may be missing."""
+    own = own_words(answers, split)
+    for question, answer in own:
+        yield "words", [Message("user", [Text(question)]), Message("assistant", [Text(answer)])]
+    talk = own if len(own) >= MIN_ANSWERED else [*own, *_aside(split, seed)]
+    for messages in calls.conversations(split, counts.of("calls"), seed, talk):
+        yield "calls", messages
+    for messages in forms.conversations(split, counts.of("forms"), seed):
+        yield "forms", messages
+
+
+def _aside(split: str, seed: int) -> list[tuple[str, str]]:
+    """Questions of the small world and what is right."""
+    rng, families = random.Random(f"aside {seed}"), [one for one in FAMILIES if one != "unknown"]
+    found = {
+        question: answer for question, answer, _ in (ask(rng, rng.choice(families)) for _ in range(NUM_ASIDE))
+    }
+    return [(question, answer) for question, answer in found.items() if split_of(question) == split]
