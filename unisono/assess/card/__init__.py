@@ -1,0 +1,1 @@
+"""The system card: tasks by section (sections/), their runs (run.py), the page from the logs (page.py)."""

@@ -1,0 +1,8 @@
+"""The figures of GPT-4o's own system card (arXiv 2410.21276), to stand beside ours.
+
+Its sets are internal in most cases, so these are marks on a plot and not a comparison. Where the card has two
+versions of a table (3.3.5), the one of the arXiv edition, table 5, is taken throughout.
+"""
+
+CARD = "GPT-4o system card, arXiv 2410.21276"
+FIGURES: dict[tuple[str, str], float] = {}
