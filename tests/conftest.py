@@ -25,6 +25,7 @@ from unisono.engine.sample import SAMPLING, Sampling
 from unisono.model.config import preset
 from unisono.model.hf import save_pretrained
 from unisono.model.transformer import Qwen3
+from unisono.serve.reply.guards import Guards
 from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.text import TextTokenizer
 from unisono.tokens.vocab import Vocabulary
@@ -166,7 +167,7 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 class Running:
     """A server in a thread of this process, as clients meet it."""
 
-    def __init__(self, folder: Path, **settings: object) -> None:
+    def __init__(self, folder: Path, guards: Guards = Guards(), **settings: object) -> None:
         import uvicorn
 
         from unisono.serve.app import create_app
@@ -174,7 +175,7 @@ class Running:
         from unisono.serve.wire.guard import Settings
 
         self.settings = Settings(**settings)
-        self.service = Service(folder)
+        self.service = Service(folder, guards=guards)
         config = uvicorn.Config(
             create_app(self.service, self.settings),
             host="127.0.0.1",

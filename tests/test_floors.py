@@ -23,6 +23,7 @@ FLOORS = {
     "engine": 3,
     "tasks": 3,
     "moderation": 3,
+    "provenance": 3,
     "train": 4,
     "serve": 4,
     "export": 4,

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from unisono.assess.options import BenchOptions
+from unisono.assess.report.guards import guards_table
 from unisono.assess.report.index import index
 from unisono.assess.report.pages import ROWS, marks, render, run
 from unisono.assess.report.records import newest
@@ -235,3 +236,17 @@ def test_training_is_shown_as_it_is_done_and_lines_that_were_taught_too(tmp_path
         "2.50 ± 0.05 (xz 3.00, gzip 3.10; n = 3)"
     ) in table and table.count("stand in the training too") == 1
     assert "what it cannot know 50 % ± 10 (n = 40), asked what it can 0 % ± 10" in table
+
+
+def test_guards_are_shown_from_the_newest_record_of_each(tmp_path: Path) -> None:
+    folder = tmp_path / "records"
+    time = {"median": 3.0, "stderr": 0.1, "n": 6}
+    file = {"valid_on": RATE, "valid_off": RATE, "valid_after_change": RATE} | dict.fromkeys(
+        ("more_bytes", "ms_on", "ms_off"), time
+    )
+    drawings = {"c2pa": {"n": 6, **dict.fromkeys(("png", "jpeg", "webp"), file)}}
+    record(folder, "bench-guards-c2pa_a", "2026-01-01", "bench-guards", drawings)
+    record(folder, "bench-guards-c2pa_b", "2026-02-01", "bench-guards", drawings)
+    table = guards_table(newest(folder), "../records")
+    assert "c2pa, webp: valid manifest (n = 6) | 50 % ± 10" in table and "c2pa_b.json" in table
+    assert "c2pa_a.json" not in table and "watermark" not in table

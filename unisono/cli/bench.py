@@ -17,7 +17,7 @@ def add(commands: Any) -> None:
     command.set_defaults(load=load)
     command.add_argument(
         "what",
-        choices=(*SPEEDS, "quality", "moderation", "report"),
+        choices=(*SPEEDS, "quality", "moderation", "guards", "report"),
         help="what to measure; report: writes README.md, docs/measured.md and records/INDEX.md anew",
     )
     add_model(command)
@@ -25,7 +25,7 @@ def add(commands: Any) -> None:
         "--shared",
         type=Path,
         metavar="DIR",
-        help="folder with the held-out recordings (codec and quality) and texts (moderation)",
+        help="folder with the held-out recordings (codec, quality and guards) and texts (moderation)",
     )
     command.add_argument(
         "--data",
@@ -40,7 +40,7 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--twin", metavar="DIR", help="quality: a network trained on texts alone, to read beside this one"
     )
-    command.add_argument("--only", default="", metavar="LIST", help="quality: only these measures")
+    command.add_argument("--only", default="", metavar="LIST", help="quality and guards: only these measures")
     command.add_argument(
         "--reader",
         action="store_true",
@@ -64,6 +64,8 @@ def load(arguments: argparse.Namespace) -> Callable[[], int]:
 
     if arguments.what == "moderation":
         from unisono.assess.quality.moderation import run
+    elif arguments.what == "guards":
+        from unisono.assess.quality.guards import run
     elif arguments.what == "quality" and arguments.data:
         from unisono.assess.quality.own import run
     elif arguments.what == "quality":

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from unisono import __version__
-from unisono.cli import assess, bench, card, chat, data, export, forecast, serve, show, train
+from unisono.cli import assess, bench, card, chat, data, export, forecast, provenance, serve, show, train
 from unisono.core.errors import UserError
 from unisono.core.home import NO_ROOM
 
@@ -18,7 +18,7 @@ EPILOG = """examples:
   unisono chat --out image "Draw a red circle."           a picture
   unisono show "Hello" --image cat.png                    the ids that the network reads
   runs/cpu.sh DATA                                        train everything from raw data"""
-COMMANDS = (chat, show, data, train, serve, export, bench, assess, card, forecast)
+COMMANDS = (chat, show, data, train, serve, export, bench, assess, card, forecast, provenance)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -25,6 +25,7 @@ def add(commands: Any) -> None:
     )
     _engine(command)
     _limits(command)
+    _guards(command)
     command.add_argument(
         "--tls-cert", metavar="FILE", help="certificate, PEM; with --tls-key the server speaks https and wss"
     )
@@ -85,6 +86,25 @@ def _limits(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--max-mb", type=size_mb, default=50, metavar="MB", help="size of a request's body (default: 50)"
     )
+
+
+def _guards(command: argparse.ArgumentParser) -> None:
+    """What is done to all that is said and drawn."""
+    command.add_argument(
+        "--guards",
+        type=lambda text: (
+            [] if text == "none" else [name.strip() for name in text.split(",") if name.strip()]
+        ),
+        metavar="LIST",
+        help="guards that are on, such as watermark,c2pa, or none (default: all that are installed; "
+        "docs/guards.md)",
+    )
+    command.add_argument(
+        "--c2pa-cert",
+        metavar="FILE",
+        help="chain of certificates, PEM, that signs drawings (default: a development certificate)",
+    )
+    command.add_argument("--c2pa-key", metavar="FILE", help="its key, PEM, P-256")
 
 
 def load(arguments: argparse.Namespace) -> Callable[[], int]:

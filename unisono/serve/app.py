@@ -16,7 +16,17 @@ from unisono.serve.realtime import admission, call, webrtc, websocket
 from unisono.serve.reply.service import Service
 from unisono.serve.responses import routes as responses, socket as response_socket
 from unisono.serve.state import ServerState
-from unisono.serve.v1 import audio, chat, embeddings, files, images, models, moderations, operations
+from unisono.serve.v1 import (
+    audio,
+    chat,
+    embeddings,
+    files,
+    images,
+    models,
+    moderations,
+    operations,
+    provenance,
+)
 from unisono.serve.wire.errors import ApiError, answer_error
 from unisono.serve.wire.guard import Guard, Settings
 from unisono.serve.wire.handshake import Handshakes
@@ -31,6 +41,7 @@ ROUTERS = (
     images.router,
     embeddings.router,
     moderations.router,
+    provenance.router,
     files.router,
     admission.router,
     websocket.router,

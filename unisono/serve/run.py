@@ -20,6 +20,7 @@ import uvicorn
 from unisono.core.errors import UserError
 from unisono.core.home import default_weights
 from unisono.serve.app import create_app
+from unisono.serve.reply.guards import chosen, tell
 from unisono.serve.reply.scheduler import Scheduler
 from unisono.serve.reply.service import Service
 from unisono.serve.wire.guard import Settings, is_loopback
@@ -132,12 +133,14 @@ def run(arguments: argparse.Namespace) -> int:
         tokens_per_minute=arguments.tokens_per_minute,
     )
     check_certificate(arguments.tls_cert, arguments.tls_key)
+    guards, off = chosen(arguments.guards, arguments.c2pa_cert, arguments.c2pa_key)
     listening = listen(arguments.host, arguments.port)
     service = Service(
         arguments.model or default_weights(),
         engine=arguments.engine,
         precision=arguments.precision,
         strict_models=arguments.strict_models,
+        guards=guards,
     )
     config = uvicorn.Config(
         create_app(service, settings),
@@ -155,6 +158,7 @@ def run(arguments: argparse.Namespace) -> int:
     scheme = "https" if arguments.tls_cert else "http"
     host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
     address = f"{scheme}://{host}:{listening.getsockname()[1]}"
+    tell(guards, off)
     print(f"Unisono listens at {address}/v1, its page is {address}   (Ctrl-C stops it)", flush=True)
     if arguments.open and (
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform in ("darwin", "win32")

@@ -1,6 +1,7 @@
 """`unisono bench report`: writes the pages that show records, each between its marks, from the records alone.
 
-README.md gets six figures, docs/measured.md the table of all measures, records/INDEX.md the list of records.
+README.md gets six figures, docs/measured.md the table of all measures, docs/guards.md
+that of the guards, records/INDEX.md the list of records.
 """
 
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 from unisono.assess.options import BenchOptions
 from unisono.assess.report.figures import figures
 from unisono.assess.report.formats import Numbers, Row
+from unisono.assess.report.guards import guards_table
 from unisono.assess.report.index import NAME, index
 from unisono.assess.report.quality_rows import (
     audio_codec,
@@ -95,6 +97,7 @@ def run(options: BenchOptions) -> int:
     print(table)
     _replace(Path("README.md"), "figures", figures(newest(folder), folder.name))
     _replace(Path("docs/measured.md"), "records", render(folder, f"../{folder.name}"))
+    _replace(Path("docs/guards.md"), "guards", guards_table(newest(folder), f"../{folder.name}"))
     page = index(folder, weights_of(default_weights()))
     atomic_write(folder / NAME, lambda part: part.write_text(page, encoding="utf8"))
     return 0

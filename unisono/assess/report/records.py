@@ -38,7 +38,9 @@ class Record:
 
     @property
     def measures(self) -> dict[str, Numbers]:
-        """Measure -> its numbers. A record of `bench quality` holds several."""
+        """Measure -> its numbers. Records of `bench quality` and `bench guards` hold several."""
+        if self.what == "bench-guards":
+            return {f"guard-{name}": numbers for name, numbers in self.numbers.items()}
         return self.numbers if self.what == "quality" else {self.what: self.numbers}
 
 

@@ -8,7 +8,6 @@ without waiting for anything; nothing of the response is sent after it.
 import asyncio
 import base64
 import contextlib
-import io
 import logging
 from collections import deque
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from unisono.serve.realtime.settings import Prepared
 from unisono.serve.realtime.spoken_output import SpokenOutput
 from unisono.serve.realtime.turn_times import TurnTimes
 from unisono.serve.reply.events import Drawing, Speech, Trace, Usage
+from unisono.serve.reply.guards import Guards
 from unisono.serve.reply.plan import new_id
 from unisono.serve.reply.reading import CallBegins, CallEnds, CallGrows, Delta, Reading, Said
 from unisono.serve.reply.service import Service
@@ -204,9 +204,9 @@ class Response:
             self._heard_first()
         elif isinstance(delta, Drawing):
             self._open_message()
-            file = io.BytesIO()
-            delta.picture.save(file, "PNG")
-            self.emit("unisono.image", b64_json=base64.b64encode(file.getvalue()).decode(), last=delta.last)
+            guards = self.host.service.guards if delta.last else Guards()  # a sketch is not worth signing
+            content = base64.b64encode(guards.file_of(delta.picture)).decode()
+            self.emit("unisono.image", b64_json=content, last=delta.last)
         elif isinstance(delta, CallBegins | CallGrows | CallEnds):
             self._tell_call(delta)
 

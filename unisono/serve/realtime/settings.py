@@ -348,6 +348,7 @@ class Prepared:
             max_ids=MAX_IDS if most == "inf" else most,
             max_ids_param="max_output_tokens",
             voice=session["audio"]["output"]["voice"],
+            speed=session["audio"]["output"]["speed"],
             trace=bool(extension.get("ids")),
             sketches=SKETCHES,
         )

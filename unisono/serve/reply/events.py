@@ -9,6 +9,7 @@ from PIL import Image as Pictures
 
 from unisono.engine.grammar import Grammar
 from unisono.engine.sample import Sampler
+from unisono.provenance.watermark import Watermark
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ class ReplySpec:
     grammar: Grammar | None = None  # in place of the usual one
     top_logprobs: int | None = None  # None: no logprobs
     trace: bool = False  # tell every id
+    speed: float = 1.0  # at which the speech will be played
+    mark: Watermark | None = None  # goes on from the reply before; None: the reply has its own, if any
     sketches: int | None = None  # pictures shown while one is being drawn; None: after every code
 
 

@@ -18,6 +18,7 @@ from PIL import Image as Pictures
 from unisono.engine.sample import probabilities
 from unisono.media import Footage, Sound
 from unisono.serve.reply.events import Trace
+from unisono.serve.reply.guards import Guards
 from unisono.serve.reply.pieces import Pieces
 from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.message import Part, Text
@@ -27,9 +28,12 @@ Input = str | Sound | Footage | Pictures.Image
 
 
 class Network:
-    """The tokenizer of the network in `folder`, and the thread on which its codecs compute."""
+    """The tokenizer of the network in `folder`, the thread on which its codecs compute, and the guards of
+    what it says and draws.
+    """
 
-    def __init__(self, folder: Path, tokenizer: OmniTokenizer) -> None:
+    def __init__(self, folder: Path, tokenizer: OmniTokenizer, guards: Guards) -> None:
+        self.guards = guards
         self.folder, self.tokenizer, self.vocab = folder, tokenizer, tokenizer.vocab
         self.codecs = ThreadPoolExecutor(1, "codecs", initializer=torch.set_num_threads, initargs=(1,))
         self.sample_rate = tokenizer.audio_codec.sample_rate

@@ -59,6 +59,7 @@ class Plan:
     max_ids_param: str = "max_tokens"  # the member of the request that `max_ids` comes from
     top_logprobs: int | None = None
     voice: str = "alloy"
+    speed: float = 1.0  # at which the speech will be played
     must_draw: bool = False
     sketches: int = 0
     trace: bool = False
@@ -89,6 +90,7 @@ class Plan:
         return ReplySpec(
             outputs=self.outputs,
             voice=self.voice,
+            speed=self.speed,
             sampler=sampler,
             max_ids=max_ids,
             grammar=grammar,

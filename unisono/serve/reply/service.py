@@ -19,6 +19,7 @@ from unisono.model.hf import read_config
 from unisono.moderation.moderator import Moderator
 from unisono.moderation.states import States
 from unisono.serve.reply.events import ReplySpec
+from unisono.serve.reply.guards import Guards
 from unisono.serve.reply.network import Network
 from unisono.serve.reply.scheduler import Scheduler
 from unisono.serve.reply.turn import Turn
@@ -53,10 +54,11 @@ class Service(Network):
         engine: str = "auto",
         precision: str = "int8",
         strict_models: bool = False,
+        guards: Guards = Guards(),
     ) -> None:
         folder = Path(folder)
         tokenizer, loaded = load_network(folder, engine=engine, precision=precision)
-        super().__init__(folder, tokenizer)
+        super().__init__(folder, tokenizer, guards)
         self.strict_models = strict_models
         self.scheduler = Scheduler(loaded)
         self.trained_length = int(

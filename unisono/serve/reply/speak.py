@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unisono.engine.grammar import Grammar, Rules
+from unisono.provenance.watermark import Watermark
 from unisono.serve.reply.events import ReplySpec, Speech, Usage
 from unisono.serve.reply.in_order import add, in_order
 from unisono.serve.reply.service import Service
@@ -61,10 +62,14 @@ def _joints(sentence: str) -> Iterator[str]:
             yield from (word[start : start + LONGEST] for start in range(0, len(word), LONGEST))
 
 
-async def begin(service: Service, sentence: str, voice: object) -> Turn:
-    """Begins to say a sentence: its words are given, only the sound is the network's to choose."""
+async def begin(service: Service, sentence: str, voice: object, mark: Watermark | None = None) -> Turn:
+    """Begins to say a sentence: its words are given, only the sound is the network's to choose. `mark` goes
+    on from the sentence before.
+    """
     rules = Rules.spoken(service.tokenizer.script(sentence), service.tokenizer.audio_codec.frame_rate)
-    spec = ReplySpec(outputs=frozenset({"audio"}), voice=voice, grammar=Grammar(service.vocab, rules))
+    spec = ReplySpec(
+        outputs=frozenset({"audio"}), voice=voice, mark=mark, grammar=Grammar(service.vocab, rules)
+    )
     return await service.reply([Message("user", [Text(SAY[0].format(sentence))])], spec)
 
 
@@ -73,7 +78,8 @@ async def speak(
 ) -> AsyncGenerator[NDArray[np.float32], None]:
     """Yields pcm at API_RATE as it is made; what it took is added to `usage`."""
     resample, stretch = Resampler(service.sample_rate, API_RATE), Stretcher(API_RATE, speed)
-    begins = [partial(begin, service, sentence, voice) for sentence in sentences(text)]
+    mark = service.guards.mark(service.sample_rate, speed)
+    begins = [partial(begin, service, sentence, voice, mark) for sentence in sentences(text)]
     async with in_order(begins) as turns:
         async for turn in turns:
             async for news in turn:

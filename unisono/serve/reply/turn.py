@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from unisono.engine.sample import probabilities
 from unisono.engine.session import Session
+from unisono.provenance.watermark import Watermark
 from unisono.serve.reply.events import Calling, Drawing, Event, ReplySpec, Speech, Usage, Words
 from unisono.serve.reply.network import Network
 from unisono.serve.reply.scheduler import Generation
@@ -47,7 +48,7 @@ class Turn:
 
     async def __aiter__(self) -> AsyncGenerator[Event, None]:
         service, text, tokens = self.service, "", []
-        events, sound = service.tokenizer.stream(), _Sound(service, self.generation)
+        events, sound = service.tokenizer.stream(), _Sound(service, self.generation, self.spec)
         try:
             async for id, logits in self.generation:
                 self.ids.append(id)
@@ -117,8 +118,9 @@ class _Sound:
     they can be decoded.
     """
 
-    def __init__(self, service: Network, generation: Generation) -> None:
+    def __init__(self, service: Network, generation: Generation, spec: ReplySpec) -> None:
         self.service, self.generation = service, generation
+        self.mark = spec.mark or service.guards.mark(service.sample_rate, spec.speed)
         self.stream = service.tokenizer.audio_codec.decoder_stream()
         self.codes: list[NDArray[np.int64]] = []
         self.is_first = True
@@ -137,14 +139,17 @@ class _Sound:
         """What is left."""
         if self.codes:
             yield await self._decoded()
+        if self.mark and len(rest := self.mark.flush()):
+            yield Speech(rest)
 
     async def _decoded(self) -> Speech:
         codes, self.codes, self.is_first = np.concatenate(self.codes), [], False
-        return Speech(await self.service.codec(_decode, self.stream, codes))
+        return Speech(await self.service.codec(_decode, self.stream, codes, self.mark))
 
 
-def _decode(stream: Any, codes: NDArray[np.int64]) -> NDArray[np.float32]:
-    return stream.push(torch.from_numpy(codes)).numpy()
+def _decode(stream: Any, codes: NDArray[np.int64], mark: Watermark | None) -> NDArray[np.float32]:
+    pcm: NDArray[np.float32] = stream.push(torch.from_numpy(codes)).numpy()
+    return mark.push(pcm) if mark else pcm
 
 
 def _logprobs(

@@ -64,7 +64,7 @@ async def read_response(request: HTTPConnection, wanted: ResponseRequest) -> Rea
     service = service_of(request)
     service.check_model(wanted.model)
     _check(wanted)
-    toolbox, canvas, sketches = _tools(wanted, service.tokenizer.image_codec.image_size)
+    toolbox, canvas, sketches = _tools(service, wanted)
     form = await read_form(service, wanted.text.format if wanted.text else None, "text.format")
     call_form = await toolbox.form(service)
     before, store, key = _before(request, wanted), store_of(request), request.state.key
@@ -137,7 +137,7 @@ def _before(request: HTTPConnection, wanted: ResponseRequest) -> Stored | None:
     return found
 
 
-def _tools(wanted: ResponseRequest, own_size: int) -> tuple[Toolbox, Canvas | None, int]:
+def _tools(service: Service, wanted: ResponseRequest) -> tuple[Toolbox, Canvas | None, int]:
     """-> functions, what drawings become if there may be some, how many sketches are shown."""
     functions, canvas, sketches = [], None, 0
     for number, tool in enumerate(wanted.tools or []):
@@ -148,7 +148,7 @@ def _tools(wanted: ResponseRequest, own_size: int) -> tuple[Toolbox, Canvas | No
             names = ("size", "quality", "output_format", "output_compression", "background", "partial_images")
             picture = checked(ImageRequest, {"prompt": "-", **{name: tool.get(name) for name in names}})
             canvas, sketches = (
-                Canvas(picture, own_size),
+                Canvas(service.guards, picture, service.tokenizer.image_codec.image_size),
                 (picture.partial_images or 0) if wanted.stream else 0,
             )
         else:

@@ -111,7 +111,9 @@ class Answering:
                     for call in reading.calls
                 ]
             if reading.pictures:
-                message["images"] = [shown_picture(picture) for picture in reading.pictures]
+                message["images"] = [
+                    shown_picture(self.service.guards, picture) for picture in reading.pictures
+                ]
             if self.wanted.is_spoken and (reading.pcm or not reading.calls):
                 message |= {"content": None, "audio": await self._spoken(turn, reading)}
         shown = (

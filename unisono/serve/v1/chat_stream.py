@@ -2,7 +2,6 @@
 are told once.
 """
 
-import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from PIL import Image as Pictures
 
 from unisono.serve.reply.events import Drawing, Speech, Trace
+from unisono.serve.reply.guards import Guards
 from unisono.serve.reply.plan import logprobs, new_id
 from unisono.serve.reply.reading import CallBegins, CallGrows, Delta, Said
 from unisono.serve.reply.service import Service
@@ -70,7 +70,10 @@ class Chunks:
                 {"tool_calls": [{"index": delta.number, "function": {"arguments": delta.text}}]}
             )
         elif isinstance(delta, Drawing):
-            yield self._choice({"images": [{**shown_picture(delta.picture), "partial": not delta.last}]})
+            guards = self.service.guards if delta.last else Guards()  # a sketch is not worth signing
+            yield self._choice(
+                {"images": [{**shown_picture(guards, delta.picture), "partial": not delta.last}]}
+            )
         elif isinstance(delta, Trace):
             self.traces.append(delta.row)  # goes with what comes next
 
@@ -115,10 +118,11 @@ def _legacy(delta: CallBegins | CallGrows) -> dict[str, Any]:
     return {"arguments": delta.text}
 
 
-def shown_picture(picture: Pictures.Image) -> dict[str, Any]:
+def shown_picture(guards: Guards, picture: Pictures.Image) -> dict[str, Any]:
     """A drawing as a part of a message, in the form that servers of several models have agreed on; OpenAI's
     chat has none.
     """
-    content = io.BytesIO()
-    picture.save(content, "PNG")
-    return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{encoded(content.getvalue())}"}}
+    return {
+        "type": "image_url",
+        "image_url": {"url": f"data:image/png;base64,{encoded(guards.file_of(picture))}"},
+    }

@@ -3,7 +3,6 @@ that was asked for.
 """
 
 import asyncio
-import io
 import re
 import time
 from collections.abc import AsyncIterator
@@ -17,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from unisono.engine.grammar import Grammar, Rules
 from unisono.serve.reply.events import Drawing, ReplySpec, Usage, Words
+from unisono.serve.reply.guards import Guards
 from unisono.serve.reply.in_order import account, add, in_order
 from unisono.serve.reply.service import Service, service_of
 from unisono.serve.reply.turn import Turn
@@ -80,11 +80,13 @@ class Canvas:
 
     def __init__(
         self,
+        guards: Guards,
         wanted: ImageRequest,
         own_size: int,
         kept: Pictures.Image | None = None,
         mask: Pictures.Image | None = None,
     ) -> None:
+        self.guards = guards
         self.size = _size(wanted.size, own_size)
         self.format, self.compression = wanted.output_format or "png", wanted.output_compression
         self.kept = (
@@ -106,9 +108,8 @@ class Canvas:
             if self.format == "png"
             else {"quality": 100 if self.compression is None else max(1, self.compression)}
         )
-        file = io.BytesIO()
-        picture.save(file, self.format, **quality)
-        return file.getvalue()
+        is_composite = self.kept is not None
+        return self.guards.file_of(picture, self.format, is_composite=is_composite, **quality)
 
     def shown(self) -> dict[str, str]:
         """How a picture was made. `quality` is the one that there is."""
@@ -185,7 +186,7 @@ async def generations(request: Request) -> Response:
         request,
         wanted,
         [Text(phrased(wanted.prompt))],
-        Canvas(wanted, service.tokenizer.image_codec.image_size),
+        Canvas(service.guards, wanted, service.tokenizer.image_codec.image_size),
         "image_generation",
     )
 
@@ -206,7 +207,7 @@ async def edits(request: Request) -> Response:
         *[await service.code(picture) for picture in pictures],
         Text(wanted.prompt.strip() or "?"),
     ]
-    canvas = Canvas(wanted, service.tokenizer.image_codec.image_size, pictures[0], mask)
+    canvas = Canvas(service.guards, wanted, service.tokenizer.image_codec.image_size, pictures[0], mask)
     return await _draw(request, wanted, parts, canvas, "image_edit")
 
 

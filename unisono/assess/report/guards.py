@@ -1,0 +1,78 @@
+"""The table of docs/guards.md, from the newest record of each guard."""
+
+from unisono.assess.report.formats import share, times
+from unisono.assess.report.records import Numbers, Record
+
+ATTACKS = {
+    "none": "as sent",
+    "mp3_64": "MP3, 64 kbit/s",
+    "opus_24": "Opus, 24 kbit/s",
+    "resampled_8000": "resampled to 8 kHz and back",
+    "resampled_44100": "resampled to 44.1 kHz and back",
+    "noise_20_db": "white noise, 20 dB",
+    "cut_3_s": "cut to 3 s",
+    "mp3_64_cut_3_s": "MP3 and cut to 3 s",
+    "opus_24_cut_3_s": "Opus and cut to 3 s",
+    "noise_20_db_cut_3_s": "noise and cut to 3 s",
+}
+SOURCES = {
+    "own": "the network's own speech",
+    "librispeech_train251": "LibriSpeech",
+    "neural_speech": "another synthesizer",
+}
+Row = tuple[str, str, str, str]  # what, guard on, guard off, cost
+
+
+def guards_table(found: dict[str, tuple[Numbers, Record]], place: str) -> str:
+    """The rows of every guard that was measured, each with its record; `place` leads to the records."""
+    lines = ["| guard | on | off | cost | record |", "|---|---|---|---|---|"]
+    for name, rows in ROWS.items():
+        if name in found:
+            numbers, record = found[name]
+            link = f"[{record.date[:10]}]({place}/{record.path.name})"
+            lines += [f"| {' | '.join(row)} | {link} |" for row in rows(numbers)]
+    return "\n".join(lines)
+
+
+def watermark(n: Numbers) -> list[Row]:
+    """Detected shares after each attack; the guard is off for the unmarked."""
+    sources = {key: name for key, name in SOURCES.items() if key in n["detected"]["none"]}
+    rows = []
+    for attack, name in ATTACKS.items():
+        on = ", ".join(f"{shown} {share(n['detected'][attack][key])}" for key, shown in sources.items())
+        rows.append((f"watermark, {name}: detected", on, share(n["false"][attack]), ""))
+    lost, cost = n["pesq_lost"], n["cost"]
+    told = (
+        f"{times(cost['ms_per_80_ms'])} ms for 80 ms of sound, which leaves {cost['delay_ms']:.0f} ms later"
+    )
+    check = f"{times(cost['check_10_s_ms'], 0)} ms to check 10 s"
+    rows.append(
+        ("watermark: PESQ lost", f"{lost['mean']:.3f} ± {lost['stderr']:.3f} (n = {lost['n']})", "0", told)
+    )
+    other = n["false_other_keys"]
+    rows.append(
+        ("watermark, other keys on pieces of 3 s: detected", "", f"{share(other)} (n = {other['n']})", check)
+    )
+    return rows
+
+
+def c2pa(n: Numbers) -> list[Row]:
+    """Drawings whose manifest is valid."""
+    rows = []
+    for format in ("png", "jpeg", "webp"):
+        one = n[format]
+        cost = f"{times(one['ms_on'], 1)} ms a file, {times(one['ms_off'], 1)} ms without; "
+        cost += f"{one['more_bytes']['median']:.0f} bytes more"
+        rows.append(
+            (
+                f"c2pa, {format}: valid manifest (n = {n['n']})",
+                share(one["valid_on"]),
+                share(one["valid_off"]),
+                cost,
+            )
+        )
+        rows.append((f"c2pa, {format}, one bit changed: valid", share(one["valid_after_change"]), "", ""))
+    return rows
+
+
+ROWS = {"guard-watermark": watermark, "guard-c2pa": c2pa}

@@ -1,0 +1,1 @@
+"""Who speaks: embeddings of voices, and what is decided by them."""
