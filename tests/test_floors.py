@@ -24,6 +24,7 @@ FLOORS = {
     "tasks": 3,
     "moderation": 3,
     "provenance": 3,
+    "speakers": 1,
     "train": 4,
     "serve": 4,
     "export": 4,

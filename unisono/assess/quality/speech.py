@@ -11,10 +11,8 @@ import torch
 
 from unisono.assess.quality.held_out import WORLD, Bench
 from unisono.assess.quality.judge import (
-    can_judge_voices,
     comparable,
     transcribe,
-    voice_similarity,
 )
 from unisono.assess.quality.marks import Numbers, error_rate, is_same
 from unisono.core.progress import track
@@ -23,6 +21,7 @@ from unisono.data.speech.microphone import spoilt
 from unisono.data.speech.recordings import iter_recordings
 from unisono.data.splits import split_of
 from unisono.media import Sound
+from unisono.speakers.encoder import can_judge_voices, voice_similarity
 from unisono.tokens.phrases import WRITE_DOWN
 
 SINGLE_WORDS = 4  # for each sentence that is asked
