@@ -115,7 +115,11 @@ def test_a_stream_longer_than_the_period_equals_whole(codec: SpeechCodec) -> Non
 
 
 def test_what_cannot_be_an_encoder() -> None:
-    for change, said in (({"ahead": (1, 1)}, "odd number"), ({"frame_size": 320}, "four mel frames")):
+    for change, said in (
+        ({"ahead": (1, 1)}, "odd number"),
+        ({"num_layers": 2}, "fewer than 2"),
+        ({"frame_size": 320}, "four mel frames"),
+    ):
         with pytest.raises(ValueError, match=said):
             SpeechEncoder(replace(TINY.encoder, **change))
 

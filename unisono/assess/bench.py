@@ -53,7 +53,7 @@ def run(options: BenchOptions, effort: Effort = Effort()) -> int:
     """Entry of `unisono bench` for speed and memory: measures, prints a table, writes a record."""
     can_keep(options.records)
     load_before = os.getloadavg()[0]
-    name = "codec-reader" if options.what == "codec" and options.reader else options.what
+    name = f"codec-{options.part}" if options.what == "codec" and options.part else options.what
     measured = bench_of(name)(options, effort)
     config = {
         **measured.config,
@@ -93,6 +93,14 @@ def bench_of(what: str) -> Bench:
         from unisono.assess.quality.codec_reader import bench_reader
 
         benches[what] = lambda options, effort: bench_reader(options)
+    elif what == "codec-words":
+        from unisono.assess.quality.codec_words import bench_words
+
+        benches[what] = lambda options, effort: bench_words(options)
+    elif what == "codec-probes":
+        from unisono.assess.quality.codec_probes import bench_probes
+
+        benches[what] = lambda options, effort: bench_probes(options)
     return benches[what]
 
 

@@ -20,8 +20,15 @@ class BenchOptions:
     data: list[str] = field(default_factory=list)  # names of somebody's own data
     minutes: float = 30.0
     records: Path = Path("records")
-    reader: bool = False
+    reader: bool = False  # codec: instead of speed, one of these three
+    words: bool = False
+    probes: bool = False
     codec: str | None = None
+
+    @property
+    def part(self) -> str:
+        """What of a codec is measured, "" for its speed."""
+        return next((name for name in ("reader", "words", "probes") if getattr(self, name)), "")
 
     @property
     def network(self) -> Path:

@@ -41,10 +41,21 @@ def add(commands: Any) -> None:
         "--twin", metavar="DIR", help="quality: a network trained on texts alone, to read beside this one"
     )
     command.add_argument("--only", default="", metavar="LIST", help="quality and guards: only these measures")
-    command.add_argument(
+    part = command.add_mutually_exclusive_group()
+    part.add_argument(
         "--reader",
         action="store_true",
         help="codec: letters that a small reader of its ids gets wrong, taught on the speech under --home",
+    )
+    part.add_argument(
+        "--words",
+        action="store_true",
+        help="codec: words that Whisper mishears before and after it, and how like the voices are",
+    )
+    part.add_argument(
+        "--probes",
+        action="store_true",
+        help="codec: what its ids tell beside the words: who speaks, pitch, mood, sounds that are no speech",
     )
     command.add_argument(
         "--codec", type=folder_name, metavar="DIR", help="codec: an audio codec of its own, of either kind"

