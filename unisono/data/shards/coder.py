@@ -19,7 +19,7 @@ NOTED_AT_ONCE = 0.7
 # sends what was said before without the notes
 LATEST_NOTED = 3  # of the answers about a picture
 FRAMED = 0.4  # of the pictures that are shown
-FRAMED_TASKS = ("see", "see_emoji", "watch")  # small print would be lost
+FRAMED_TASKS = ("see", "see_emoji", "see_named", "watch")  # small print would be lost
 WITH_SOUND = 0.4  # of the clips: somebody speaks meanwhile, and says nothing of what is seen
 INSTRUCTED = (
     0.15  # of the conversations begin with what clients like to tell a network; it says nothing of the answer

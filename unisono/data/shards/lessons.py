@@ -4,16 +4,19 @@ A lesson yields (task, messages) of a split.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from unisono.data.calls import conversations as calls, forms
+from unisono.data.pictures.named import drawn, gallery, seen
 from unisono.data.splits import split_of
 from unisono.data.words.ask import answered
+from unisono.data.world.raw import Raw
 from unisono.data.world.sayings import FAMILIES, ask
 from unisono.tokens.message import Message, Text
 
+Maker = Callable[[random.Random], Raw]
 Lesson = Iterator[tuple[str, list[Message]]]
 NUM_ASIDE = 2000  # questions that need no function, where there are too few of the base's own answers
 MIN_ANSWERED = 500  # of the base: below, the small world's sentences help out
@@ -25,6 +28,8 @@ class LessonCounts:
 
     calls: int = 30_000
     forms: int = 12_000
+    see_named: int = 40_000
+    draw_named: int = 10_000
     scale: float = 1.0
 
     def of(self, lesson: str) -> int:
@@ -32,7 +37,7 @@ class LessonCounts:
         return max(1, round(getattr(self, lesson) * self.scale))
 
 
-VAL_LESSONS = LessonCounts(calls=200, forms=200)
+VAL_LESSONS = LessonCounts(calls=200, forms=200, see_named=200, draw_named=100)
 
 
 def own_words(answers: Path, split: str) -> list[tuple[str, str]]:
@@ -52,6 +57,14 @@ def lessons(answers: Path, split: str, counts: LessonCounts, seed: int) -> Lesso
         yield "calls", messages
     for messages in forms.conversations(split, counts.of("forms"), seed):
         yield "forms", messages
+
+
+def picture_makers(home: Path, shared: Path, counts: LessonCounts) -> dict[str, tuple[Maker, int]]:
+    """Task -> what makes conversations about named pictures, and how many. UserError where a package of
+    pictures is missing."""
+    found = gallery(home, shared)
+    makers = {"see_named": seen(found), "draw_named": drawn(found)}
+    return {task: (make, counts.of(task)) for task, make in makers.items()}
 
 
 def _aside(split: str, seed: int) -> list[tuple[str, str]]:

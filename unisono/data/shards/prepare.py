@@ -8,10 +8,11 @@ same split or from training voices saying it, never from a speaker who is kept b
 """
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -78,22 +79,27 @@ MODES = {
     "letters": [(0, 0), (0, 0), (1, 0)],
     "recall": [(0, 0)],
 }
+WRITTEN = [(0, 0)]  # of tasks that nobody has spoken
+Maker = Callable[[random.Random], Raw]
 
 
 def world_conversations(
-    task: str, count: int, split: str, coder: Coder, seed: int
+    task: str, count: int, split: str, coder: Coder, seed: int, make: Maker | None = None
 ) -> Iterator[list[Message]]:
-    """`count` conversations of one task of the small world that belong to `split`."""
+    """`count` conversations of one task of the small world, or of another that `make` makes, that belong to
+    `split`.
+    """
+    make = make or MAKERS[task]
     rng = random.Random(f"{seed} {task} {split}")
     while count > 0:
         with resolution(coder.tokenizer.image_codec.image_size):
-            raws = [MAKERS[task](rng) for _ in range(BATCH)]
+            raws = [make(rng) for _ in range(BATCH)]
         raws = [raw for raw in raws if split_of(raw.key) == split]
         raws = (_joined(raws, rng) if task == "talk" else raws)[:count]
         coder.see(raws)
         count -= len(raws)
         for raw in raws:
-            yield coder.messages(raw, rng.choice(MODES[task]))
+            yield coder.messages(raw, rng.choice(MODES.get(task, WRITTEN)))
 
 
 def _joined(raws: list[Raw], rng: random.Random) -> list[Raw]:
@@ -185,12 +191,13 @@ def prepare(
     max_bytes: float = inf,
     cutter: WordCutter | None = None,
     lessons: Iterable[tuple[str, list[Message]]] = (),
+    makers: Mapping[str, tuple[Maker, int]] = MappingProxyType({}),
     **facts: object,
 ) -> None:
     """Writes the shard of one split, a part of it by chance where it is to hold `max_bytes`. `texts(split)`
     yields (task, text) of
-    plain documents; with a `cutter` replies are spoken word by word; `lessons` are further (task, messages);
-    `facts` go into its manifest."""
+    plain documents; with a `cutter` replies are spoken word by word; `lessons` are further (task, messages),
+    `makers` of further tasks of pictures, with their counts; `facts` go into its manifest."""
     writer = ShardWriter(folder, tokenizer.vocab.size)
     rng, mask_rng = random.Random(f"{seed} {split}"), np.random.default_rng(seed)
     coder = Coder(tokenizer, bank, split, seed, cutter)
@@ -203,10 +210,10 @@ def prepare(
             item["text"] for item in bank.items if item["voice"] in REPLY_VOICES and item.get("text")
         )
     with progress() as bar:
-        for task in MAKERS:
-            count = counts.of(task)
+        tasks = {task: (make, counts.of(task)) for task, make in MAKERS.items()}
+        for task, (make, count) in {**tasks, **makers}.items():
             line = bar.add_task(f"{split} {task}", total=count, note="")
-            for messages in world_conversations(task, count, split, coder, seed):
+            for messages in world_conversations(task, count, split, coder, seed, make):
                 add(task, messages)
                 bar.update(line, advance=1)
         for what, conversations in (
