@@ -21,6 +21,7 @@ from unisono.cli import entry, main
 from unisono.media import read_sound
 
 Media = Callable[[str], Path]
+
 COMMAND = [sys.executable, "-m", "unisono.cli"]
 
 
@@ -192,9 +193,6 @@ def test_what_the_system_refuses_is_explained(
     assert complaint(capsys, "chat", "Hi") == f"unisono: {told}\n"
 
 
-# ---- the same in this process, which does not load torch again each time ----
-
-
 def complaint(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     """Runs a command that must fail with one line."""
     assert main(list(map(str, arguments))) == 2
@@ -315,87 +313,3 @@ def test_programs_without_their_data(
     (tmp_path / "empty").mkdir()
     arguments = [argument.replace("EMPTY", str(tmp_path / "empty")) for argument in arguments]
     assert words in complaint(capsys, *arguments, "--home", tmp_path / "home")
-
-
-def test_show(tiny_network: Path, media: Media, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    svg = tmp_path / "row.svg"
-    assert (
-        main(
-            [
-                "show",
-                "--model",
-                str(tiny_network),
-                "--image",
-                str(media("a.png")),
-                "--audio",
-                str(media("a.wav")),
-                "--video",
-                str(media("a.mp4")),
-                "--reply",
-                "It says 42.",
-                "--svg",
-                str(svg),
-                "What is [bold]this?",
-            ]
-        )
-        == 0
-    )
-    found = capsys.readouterr()
-    assert (
-        found.out.startswith("<|user|><|begin_image|>")
-        and "What is [bold]this?<|end|><|assistant|>It says 42.<|end|>" in found.out
-    )
-    ids = int(found.out.splitlines()[-1].split(" ids:")[0])
-    assert "48 image" in found.out and svg.read_text(encoding="utf8").count("<rect") == ids and not found.err
-
-
-def test_a_drawing(tiny_network: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert (
-        main(
-            [
-                "chat",
-                "--model",
-                str(tiny_network),
-                "--out",
-                "image",
-                "--save",
-                str(tmp_path),
-                "--timing",
-                "Draw a red circle.",
-            ]
-        )
-        == 0
-    )
-    found = capsys.readouterr().out.splitlines()
-    assert (
-        f"drawn: {tmp_path / 'reply1.png'}" in found
-        and found[0].startswith("loaded in ")
-        and "all after" in found[-1]
-    )
-    assert Image.open(tmp_path / "reply1.png").size == (256, 256)
-
-
-def test_the_same_seed_prints_the_same(
-    tiny_network: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    found = set()
-    for name in "ab":
-        assert (
-            main(
-                [
-                    "chat",
-                    "--model",
-                    str(tiny_network),
-                    "--out",
-                    "text,audio",
-                    "--seed",
-                    "3",
-                    "--save",
-                    str(tmp_path / name),
-                    "Hi",
-                ]
-            )
-            == 0
-        )
-        found.add((capsys.readouterr().out.split("spoken")[0], (tmp_path / name / "reply1.wav").read_bytes()))
-    assert len(found) == 1
