@@ -20,6 +20,7 @@ from PIL import Image, ImageDraw
 
 from unisono.codecs.audio import AudioCodec, AudioCodecConfig
 from unisono.codecs.image import ImageCodec, ImageCodecConfig
+from unisono.codecs.speech import SpeechCodec, SpeechCodecConfig
 from unisono.core.home import default_weights
 from unisono.engine.sample import SAMPLING, Sampling
 from unisono.model.config import preset
@@ -65,6 +66,26 @@ def tiny_tokenizer() -> OmniTokenizer:
         )
     ).eval()
     return OmniTokenizer(Vocabulary(text.size, 15, 15), text, audio, image)
+
+
+def tiny_speech_codec() -> SpeechCodec:
+    """Random, of 15 codes: the kind of 25 codes a second that is told the voice."""
+    torch.manual_seed(0)
+    config = SpeechCodecConfig(
+        levels=(5, 3),
+        num_mels=8,
+        encoder_channels=8,
+        encoder_heads=1,
+        ahead=(1,),
+        encoder_layers=2,
+        window=4,
+        decoder_channels=8,
+        decoder_dilations=(1,),
+        fine_channels=8,
+        fine_dilations=(1,),
+        style_size=4,
+    )
+    return SpeechCodec(config).eval()
 
 
 def free_port() -> int:

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import drawing, tiny_tokenizer, tone
+from conftest import drawing, tiny_speech_codec, tiny_tokenizer, tone
 from PIL import Image as Pictures
 
 from unisono.codecs.audio import AudioCodec
-from unisono.codecs.speech import SpeechCodec, SpeechCodecConfig
+from unisono.codecs.speech import SpeechCodec
 from unisono.core.errors import UserError
 from unisono.signals import trimmed
 from unisono.tokenizer import AudioDelta, ImageDelta, OmniTokenizer, TextDelta, TurnEnd
@@ -246,22 +246,7 @@ def test_voices_lie_beside_the_network(tokenizer: OmniTokenizer, tmp_path: Path)
 
 def test_a_codec_of_another_kind_and_rate(tmp_path: Path) -> None:
     base = tiny_tokenizer()
-    torch.manual_seed(0)
-    codec = SpeechCodec(
-        SpeechCodecConfig(
-            levels=(5, 3),
-            front_channels=8,
-            encoder_channels=8,
-            encoder_layers=1,
-            encoder_heads=1,
-            window=4,
-            decoder_channels=8,
-            decoder_dilations=(1,),
-            fine_channels=8,
-            fine_dilations=(1,),
-            style_size=4,
-        )
-    ).eval()
+    codec = tiny_speech_codec()
     OmniTokenizer(base.vocab, base.text, codec, base.image_codec).save(tmp_path)
     again = OmniTokenizer.load(tmp_path)
     assert isinstance(again.audio_codec, SpeechCodec) and isinstance(base.audio_codec, AudioCodec)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import tiny_speech_codec
 
 from unisono.assess import bench
 from unisono.assess.options import BenchOptions
@@ -21,7 +22,6 @@ from unisono.assess.speed.voice_turns import steps, turns
 from unisono.cli import main
 from unisono.codecs.audio import AudioCodec, AudioCodecConfig
 from unisono.codecs.image import ImageCodec, ImageCodecConfig
-from unisono.codecs.speech import SpeechCodec, SpeechCodecConfig
 from unisono.core.errors import UserError
 from unisono.core.home import shipped
 from unisono.model.config import preset
@@ -157,21 +157,7 @@ def test_codec(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
 def test_a_codec_of_its_own(folder: Path, tmp_path: Path) -> None:
     """--codec measures that codec and not the network's: of the second kind, 25 codes a second, told the
     voice."""
-    torch.manual_seed(0)
-    tiny = SpeechCodecConfig(
-        levels=(5, 3),
-        front_channels=8,
-        encoder_channels=8,
-        encoder_layers=1,
-        encoder_heads=1,
-        window=4,
-        decoder_channels=8,
-        decoder_dilations=(1,),
-        fine_channels=8,
-        fine_dilations=(1,),
-        style_size=4,
-    )
-    SpeechCodec(tiny).save(tmp_path / "codec")
+    tiny_speech_codec().save(tmp_path / "codec")
     options = BenchOptions(what="codec", model=str(folder), records=tmp_path, codec=str(tmp_path / "codec"))
     assert bench.run(options, CRUMB) == 0
     (path,) = tmp_path.glob("bench-codec_*.json")

@@ -18,6 +18,7 @@ from torch.nn import functional
 from unisono.codecs.causal import CausalStack, States
 from unisono.codecs.quantize import FSQ
 from unisono.codecs.storage import load_codec, save_codec
+from unisono.codecs.stream import EncoderStream
 
 
 @dataclass(frozen=True)
@@ -162,9 +163,9 @@ class AudioCodec(nn.Module):
         hidden, _ = self.decoder(quantized)
         return self.synthesis(hidden)[0]
 
-    def encoder_stream(self) -> "EncoderStream":
+    def encoder_stream(self) -> "AudioEncoderStream":
         """A fresh encoder for one signal that arrives in pieces."""
-        return EncoderStream(self)
+        return AudioEncoderStream(self)
 
     def decoder_stream(self) -> "DecoderStream":
         """A fresh decoder for one signal whose codes arrive in pieces."""
@@ -180,40 +181,23 @@ class AudioCodec(nn.Module):
         return load_codec(cls, AudioCodecConfig, folder)
 
 
-class EncoderStream:
-    """Encodes one signal piece by piece; equals `encode` of the whole."""
+class AudioEncoderStream(EncoderStream):
+    """The stream of an AudioCodec's encoder."""
 
     def __init__(self, codec: AudioCodec) -> None:
+        super().__init__(codec.frame_size, codec.config.lookahead)
         self.codec = codec
-        self.pending = torch.zeros(0)  # samples short of a whole frame
         self.analysis_state: Tensor | None = None
         self.states: States | None = None
-        self.num_wait = codec.config.lookahead  # outputs still to be thrown away
 
-    @torch.inference_mode()
-    def push(self, pcm: Tensor) -> Tensor:
-        """(N,) pcm -> (F,) codes that became certain; F may be 0."""
-        pcm = torch.cat([self.pending, pcm])
-        num_samples = len(pcm) // self.codec.frame_size * self.codec.frame_size
-        self.pending = pcm[num_samples:]
-        return self._advance(pcm[:num_samples])
-
-    @torch.inference_mode()
-    def flush(self) -> Tensor:
-        """-> (F,) the codes still owed; ends the signal with silence."""
-        fill = -len(self.pending) % self.codec.frame_size
-        late = self.push(torch.zeros(fill))
-        rest = self._advance(torch.zeros(self.codec.config.lookahead * self.codec.frame_size))
-        return torch.cat([late, rest])
-
-    def _advance(self, pcm: Tensor) -> Tensor:
-        if not len(pcm):
-            return torch.zeros(0, dtype=torch.int64)
-        features, self.analysis_state = self.codec.analysis(pcm[None], self.analysis_state)
+    def hidden(self, pcm: Tensor) -> Tensor:
+        features, self.analysis_state = self.codec.analysis(pcm, self.analysis_state)
         hidden, self.states = self.codec.encoder(features, self.states)
-        skipped = min(self.num_wait, hidden.shape[1])
-        self.num_wait -= skipped
-        return self.codec.quantizer(self.codec.to_latent(hidden[:, skipped:]))[1][0]
+        return hidden
+
+    def codes_of(self, hidden: Tensor) -> Tensor:
+        codes: Tensor = self.codec.quantizer(self.codec.to_latent(hidden))[1]
+        return codes
 
 
 class DecoderStream:

@@ -18,6 +18,7 @@ from unisono.codecs.quantize import FSQ
 from unisono.codecs.speech_decoder import DecoderState, SpeechDecoder, SpeechDecoderConfig
 from unisono.codecs.speech_encoder import EncoderState, SpeechEncoder, SpeechEncoderConfig
 from unisono.codecs.storage import load_codec, save_codec
+from unisono.codecs.stream import EncoderStream
 from unisono.codecs.style import StyleEncoder
 from unisono.core.errors import UserError
 
@@ -174,38 +175,20 @@ class SpeechCodec(nn.Module):
         return load_codec(cls, SpeechCodecConfig, folder)
 
 
-class SpeechEncoderStream:
-    """Encodes one signal piece by piece; equals `encode` of the whole."""
+class SpeechEncoderStream(EncoderStream):
+    """The stream of a SpeechCodec's encoder."""
 
     def __init__(self, codec: SpeechCodec) -> None:
-        self.codec = codec
-        self.pending = torch.zeros(0)  # samples short of a whole frame
+        super().__init__(codec.frame_size, codec.config.lookahead)
+        self.encoder = codec.encoder
         self.state: EncoderState | None = None
-        self.num_wait = codec.config.lookahead  # outputs still to be thrown away
 
-    @torch.inference_mode()
-    def push(self, pcm: Tensor) -> Tensor:
-        """(N,) pcm -> (F,) codes that became certain; F may be 0."""
-        pcm = torch.cat([self.pending, pcm])
-        num_samples = len(pcm) // self.codec.frame_size * self.codec.frame_size
-        self.pending = pcm[num_samples:]
-        return self._advance(pcm[:num_samples])
+    def hidden(self, pcm: Tensor) -> Tensor:
+        hidden, self.state = self.encoder.hidden(pcm, self.state)
+        return hidden
 
-    @torch.inference_mode()
-    def flush(self) -> Tensor:
-        """-> (F,) the codes still owed; ends the signal with silence."""
-        fill = -len(self.pending) % self.codec.frame_size
-        late = self.push(torch.zeros(fill))
-        rest = self._advance(torch.zeros(self.codec.config.lookahead * self.codec.frame_size))
-        return torch.cat([late, rest])
-
-    def _advance(self, pcm: Tensor) -> Tensor:
-        if not len(pcm):
-            return torch.zeros(0, dtype=torch.int64)
-        hidden, self.state = self.codec.encoder.hidden(pcm[None], self.state)
-        skipped = min(self.num_wait, hidden.shape[1])
-        self.num_wait -= skipped
-        return self.codec.encoder.codes_of(hidden[:, skipped:])[0]
+    def codes_of(self, hidden: Tensor) -> Tensor:
+        return self.encoder.codes_of(hidden)
 
 
 class SpeechDecoderStream:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import tiny_speech_codec
 from hypothesis import given, strategies
 
 from unisono.assess.quality.codec_reader import (
@@ -21,7 +22,7 @@ from unisono.assess.quality.codec_reader import (
 )
 from unisono.codecs.load import load_audio_codec
 from unisono.codecs.quantize import FSQ
-from unisono.codecs.speech import SpeechCodec, SpeechCodecConfig
+from unisono.codecs.speech import SpeechCodec
 from unisono.core.errors import UserError
 from unisono.data.speech.corpus import Spoken, to_int16, write_waves
 
@@ -97,21 +98,7 @@ def test_a_codec_is_read(tmp_path: Path) -> None:
         "a voice never heard": 1,
         "people never heard": 1,
     }
-    tiny = SpeechCodecConfig(
-        levels=(5, 3),
-        num_mels=8,
-        encoder_channels=8,
-        encoder_heads=1,
-        ahead=(1,),
-        encoder_layers=2,
-        window=4,
-        decoder_channels=8,
-        decoder_dilations=(1,),
-        fine_channels=8,
-        fine_dilations=(1,),
-        style_size=4,
-    )
-    SpeechCodec(tiny).save(tmp_path / "codec")
+    tiny_speech_codec().save(tmp_path / "codec")
     codec = load_audio_codec(tmp_path / "codec")
     assert isinstance(codec, SpeechCodec)
     found = read(

@@ -50,24 +50,26 @@ def served(folder: Path, log: Path = Path(os.devnull)) -> Iterator[tuple[int, in
         "--model",
         str(folder),
     ]
-    with log.open("w", encoding="utf8") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
-    try:
-        words = (process.stdout or sys.stdin).readline()
-        if "http://" not in words:
-            raise UserError("the server did not start; run `unisono serve` to see why")
-        port = int(words.split("/v1")[0].rpartition(":")[2])
-        with client(port) as callers:
-            while True:
-                try:
-                    complete(callers, 1)
-                    break
-                except httpx.ConnectError:
-                    time.sleep(0.01)
-        yield port, process.pid, time.perf_counter() - began
-    finally:
-        process.terminate()
-        process.wait(30)
+    with (
+        log.open("w", encoding="utf8") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        try:
+            words = (process.stdout or sys.stdin).readline()
+            if "http://" not in words:
+                raise UserError("the server did not start; run `unisono serve` to see why")
+            port = int(words.split("/v1")[0].rpartition(":")[2])
+            with client(port) as callers:
+                while True:
+                    try:
+                        complete(callers, 1)
+                        break
+                    except httpx.ConnectError:
+                        time.sleep(0.01)
+            yield port, process.pid, time.perf_counter() - began
+        finally:
+            process.terminate()
+            process.wait(30)
 
 
 def bench_serve(options: BenchOptions, effort: Effort) -> Measured:
