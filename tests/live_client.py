@@ -148,11 +148,11 @@ class Talk:
 @asynccontextmanager
 async def talk(server: Running, key: str = "x", **query: Any) -> AsyncIterator[Talk]:
     """Connects with OpenAI's client."""
-    client = AsyncOpenAI(base_url=server.url, api_key=key, max_retries=0)
     wanted = {"model": "gpt-realtime"} if not query else {"extra_query": query}
-    async with client.realtime.connect(
-        **wanted, websocket_connection_options={"max_size": None}
-    ) as connection:
+    async with (
+        AsyncOpenAI(base_url=server.url, api_key=key, max_retries=0) as client,
+        client.realtime.connect(**wanted, websocket_connection_options={"max_size": None}) as connection,
+    ):
         made = Talk(connection)
         assert (await made.read())["type"] == "session.created"
         yield made

@@ -33,7 +33,9 @@ def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemoteEngine]:
     parameters.cpuparams.n_threads, parameters.warmup = 1, False
     parameters.api_keys = ["secret"]
     server = xllamacpp.Server(parameters)
-    yield RemoteEngine(f"{server.listening_address}/v1", TOKENIZER.vocab.size, 1000, key="secret")
+    engine = RemoteEngine(f"{server.listening_address}/v1", TOKENIZER.vocab.size, 1000, key="secret")
+    yield engine
+    engine.client.close()
 
 
 def said(engine: Engine, question: str) -> list[int]:

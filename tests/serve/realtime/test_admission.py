@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 import websockets
-from conftest import Running
+from conftest import Connect, Running
 from live_client import talk
 from openai import OpenAI
 from realtime_cases import brief, run
@@ -25,8 +25,8 @@ def guarded(tiny_network: Path) -> Iterator[Running]:
     running.stop()
 
 
-def test_client_secrets(guarded: Running) -> None:
-    client = OpenAI(base_url=guarded.url, api_key="sk-one", max_retries=0, _strict_response_validation=True)
+def test_client_secrets(guarded: Running, connect: Connect) -> None:
+    client = connect(guarded, "sk-one")
     secret = client.realtime.client_secrets.create(
         expires_after={"anchor": "created_at", "seconds": 60},
         session={"type": "realtime", "instructions": "Be kind.", "audio": {"output": {"voice": "coral"}}},
@@ -37,7 +37,7 @@ def test_client_secrets(guarded: Running) -> None:
         and secret.session.instructions == "Be kind."
     )
     with pytest.raises(Exception, match="403|client secret"):
-        OpenAI(base_url=guarded.url, api_key=secret.value, max_retries=0).realtime.client_secrets.create()
+        connect(guarded, secret.value).realtime.client_secrets.create()
     for faulty in (
         {"expires_after": {"seconds": 5}},
         {"session": {"type": "realtime", "audio": {"output": {"voice": "nobody"}}}},

@@ -132,8 +132,10 @@ def test_what_our_page_asks_for(tiny_server: Running) -> None:
 
 def test_the_sdk_reads_events_as_its_own_types(tiny_server: Running) -> None:
     async def main() -> None:
-        client = AsyncOpenAI(base_url=tiny_server.url, api_key="x")
-        async with client.realtime.connect(model="gpt-realtime") as connection:
+        async with (
+            AsyncOpenAI(base_url=tiny_server.url, api_key="x") as client,
+            client.realtime.connect(model="gpt-realtime") as connection,
+        ):
             await connection.session.update(
                 session={"type": "realtime", "output_modalities": ["text"], "max_output_tokens": 20}
             )

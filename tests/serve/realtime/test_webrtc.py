@@ -111,9 +111,10 @@ async def call(
         assert answer.status_code == 201 and answer.headers["content-type"].startswith("application/sdp")
         text, place = answer.text, answer.headers["location"]
     else:
-        made = await AsyncOpenAI(base_url=server.url, api_key="x").realtime.calls.create(
-            sdp=offer, session={"type": "realtime", **(session or {})}
-        )
+        async with AsyncOpenAI(base_url=server.url, api_key="x") as client:
+            made = await client.realtime.calls.create(
+                sdp=offer, session={"type": "realtime", **(session or {})}
+            )
         text, place = made.text, made.response.headers["location"]
     assert place.startswith("/v1/realtime/calls/rtc_")
     await browser.peer.setRemoteDescription(RTCSessionDescription(text, "answer"))
@@ -185,8 +186,10 @@ def test_events_without_sound_and_a_sideband(tiny_server: Running) -> None:
             browser,
             place,
         ):
-            client = AsyncOpenAI(base_url=tiny_server.url, api_key="x")
-            async with client.realtime.connect(call_id=place.rpartition("/")[2]) as side:
+            async with (
+                AsyncOpenAI(base_url=tiny_server.url, api_key="x") as client,
+                client.realtime.connect(call_id=place.rpartition("/")[2]) as side,
+            ):
                 await side.conversation.item.create(
                     item={
                         "type": "message",

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import openai
 import pytest
-from conftest import Running
+from conftest import Connect, Running
 from openai import OpenAI
 from responses_cases import SKY, ask, png, short, strict_client
 
@@ -271,12 +271,10 @@ def test_items_by_reference(client: OpenAI) -> None:
         ask(client, input=[{"type": "item_reference", "id": "msg_none"}])
 
 
-def test_keys_do_not_see_each_other(tiny_network: Path) -> None:
+def test_keys_do_not_see_each_other(tiny_network: Path, connect: Connect) -> None:
     running = Running(tiny_network, keys=("sk-one", "sk-two"))
     try:
-        one, two = (
-            OpenAI(base_url=running.url, api_key=f"sk-{name}", max_retries=0) for name in ("one", "two")
-        )
+        one, two = connect(running, "sk-one"), connect(running, "sk-two")
         id = ask(one).id
         assert one.responses.retrieve(id).id == id
         with pytest.raises(openai.NotFoundError):

@@ -8,8 +8,7 @@ import json
 
 import httpx
 import pytest
-from conftest import Running
-from openai import OpenAI
+from conftest import Connect, Running
 from PIL import Image
 
 from unisono.tokenizer import OmniTokenizer
@@ -58,8 +57,8 @@ def test_others_see_nothing_of_it(tiny_server: Running) -> None:
     )
 
 
-def test_drawings_come_in_a_chat(tiny_server: Running) -> None:
-    client = OpenAI(base_url=tiny_server.url, api_key="x", _strict_response_validation=True)
+def test_drawings_come_in_a_chat(tiny_server: Running, connect: Connect) -> None:
+    client = connect(tiny_server)
     for seed in range(20):
         answer = client.chat.completions.create(
             model="unisono",

@@ -11,7 +11,7 @@ import openai
 import pytest
 import soundfile
 from chat_client import SKY, SPOKEN, ask, png, url, user, wav
-from conftest import Running
+from conftest import Connect, Running
 from openai import OpenAI
 
 
@@ -136,12 +136,10 @@ def test_a_spoken_reply_can_be_referred_to(client: OpenAI, silent: dict[str, int
     assert raised.value.param == "messages.1.audio.id"
 
 
-def test_spoken_replies_belong_to_their_key(tiny_network: Path) -> None:
+def test_spoken_replies_belong_to_their_key(tiny_network: Path, connect: Connect) -> None:
     running = Running(tiny_network, keys=("sk-one", "sk-two"), tokens_per_minute=100)
     try:
-        one, two = (
-            OpenAI(base_url=running.url, api_key=f"sk-{name}", max_retries=0) for name in ("one", "two")
-        )
+        one, two = connect(running, "sk-one"), connect(running, "sk-two")
         id = ask(one, **SPOKEN, max_tokens=5).choices[0].message.audio.id
         messages = [*SKY, {"role": "assistant", "audio": {"id": id}}, *SKY]
         assert ask(one, messages=messages).choices

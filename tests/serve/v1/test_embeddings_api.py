@@ -9,7 +9,7 @@ import numpy as np
 import openai
 import pytest
 import torch
-from conftest import SENTENCES, Running
+from conftest import SENTENCES, Connect, Running
 from openai import OpenAI
 
 from unisono.core.home import shipped
@@ -46,12 +46,12 @@ def test_a_vector_is_the_mean_of_the_last_states(
     assert answer.usage.prompt_tokens == answer.usage.total_tokens == len(ids) and answer.model == MODEL
 
 
-def test_floats_and_base64_are_the_same(client: OpenAI, tiny_server: Running) -> None:
+def test_floats_and_base64_are_the_same(client: OpenAI, tiny_server: Running, connect: Connect) -> None:
     packed = httpx.post(
         tiny_server.url + "/embeddings",
         json={"model": MODEL, "input": "x", "encoding_format": "base64", "dimensions": None},
     )
-    strict = OpenAI(base_url=tiny_server.url, api_key="x", max_retries=0, _strict_response_validation=True)
+    strict = connect(tiny_server)
     plain = strict.embeddings.create(model=MODEL, input="x", encoding_format="float").data[0].embedding
     assert np.allclose(
         np.frombuffer(base64.b64decode(packed.json()["data"][0]["embedding"]), "<f4"), plain, atol=1e-7
@@ -132,8 +132,8 @@ def test_batches_hold_every_text_once_and_little_at_a_time(tiny_network: Path) -
 
 
 @pytest.mark.skipif(not list(shipped().glob("*/model.safetensors")), reason="no weights in the package")
-def test_like_sentences_lie_closer(shipped_server: Running) -> None:
-    client = OpenAI(base_url=shipped_server.url, api_key="x", max_retries=0)
+def test_like_sentences_lie_closer(shipped_server: Running, connect: Connect) -> None:
+    client = connect(shipped_server)
     texts = [
         "The dog runs in the garden.",
         "A dog was running through the garden.",

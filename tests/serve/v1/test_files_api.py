@@ -7,8 +7,7 @@ from pathlib import Path
 import httpx
 import openai
 import pytest
-from conftest import Running
-from openai import OpenAI
+from conftest import Connect, Running
 
 from unisono.serve.wire import file_store as files
 
@@ -20,11 +19,13 @@ def server(tiny_network: Path) -> Iterator[Running]:
     running.stop()
 
 
-def client(server: Running, key: str = "sk-one") -> OpenAI:
-    return OpenAI(base_url=server.url, api_key=key, max_retries=0, _strict_response_validation=True)
+@pytest.fixture
+def client(connect: Connect) -> Connect:
+    """client(server, key): of the first key unless another is named."""
+    return lambda server, key="sk-one": connect(server, key)
 
 
-def test_a_file_is_kept_for_its_key_alone(server: Running) -> None:
+def test_a_file_is_kept_for_its_key_alone(server: Running, client: Connect) -> None:
     own, other = client(server), client(server, "sk-two")
     kept = own.files.create(file=("caf\u00e9 \U0001f600.txt", b"one\0two"), purpose="user_data")
     assert kept.bytes == 7 and kept.filename == "caf\u00e9 \U0001f600.txt" and kept.status == "processed"
@@ -38,7 +39,7 @@ def test_a_file_is_kept_for_its_key_alone(server: Running) -> None:
         own.files.retrieve(kept.id)
 
 
-def test_lists_have_pages_and_orders(server: Running) -> None:
+def test_lists_have_pages_and_orders(server: Running, client: Connect) -> None:
     own = client(server)
     kept = [
         own.files.create(file=(f"{number}.txt", b"x"), purpose="batch" if number % 2 else "vision").id
@@ -58,7 +59,7 @@ def test_lists_have_pages_and_orders(server: Running) -> None:
         own.files.delete(id)
 
 
-def test_files_expire(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_expire(server: Running, monkeypatch: pytest.MonkeyPatch, client: Connect) -> None:
     own = client(server)
     kept = own.files.create(
         file=("x", b"x"), purpose="user_data", expires_after={"anchor": "created_at", "seconds": 3600}
@@ -69,7 +70,7 @@ def test_files_expire(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not list(own.files.list())
 
 
-def test_room_is_bounded(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_room_is_bounded(server: Running, monkeypatch: pytest.MonkeyPatch, client: Connect) -> None:
     monkeypatch.setattr(files, "MAX_BYTES", 10)
     own = client(server)
     kept = own.files.create(file=("x", b"12345678"), purpose="user_data")
@@ -96,7 +97,9 @@ def test_wrong_uploads(server: Running, data: dict, uploads: dict, param: str) -
     assert answer.status_code == 400 and answer.json()["error"]["param"] == param
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_said_and_leaves_nothing(
+    server: Running, monkeypatch: pytest.MonkeyPatch, client: Connect
+) -> None:
     own = client(server)
     before = own.files.create(file=("one.txt", b"one"), purpose="user_data")
     store = server.server.config.app.state.server.files

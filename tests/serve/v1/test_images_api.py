@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import openai
 import pytest
-from conftest import Running, drawing
+from conftest import Connect, Running, drawing
 from openai import OpenAI
 from PIL import Image
 
@@ -194,8 +194,8 @@ def test_prompts_take_the_form_that_was_taught(prompt: str, wanted: str) -> None
 
 
 @pytest.mark.skipif(not list(shipped().glob("*/model.safetensors")), reason="no weights in the package")
-def test_the_network_draws_what_is_asked_for(shipped_server: Running) -> None:
-    client = OpenAI(base_url=shipped_server.url, api_key="x", max_retries=0, _strict_response_validation=True)
+def test_the_network_draws_what_is_asked_for(shipped_server: Running, connect: Connect) -> None:
+    client = connect(shipped_server)
     answer = client.images.generate(model="gpt-image-1", prompt="a blue square", n=3, size="256x256")
     seen = [
         read_scene(np.asarray(opened(one.b64_json).resize((64, 64), Image.Resampling.BOX)))

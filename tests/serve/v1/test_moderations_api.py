@@ -13,7 +13,7 @@ import numpy as np
 import openai
 import pytest
 import zstandard
-from conftest import Running, drawing
+from conftest import Connect, Running, drawing
 from openai import OpenAI
 
 from unisono.assess.options import BenchOptions
@@ -134,8 +134,8 @@ def test_wrong_requests(server: Running, given: object) -> None:
     assert answer.status_code == 400 and answer.json()["error"]["param"].startswith("input")
 
 
-def test_a_network_without_a_classifier_says_so(tiny_server: Running) -> None:
-    client = OpenAI(base_url=tiny_server.url, api_key="x", _strict_response_validation=True)
+def test_a_network_without_a_classifier_says_so(tiny_server: Running, connect: Connect) -> None:
+    client = connect(tiny_server)
     with pytest.raises(openai.InternalServerError, match="unisono train moderation") as caught:
         client.moderations.create(input="x")
     assert caught.value.status_code == 501 and caught.value.response.headers["x-should-retry"] == "false"
@@ -230,9 +230,9 @@ def test_the_shipped_classifier_belongs_to_the_shipped_network(folder: Path) -> 
 
 
 @pytest.mark.skipif(not weights, reason="no weights in the package")
-def test_the_shipped_network_tells_some_things_apart(shipped_server: Running) -> None:
+def test_the_shipped_network_tells_some_things_apart(shipped_server: Running, connect: Connect) -> None:
     """On what it was taught; what it does on texts by others is measured by `unisono bench moderation`."""
-    client = OpenAI(base_url=shipped_server.url, api_key="x", max_retries=0, _strict_response_validation=True)
+    client = connect(shipped_server)
     taught = random.Random(1).sample(phrases(), 300)
     results = client.moderations.create(input=[phrase.text for phrase in taught]).results
     flagged = {

@@ -14,7 +14,7 @@ import numpy as np
 import openai
 import pytest
 from coded import long_sound, wav
-from conftest import Running
+from conftest import Connect, Running
 from openai import OpenAI
 
 from unisono.assess.quality.judge import transcribe, word_error_rate
@@ -197,8 +197,8 @@ def test_no_breath_is_too_long_and_nothing_is_lost() -> None:
 
 
 @has_weights
-def test_the_network_speaks_and_hears(shipped_server: Running) -> None:
-    client = OpenAI(base_url=shipped_server.url, api_key="x", max_retries=0, _strict_response_validation=True)
+def test_the_network_speaks_and_hears(shipped_server: Running, connect: Connect) -> None:
+    client = connect(shipped_server)
     content = client.audio.speech.create(
         model="tts-1", voice="alloy", input="The sky is blue. What a day!", response_format="wav"
     ).read()
@@ -211,11 +211,8 @@ def test_the_network_speaks_and_hears(shipped_server: Running) -> None:
 
 
 @has_weights
-def test_what_it_speaks_is_what_it_was_given(shipped_server: Running) -> None:
-    client, given = (
-        OpenAI(base_url=shipped_server.url, api_key="x", max_retries=0),
-        "The opposite of hot is cold.",
-    )
+def test_what_it_speaks_is_what_it_was_given(shipped_server: Running, connect: Connect) -> None:
+    client, given = connect(shipped_server), "The opposite of hot is cold."
     sound = read_sound(
         client.audio.speech.create(model="tts-1", voice="alloy", input=given, response_format="flac").read()
     )
