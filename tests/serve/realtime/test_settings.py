@@ -74,6 +74,7 @@ def test_updates_are_merged_or_refused_whole(tiny_server: Running) -> None:
                 {"audio": {"input": {"format": {"type": "audio/mp3"}}}},
                 {"tools": [{"type": "function"}]},
                 {"instructions": 7},
+                {"prompt": {"id": "pmpt_1", "version": "2"}},
             ):
                 await talking.send(
                     "session.update",

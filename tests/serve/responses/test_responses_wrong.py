@@ -174,6 +174,7 @@ def test_the_asynchronous_client(tiny_server: Running) -> None:
         ({"truncation": "x"}, "truncation"),
         ({"metadata": {"a": 3}}, "metadata.a"),
         ({"conversation": "conv_1"}, "conversation"),
+        ({"prompt": {"id": "pmpt_1"}}, "prompt"),
         ({"background": True, "store": False}, "background"),
         ({"text": {"format": {"type": "x"}}}, "text.format.type"),
         ({"text": {"format": {"type": "json_schema"}}}, "text.format.name"),

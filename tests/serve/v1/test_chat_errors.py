@@ -254,6 +254,13 @@ def test_wrong_messages(tiny_server: Running, message: dict[str, Any], param: st
     assert wrong(tiny_server, {"messages": [message]})["param"] == param
 
 
+def test_a_file_that_is_cut_off_says_so_itself(tiny_server: Running) -> None:
+    """Not that it could be nothing that is read here."""
+    given = {"filename": "a.png", "file_data": url(png()[:-60], "image/png")}
+    told = wrong(tiny_server, {"messages": [{"role": "user", "content": [{"type": "file", "file": given}]}]})
+    assert "is truncated" in told["message"] and told["param"] == "messages.0.content.0"
+
+
 @pytest.mark.parametrize(
     "content",
     [

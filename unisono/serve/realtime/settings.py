@@ -237,6 +237,14 @@ def _check(session: SessionSettings, given: dict[str, Any], service: Service) ->
             "session.output_modalities",
             "invalid_value",
         )
+    if given.get("prompt") is not None:
+        raise ApiError(
+            "session.prompt names a prompt stored elsewhere, which is not known here; send its text as "
+            "session.instructions.",
+            400,
+            "session.prompt",
+            "invalid_value",
+        )
     if given.get("model") is not None and service.check_model(given["model"]) != session["model"]:
         raise ApiError(
             "session.model cannot be changed; open another session.", 400, "session.model", "invalid_value"

@@ -162,7 +162,9 @@ class PartReader:
             "video": clip_from,
             "audio": sound_of,
         }
-        for read in (readers[kind],) if kind in readers else readers.values():
+        if kind in readers:  # what is wrong with it is said by its own reader
+            return await readers[kind](content, param)
+        for read in readers.values():
             try:
                 return await read(content, param)
             except ApiError:

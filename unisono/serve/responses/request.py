@@ -38,6 +38,7 @@ class ResponseRequest(Shared):
     text: TextParams | None = None
     previous_response_id: str | None = None
     conversation: Any = None
+    prompt: Any = None
     store: bool | None = None
     include: list[str] | None = None
     truncation: Literal["auto", "disabled"] | None = None
@@ -118,6 +119,8 @@ def _check(wanted: ResponseRequest) -> None:
             400,
             "conversation",
         )
+    if wanted.prompt is not None:
+        raise ApiError("Prompts are not stored here; send the text in instructions.", 400, "prompt")
     if wanted.background and wanted.store is False:
         raise ApiError("A response in the background must be stored.", 400, "background")
 
