@@ -116,7 +116,7 @@ def test_sessions_and_chats_at_once(tiny_server: Running) -> None:
 def test_who_never_reads_keeps_nobody_waiting(tiny_server: Running) -> None:
     """Twenty of them, each with a long spoken reply that nobody takes."""
     host, port = tiny_server.url.split("/")[2].split(":")
-    wish = json.dumps(
+    request = json.dumps(
         {
             **body(1, True),
             "max_tokens": 900,
@@ -126,7 +126,7 @@ def test_who_never_reads_keeps_nobody_waiting(tiny_server: Running) -> None:
     )
     request = (
         f"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: "
-        f"application/json\r\ncontent-length: {len(wish)}\r\n\r\n{wish}"
+        f"application/json\r\ncontent-length: {len(request)}\r\n\r\n{request}"
     )
     deaf = [socket.create_connection((host, int(port))) for _ in range(20)]
 

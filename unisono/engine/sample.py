@@ -39,7 +39,7 @@ DEFAULTS = {
     "thought": GREEDY,
 }
 
-# What talking to the network uses. Cutting the tail is better than cooling: of 30 wishes 76 % of the
+# What talking to the network uses. Cutting the tail is better than cooling: of 30 requests 76 % of the
 # attributes came with the likeliest 40 %
 # of each code's probability, which leaves a choice of places, 74 % near temperature 0, which draws the same
 # picture each time; the voice has

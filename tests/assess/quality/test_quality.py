@@ -13,14 +13,14 @@ from unisono.data.world.conversations import MAKERS
 from unisono.data.world.raw import Raw
 from unisono.omni import Reply
 
-WISHES = [MAKERS["draw"](random.Random(number)) for number in range(8)]
+DRAWINGS = [MAKERS["draw"](random.Random(number)) for number in range(8)]
 FIGURES = [MAKERS["draw_emoji"](random.Random(number)) for number in range(4)]
 TALK = [MAKERS["talk"](random.Random(number)) for number in range(12)]
 
 
 def bench(ask: object) -> SimpleNamespace:
     worlds: dict[str, list[Raw]] = {
-        "draw": WISHES,
+        "draw": DRAWINGS,
         "draw_emoji": FIGURES,
         "talk": TALK,
         **{
@@ -32,15 +32,15 @@ def bench(ask: object) -> SimpleNamespace:
 
 
 def test_drawings_are_judged_by_what_was_asked_for() -> None:
-    drawn = {raw.exchanges[0].question.text: raw.exchanges[0].drawn.image for raw in (*WISHES, *FIGURES)}
-    right = pictures.draws(bench(lambda wish, **_: Reply(pictures=[drawn[wish]])))
+    drawn = {raw.exchanges[0].question.text: raw.exchanges[0].drawn.image for raw in (*DRAWINGS, *FIGURES)}
+    right = pictures.draws(bench(lambda request, **_: Reply(pictures=[drawn[request]])))
     assert right["all_attributes"] == {"mean": 1.0, "stderr": 0.0, "n": 8} and right["figures"] == {
         "mean": 1.0,
         "stderr": 0.0,
         "n": 4,
     }
     for reply in (Reply(pictures=[Image.new("RGB", (64, 64), "white")]), Reply()):
-        wrong = pictures.draws(bench(lambda wish, reply=reply, **_: reply))
+        wrong = pictures.draws(bench(lambda request, reply=reply, **_: reply))
         assert wrong["all_attributes"]["mean"] < 0.3 and wrong["figures"]["mean"] < 0.5
 
 

@@ -102,15 +102,15 @@ def test_wishes_are_scored() -> None:
 def test_wrong_pictures_fail_in_the_attribute_that_is_wrong() -> None:
     circle, star = Thing("circle", "red", "big", 11, 32), Thing("star", "blue", "big", 53, 32)
     picture = np.asarray(draw_things([circle, star]))
-    wish = [("circle", "red", "big"), ("star", "blue", None)]
-    assert all(score_scene(picture, wish, "left of").values())
+    request = [("circle", "red", "big"), ("star", "blue", None)]
+    assert all(score_scene(picture, request, "left of").values())
     failed = {
-        "count": score_scene(picture, wish[:1])["count"],
-        "shape": score_scene(picture, [("square", "red", None), wish[1]])["shape"],
-        "colour": score_scene(picture, [("circle", "green", None), wish[1]])["colour"],
+        "count": score_scene(picture, request[:1])["count"],
+        "shape": score_scene(picture, [("square", "red", None), request[1]])["shape"],
+        "colour": score_scene(picture, [("circle", "green", None), request[1]])["colour"],
         "pairing": score_scene(picture, [("circle", "blue", None), ("star", "red", None)])["pairing"],
-        "size": score_scene(picture, [("circle", "red", "small"), wish[1]])["size"],
-        "side": score_scene(picture, wish, "above")["side"],
+        "size": score_scene(picture, [("circle", "red", "small"), request[1]])["size"],
+        "side": score_scene(picture, request, "above")["side"],
     }
     assert not any(failed.values()), failed
 

@@ -95,11 +95,11 @@ def test_of_conversations_that_are_joined_the_first_counts_and_texts_are_compare
 
 
 def test_drawings_are_not_compared(tokenizer: OmniTokenizer, tmp_path: Path) -> None:
-    wish = [("Draw a star.", 0, "Here is a star.")]
+    request = [("Draw a star.", 0, "Here is a star.")]
     assert (
         check_disjoint(
-            shard(tmp_path / "train", tokenizer, "draw", wish),
-            shard(tmp_path / "val", tokenizer, "draw", wish),
+            shard(tmp_path / "train", tokenizer, "draw", request),
+            shard(tmp_path / "val", tokenizer, "draw", request),
             tokenizer.template,
         )
         == {}

@@ -96,12 +96,12 @@ def test_a_scene_is_described_in_one_way_and_asked_about_without_repeating() -> 
 
 
 def test_drawings_follow_from_their_notes_alone() -> None:
-    rng, drawn, wishes = random.Random(5), dict[str, set[bytes]](), set()
+    rng, drawn, requests = random.Random(5), dict[str, set[bytes]](), set()
     for _ in range(1500):
         raw = MAKERS["draw"](rng)
         (made,) = raw.exchanges
         drawn.setdefault(made.notes, set()).add(made.drawn.image.tobytes())
-        wishes.add(raw.key)
+        requests.add(raw.key)
         read = sorted(
             (3 * round((thing.y - 11) / 21) + round((thing.x - 11) / 21), thing)
             for thing in read_scene(pixels(made))
@@ -109,7 +109,7 @@ def test_drawings_follow_from_their_notes_alone() -> None:
         assert made.notes == ",".join(
             f"{cell} {thing.size} {thing.colour} {thing.shape}" for cell, thing in read
         )
-    assert {len(pictures) for pictures in drawn.values()} == {1} and len(drawn) < 1450 and len(wishes) > 800
+    assert {len(pictures) for pictures in drawn.values()} == {1} and len(drawn) < 1450 and len(requests) > 800
 
 
 def test_notes_tell_what_the_picture_holds() -> None:

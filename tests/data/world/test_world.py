@@ -49,16 +49,16 @@ def test_equal_seeds_make_equal_conversations(kind: str) -> None:
 
 
 def test_no_conversation_stands_in_two_splits() -> None:
-    """Same words (talk) or same wish (drawing), however it is asked -> same split, over independent draws."""
+    """Same words (talk) or same request (drawing), however it is asked -> same split, in each draw."""
     owners: dict[tuple, str] = {}
     for seed in range(3):
         rng = random.Random(seed)
         for _ in range(700):
             talk, draw = MAKERS["talk"](rng), MAKERS["draw"](rng)
-            wish = re.sub(
+            request = re.sub(
                 r"^(Draw|Please draw|Make a picture of|Show me|Paint) ", "", draw.exchanges[0].question.text
             )
-            for raw, content in ((talk, talk.exchanges[0].question.text), (draw, wish)):
+            for raw, content in ((talk, talk.exchanges[0].question.text), (draw, request)):
                 assert owners.setdefault((raw.task, content), split_of(raw.key)) == split_of(raw.key)
     shares = Counter(owners.values())
     assert set(shares) == {"train", "val", "test"} and shares["train"] > 0.8 * sum(shares.values())
@@ -175,7 +175,7 @@ def test_a_finer_picture_shows_the_same(draw) -> None:
 
 @pytest.mark.parametrize("task", [task for task in MAKERS if task != "recall"])  # which no measure asks for
 def test_what_is_told_in_the_same_way_falls_into_one_split(task: str) -> None:
-    """So no test asks what was taught: neither the same words about the same picture, nor the same wish for
+    """So no test asks what was taught: neither the same words about a picture, nor the same request for
     the same one.
     """
     rng, splits = random.Random(f"splits of {task}"), dict[tuple, set[str]]()

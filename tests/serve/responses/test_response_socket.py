@@ -15,7 +15,13 @@ from openai import AsyncOpenAI
 from responses_cases import forever, wait_until
 
 SKY = "What colour is the sky?"
-WISH = {"type": "response.create", "model": "gpt-4o", "input": SKY, "max_output_tokens": 16, "temperature": 0}
+REQUEST = {
+    "type": "response.create",
+    "model": "gpt-4o",
+    "input": SKY,
+    "max_output_tokens": 16,
+    "temperature": 0,
+}
 
 
 @asynccontextmanager
@@ -43,7 +49,7 @@ async def finished(connection: Any) -> list[Any]:
 def test_turns_that_go_on(tiny_server: Running) -> None:
     async def main() -> None:
         async with connected(tiny_server) as connection:
-            await connection.send(WISH)
+            await connection.send(REQUEST)
             events = await finished(connection)
             assert [event.sequence_number for event in events] == list(range(len(events))) and events[
                 0
@@ -53,10 +59,10 @@ def test_turns_that_go_on(tiny_server: Running) -> None:
                 "".join(event.delta for event in events if event.type == "response.output_text.delta")
                 == whole.output_text
             )
-            await connection.send({**WISH, "previous_response_id": whole.id})
+            await connection.send({**REQUEST, "previous_response_id": whole.id})
             after = (await finished(connection))[-1].response
             await connection.send(
-                {**WISH, "input": [], "previous_response_id": whole.id}
+                {**REQUEST, "input": [], "previous_response_id": whole.id}
             )  # LiveKit goes on without new words
             assert (await finished(connection))[-1].response.usage.input_tokens > whole.usage.input_tokens
             assert (
@@ -70,7 +76,7 @@ def test_several_at_once_keep_apart(tiny_server: Running) -> None:
     async def main() -> None:
         async with connected(tiny_server) as connection:
             for name in ("a", "b"):
-                await connection.send({**WISH, "stream_id": name})
+                await connection.send({**REQUEST, "stream_id": name})
             told: dict[str, list[Any]] = {"a": [], "b": []}
             while any(
                 not events or events[-1].type not in ("response.completed", "response.incomplete")
@@ -91,10 +97,10 @@ def test_several_at_once_keep_apart(tiny_server: Running) -> None:
         ("[]", "JSON object"),
         ("{}", "response.create"),
         ('{"type": "response.steer"}', "response.create"),
-        (json.dumps({**WISH, "input": None}), "input"),
-        (json.dumps({**WISH, "stream_id": 5}), "stream_id"),
-        (json.dumps({**WISH, "model": "nobody"}), "nobody"),
-        (json.dumps({**WISH, "previous_response_id": "resp_x"}), "resp_x"),
+        (json.dumps({**REQUEST, "input": None}), "input"),
+        (json.dumps({**REQUEST, "stream_id": 5}), "stream_id"),
+        (json.dumps({**REQUEST, "model": "nobody"}), "nobody"),
+        (json.dumps({**REQUEST, "previous_response_id": "resp_x"}), "resp_x"),
         (b"\xff\xfe", "not valid JSON"),
     ],
 )
@@ -108,7 +114,7 @@ def test_what_is_wrong_is_told_and_the_line_stays_open(
             assert (
                 told["type"] == "error" and 400 <= told["status"] < 500 and words in told["error"]["message"]
             )
-            await line.send(json.dumps(WISH))
+            await line.send(json.dumps(REQUEST))
             assert json.loads(await asyncio.wait_for(line.recv(), 30))["type"] == "response.created"
 
     asyncio.run(main())
@@ -117,7 +123,7 @@ def test_what_is_wrong_is_told_and_the_line_stays_open(
 def test_a_lane_makes_one_at_a_time_and_who_leaves_stops_them(tiny_server: Running) -> None:
     async def main() -> None:
         async with connected(tiny_server) as connection:
-            long = {**WISH, **forever(tiny_server), "max_output_tokens": None}
+            long = {**REQUEST, **forever(tiny_server), "max_output_tokens": None}
             await connection.send(long)
             await connection.send(long)
             told = None

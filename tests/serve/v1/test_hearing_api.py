@@ -132,7 +132,9 @@ def test_what_is_not_english_is_asked_for_in_english(
     prompt = service.prompt
     monkeypatch.setattr(hear, "is_english", lambda text: False)
     monkeypatch.setattr(
-        service, "prompt", lambda messages, wish: asked.append(messages[-1].text) or prompt(messages, wish)
+        service,
+        "prompt",
+        lambda messages, request: asked.append(messages[-1].text) or prompt(messages, request),
     )
     client.audio.translations.create(model="whisper-1", file=wav(tone()))
     assert asked == [WRITE_DOWN[0], MEANING[0]]

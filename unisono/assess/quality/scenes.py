@@ -125,7 +125,7 @@ def read_scene(picture: NDArray) -> list[Seen]:
 def score_scene(
     picture: NDArray, wanted: Sequence[tuple[str, str, str | None]], side: str | None = None
 ) -> dict[str, bool]:
-    """Which attributes of the wish (shape, colour, size or None for any) the picture fulfils.
+    """Which attributes of the request (shape, colour, size or None for any) the picture fulfils.
 
     `side` is where the first wanted thing lies, seen from the second: left of, right of, above, below.
     """

@@ -141,7 +141,7 @@ def soak(n: Numbers) -> list[Row]:
         (
             f"{n['minutes']:.0f} minutes of mixed load, early → late",
             f"{change('resident_mb')} MB, {change('handles')} file handles, "
-            f"{failed} of {sum(n['done'].values()) + failed:,} wishes failed{turns}",
+            f"{failed} of {sum(n['done'].values()) + failed:,} requests failed{turns}",
             "flat; within 10 %",
         )
     ]

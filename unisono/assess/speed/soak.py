@@ -24,7 +24,7 @@ from unisono.assess.speed.timing import Effort, Measured, summary
 from unisono.assess.speed.voice_turns import Question, questions
 from unisono.core.progress import progress
 
-PAUSE_S = 1.0  # of each person between two wishes
+PAUSE_S = 1.0  # of each person between two requests
 LOOK_S = 5.0  # between two looks at the process
 WORDS = (
     "What colour is the sky?",
@@ -54,7 +54,7 @@ class Crowd:
                     client,
                     "chat/completions",
                     {
-                        **self.wish(),
+                        **self.request(),
                         "modalities": ["text", "audio"],
                         "audio": {"voice": "alloy", "format": "wav"},
                     },
@@ -77,7 +77,7 @@ class Crowd:
             )
 
     async def again(self, name: str, act: Callable[[], Awaitable[None]]) -> None:
-        """The same wish over and over."""
+        """The same request over and over."""
         while time.monotonic() < self.end:
             try:
                 await act()
@@ -86,7 +86,7 @@ class Crowd:
                 self.failures[f"{name}: {type(error).__name__}"] += 1
             await asyncio.sleep(PAUSE_S)
 
-    def wish(self) -> dict[str, Any]:
+    def request(self) -> dict[str, Any]:
         """A question that is not always the same."""
         return {
             "model": "unisono",
@@ -105,7 +105,9 @@ class Crowd:
 
     async def chat(self, client: httpx.AsyncClient, leaves: bool = False) -> None:
         """A streamed reply; who leaves does so at its third line."""
-        async with client.stream("POST", "chat/completions", json={**self.wish(), "stream": True}) as answer:
+        async with client.stream(
+            "POST", "chat/completions", json={**self.request(), "stream": True}
+        ) as answer:
             answer.raise_for_status()
             count = 0
             async for _ in answer.aiter_lines():
@@ -201,5 +203,5 @@ def bench_soak(options: BenchOptions, effort: Effort) -> Measured:
         "ms",
         f"first part {np.median(first):.0f}" if first else "",
     )
-    measured.row("wishes", float(sum(crowd.done.values())), "", f"failed: {dict(crowd.failures) or 'none'}")
+    measured.row("requests", float(sum(crowd.done.values())), "", f"failed: {dict(crowd.failures) or 'none'}")
     return measured

@@ -109,14 +109,14 @@ def llama_cpp(folder: Path, prompt: list[int], count: int, scratch: Path) -> dic
         parameters.n_ctx, parameters.n_parallel = 2048, 1
         parameters.cpuparams.n_threads, parameters.warmup, parameters.verbosity = 1, False, -1
         server = xllamacpp.Server(parameters)
-        wish = {
+        request = {
             "prompt": prompt,
             "max_tokens": count,
             "temperature": 0,
             "ignore_eos": True,
             "cache_prompt": False,
         }
-        made[f"llama.cpp {kind}"] = partial(_speed, partial(server.handle_completions, wish), count)
+        made[f"llama.cpp {kind}"] = partial(_speed, partial(server.handle_completions, request), count)
     return made
 
 

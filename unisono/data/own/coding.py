@@ -129,11 +129,11 @@ class Coding:
         image = self.tokenizer.image_part(read_picture(content))
         asked: list[Part] = [image, Text(rng.choice(DESCRIBE))]
         rng.shuffle(asked)
-        what = wished(text)
-        wish = Message("user", [Text(rng.choice(DRAW).format(what))])
+        what = as_asked_for(text)
+        request = Message("user", [Text(rng.choice(DRAW).format(what))])
         drawn = Message("assistant", [Text(f"Here is {what}."), image])
         found = self._document("describe", [Message("user", asked), Message("assistant", [Text(text)])], rng)
-        return Coded(image.codes.tobytes().hex(), found + self._document("draw", [wish, drawn], rng))
+        return Coded(image.codes.tobytes().hex(), found + self._document("draw", [request, drawn], rng))
 
     def _text(self, item: Item, rng: random.Random) -> Coded:
         assert isinstance(item.source, Path)
@@ -157,8 +157,8 @@ class Coding:
         return Coded(key, self._document("talk", messages, rng))
 
 
-def wished(caption: str) -> str:
-    """A caption as it stands in a wish: "A red house." -> "a red house"."""
+def as_asked_for(caption: str) -> str:
+    """A caption as it stands in a request: "A red house." -> "a red house"."""
     caption = caption.strip().rstrip(".")
     return caption[:1].lower() + caption[1:] if caption[1:2].islower() or caption[1:2] == " " else caption
 

@@ -39,7 +39,16 @@ OTHER_WORDS = {
     "Count the": ("Please count the",),
     "How much is": ("How much are",),
 }
-WISHES = ("Draw ", "Please draw", "Can you draw", "Make a", "Create a", "Generate a", "Show me", "Paint")
+DRAW_REQUESTS = (
+    "Draw ",
+    "Please draw",
+    "Can you draw",
+    "Make a",
+    "Create a",
+    "Generate a",
+    "Show me",
+    "Paint",
+)
 BESIDES = (
     " on a white background",
     " on white paper",
@@ -193,7 +202,7 @@ def loosely(text: str, rng: random.Random) -> str:
     for usual, others in OTHER_WORDS.items():
         if usual in text and rng.random() < 0.3:
             text = text.replace(usual, rng.choice(others))
-    if text.startswith(WISHES) and text.endswith(".") and rng.random() < 0.2:
+    if text.startswith(DRAW_REQUESTS) and text.endswith(".") and rng.random() < 0.2:
         text = text[:-1] + rng.choice(BESIDES) + text[-1]
     if rng.random() < 0.2:
         text = text.lower()

@@ -42,7 +42,7 @@ def draw_request(rng: random.Random) -> Raw:
     """
     ask_for = rng.choice(["Draw {}.", "Please draw {}.", "Make a picture of {}.", "Show me {}.", "Paint {}."])
     form = rng.choice(("one", "many", "kinds", "related", "related"))
-    side, first, second = None, _wished(rng), _wished(rng)
+    side, first, second = None, _kind_asked_for(rng), _kind_asked_for(rng)
     answer = "Here is your picture."
     if form == "one":
         groups = [(1, first)]
@@ -52,7 +52,7 @@ def draw_request(rng: random.Random) -> Raw:
         answer = f"Here are {_named(*groups[0])}."
     else:
         while second[:2] == first[:2]:
-            second = _wished(rng)
+            second = _kind_asked_for(rng)
         groups = (
             [(rng.randint(1, 3), first), (rng.randint(1, 2), second)]
             if form == "kinds"
@@ -81,7 +81,7 @@ def draw_request(rng: random.Random) -> Raw:
     return Raw("draw", f"draw {what}", [made], truth)
 
 
-def _wished(rng: random.Random) -> tuple[str, str, str | None]:
+def _kind_asked_for(rng: random.Random) -> tuple[str, str, str | None]:
     """A kind of thing as people ask for it: shape, colour, and often no size."""
     shape, colour, size = any_kind(rng)
     return shape, colour, size if rng.random() < 0.4 else None
