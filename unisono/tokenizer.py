@@ -115,15 +115,14 @@ class OmniTokenizer:
     def load(cls, folder: str | Path) -> "OmniTokenizer":
         """Reads the folder of a trained network; UserError says what is missing."""
         folder = Path(folder)
-        vocab = Vocabulary.load(folder / "vocabulary.json")
-        turns = Turns.load(folder / TURNS) if (folder / TURNS).exists() else None
+        template = Template.load(folder)
         return cls(
-            vocab,
-            TextTokenizer.load(folder / "tokenizer.json", vocab.text_size),
+            template.vocab,
+            template.text,
             load_audio_codec(folder / "audio_codec"),
             ImageCodec.load(folder / "image_codec"),
             _voices(folder),
-            turns,
+            template.turns,
         )
 
     def save(self, folder: str | Path) -> None:

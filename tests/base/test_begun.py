@@ -13,6 +13,7 @@ from conftest import Running
 transformers = pytest.importorskip("transformers")
 from tiny_bases import KINDS, omni_of, tiny_base  # noqa: E402
 
+from unisono.assess.quality.own import sample_of  # noqa: E402
 from unisono.base.base import Base  # noqa: E402
 from unisono.base.gguf_folder import unpacked  # noqa: E402
 from unisono.cli import main  # noqa: E402
@@ -105,6 +106,16 @@ def test_spoken_words_are_spelled_and_media_stand_where_they_stand(made: tuple[B
     ]
     spelled = tuple(tuple(text.spell(word)) for word in ("It", " is."))
     assert tokenizer.words_of(text.encode("a|It is.")) == spelled
+
+
+def test_the_last_reply_of_a_held_out_document_is_found(made: tuple[Base, Path]) -> None:
+    omni = Omni(made[1])
+    talk = [*ASKED, Message("assistant", [Text("Blue.")]), Message("user", [Text("Sure?")])]
+    ids, learn = omni.tokenizer.encode([*talk, Message("assistant", [Text("It is blue.")])])
+    sample = sample_of(omni, ids, learn)
+    assert omni.tokenizer.decode(ids[sample.start : sample.stop].tolist()) == [Text("It is blue.")]
+    assert not learn[sample.start - 1] and learn[sample.start]
+    assert not sample_of(omni, *omni.tokenizer.template.document("It is 42.")).start
 
 
 def test_the_commands_take_it(made: tuple[Base, Path], capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,6 @@
 hands on what the next needs."""
 
 import json
-from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from unisono.train.audio_student import AudioStudentProgram, AudioStudentRecipe,
 from unisono.train.audio_teacher import AudioTeacherProgram, AudioTeacherRecipe
 from unisono.train.audio_voices import AudioVoicesProgram, AudioVoicesRecipe
 from unisono.train.loop import LoopConfig, run
+from unisono.train.options import TrainOptions
 
 LEVELS = (5, 3)
 SHARES = {"hibari": 0.5, "piper": 0.5}
@@ -166,14 +166,14 @@ def test_the_decoder_speaks_in_a_voice(
 
 
 def test_the_stages_find_what_the_earlier_ones_left(data: Path) -> None:
-    arguments = Namespace(home=data, set=["shares.hibari=1"])
+    options = TrainOptions(what="audio-student", home=data, set=["shares.hibari=1"])
     with pytest.raises(UserError, match="run `unisono train audio-teacher` first"):
-        speech_programs.audio_student(arguments)
+        speech_programs.audio_student(options)
     AudioTeacher(AudioTeacherConfig()).save(data / "runs" / "audio-teacher" / "teacher")
-    program, recipe = speech_programs.audio_student(arguments)
+    program, recipe = speech_programs.audio_student(options)
     assert recipe.shares["hibari"] == 1 and program.teacher.config.levels == recipe.encoder.levels
     with pytest.raises(UserError, match="run `unisono train audio-student` first"):
-        speech_programs.audio_voices(arguments)
+        speech_programs.audio_voices(options)
     assert json.loads((data / "runs" / "audio-teacher" / "teacher" / "config.json").read_text())[
         "levels"
     ] == [8, 8, 8, 6, 5]

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from unisono.cli.options import add_home, add_size, folder_name, whole_number
+from unisono.cli.options import add_home, add_size, folder_name, typed, whole_number
 from unisono.cli.train import EXAMPLES
 
 
@@ -66,8 +66,8 @@ def add(commands: Any) -> None:
         "--start",
         type=folder_name,
         metavar="DIR",
-        help="network, add: with the tokenizer and codecs of this finished network, so that it can go on "
-        "(add: default the weights in the package)",
+        help="network, add: with the tokenizer and codecs of this finished network, so that it can go on; "
+        "with --init its codecs alone (add: default the weights in the package)",
     )
     add_home(command)
 
@@ -104,20 +104,21 @@ def _add_own(command: argparse.ArgumentParser) -> None:
 
 def load(command: argparse.ArgumentParser, arguments: argparse.Namespace) -> Callable[[], int]:
     """-> the call that builds the data."""
-    if arguments.what == "add":
+    from unisono.train.options import DataOptions
+
+    options = typed(DataOptions, arguments)
+    if options.what == "add":
         from unisono.train.own import run_add
 
-        return partial(run_add, arguments)
-    if arguments.sources:
-        command.error(f"`unisono data {arguments.what}` takes no {arguments.sources[0]!r}; expected options")
-    if arguments.shared is None:
-        command.error(
-            f"`unisono data {arguments.what}` needs a folder of raw data; name it with --shared DIR"
-        )
-    if arguments.what == "words":
+        return partial(run_add, options)
+    if options.sources:
+        command.error(f"`unisono data {options.what}` takes no {options.sources[0]!r}; expected options")
+    if options.shared is None:
+        command.error(f"`unisono data {options.what}` needs a folder of raw data; name it with --shared DIR")
+    if options.what == "words":
         from unisono.train.words import run_words
 
-        return partial(run_words, arguments)
-    from unisono.train.programs import run
+        return partial(run_words, options)
+    from unisono.train.programs import make_data
 
-    return partial(run, arguments)
+    return partial(make_data, options)

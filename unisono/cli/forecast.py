@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from unisono.cli.options import whole_number
+from unisono.cli.options import typed, whole_number
 
 EXAMPLES = """examples:
   unisono forecast fit runs.csv                           L(N, D) = E + A / N^alpha + B / D^beta
@@ -60,6 +60,6 @@ def add(commands: Any) -> None:
 
 def load(arguments: argparse.Namespace) -> Callable[[], int]:
     """-> the call that fits."""
-    from unisono.forecast.program import run
+    from unisono.forecast.program import ForecastOptions, run
 
-    return partial(run, arguments)
+    return partial(run, typed(ForecastOptions, arguments))

@@ -85,7 +85,7 @@ def add_size(command: argparse.ArgumentParser, what: str) -> None:
         "--init",
         type=folder_name,
         metavar="SOURCE",
-        help="network: begin from another LLM, a Llama, Qwen2 or Qwen3: its Hugging Face folder, a GGUF "
+        help="network, add: begin from another LLM, a Llama, Qwen2 or Qwen3: its Hugging Face folder, a GGUF "
         "file, smollm2, or a name on the hub",
     )
 

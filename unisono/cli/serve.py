@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from unisono.cli.options import add_model, size_mb, whole_number
+from unisono.cli.options import add_model, size_mb, typed, whole_number
 
 
 def add(commands: Any) -> None:
@@ -109,6 +109,6 @@ def _guards(command: argparse.ArgumentParser) -> None:
 
 def load(arguments: argparse.Namespace) -> Callable[[], int]:
     """-> the call that serves until it is stopped."""
-    from unisono.serve.run import run
+    from unisono.serve.run import ServeOptions, run
 
-    return partial(run, arguments)
+    return partial(run, typed(ServeOptions, arguments))

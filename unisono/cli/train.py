@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from unisono.cli.options import add_home, add_model, add_size, folder_name, share
+from unisono.cli.options import add_home, add_model, add_size, folder_name, share, typed
 from unisono.core.errors import UserError
 
 EXAMPLES = """examples (in this order they make one network; runs/cpu.sh DATA runs them all):
@@ -27,7 +27,10 @@ or begin from another LLM, a Llama, Qwen2 or Qwen3:
 (after other codecs than those, the rows of the codes follow the ones that the ids were made with)
 or teach them your own data, without any folder DATA:
   unisono data add facts facts.jsonl --licence own
-  unisono train network --data facts --name mine --minutes 10"""  # noqa: E501
+  unisono train network --data facts --name mine --minutes 10
+or another LLM your own data, with the codecs of the weights in the package:
+  unisono data add facts facts.jsonl --licence own --init smollm2
+  unisono train network --init smollm2 --data facts --name mine"""  # noqa: E501
 
 
 def add(commands: Any) -> None:
@@ -97,7 +100,8 @@ def _add_own(command: argparse.ArgumentParser) -> None:
         "--start",
         type=folder_name,
         metavar="DIR",
-        help="network, with --data: the finished network to go on from (default: the weights in the package)",
+        help="network, with --data: the finished network to go on from, with --init the one whose codecs are "
+        "used (default: the weights in the package)",
     )
     command.add_argument(
         "--replay",
@@ -115,8 +119,16 @@ def load(arguments: argparse.Namespace) -> Callable[[], int]:
         raise UserError(f"--data is for the network, not for {arguments.what}")
     if arguments.what == "moderation":
         from unisono.train.moderation import run
-    elif arguments.data:
-        from unisono.train.own import run_train as run
-    else:
-        from unisono.train.programs import run
-    return partial(run, arguments)
+
+        return partial(run, arguments.model)
+    from unisono.train.options import TrainOptions
+
+    if arguments.data:
+        from unisono.train.own import run_train
+
+        return partial(run_train, typed(TrainOptions, arguments))
+    if arguments.start:
+        raise UserError("--start goes with --data; without it name the weights with --set start_from=DIR")
+    from unisono.train.programs import train
+
+    return partial(train, typed(TrainOptions, arguments))

@@ -1,7 +1,8 @@
 """`unisono forecast fit` and `unisono forecast budget`: reads the points, fits, tells."""
 
-import argparse
 import json
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from unisono.core.errors import UserError
@@ -14,50 +15,67 @@ from unisono.forecast.points import read_points
 HOUR_S = 3600
 
 
-def run(arguments: argparse.Namespace) -> int:
+@dataclass(frozen=True, kw_only=True)
+class ForecastOptions:
+    """cli/forecast.py says what they mean to a user."""
+
+    what: str  # fit or budget
+    points: Path
+    form: str = "chinchilla"
+    bootstrap: int = 100
+    seed: int = 1
+    keep_outliers: bool = False
+    flops: float | None = None
+    hours: float | None = None
+    flops_per_s: float | None = None
+    records: Path | None = None
+    json: bool = False
+
+
+def run(options: ForecastOptions) -> int:
     """Entry of both. The last line of standard output is JSON with --json, otherwise lines for people."""
-    if arguments.records:
-        can_keep(arguments.records)
-    numbers = _numbers(arguments)
-    if arguments.records:
-        config = {"points": arguments.points.name, "form": arguments.form, "bootstrap": arguments.bootstrap}
+    if options.records:
+        can_keep(options.records)
+    numbers = _numbers(options)
+    if options.records:
+        config = {"points": options.points.name, "form": options.form, "bootstrap": options.bootstrap}
         write_record(
-            f"forecast-{arguments.what}-{arguments.form}",
+            f"forecast-{options.what}-{options.form}",
             numbers,
             config=config,
-            seeds=[arguments.seed],
-            folder=arguments.records,
+            seeds=[options.seed],
+            folder=options.records,
         )
-    _tell(numbers, arguments.json)
+    _tell(numbers, options.json)
     return 0
 
 
-def _numbers(arguments: argparse.Namespace) -> dict[str, Any]:
-    points, law = read_points(arguments.points), LAWS[arguments.form]
-    options = {
-        "bootstrap": arguments.bootstrap,
-        "seed": arguments.seed,
-        "keep_outliers": arguments.keep_outliers,
+def _numbers(options: ForecastOptions) -> dict[str, Any]:
+    points, law = read_points(options.points), LAWS[options.form]
+    how: dict[str, Any] = {
+        "bootstrap": options.bootstrap,
+        "seed": options.seed,
+        "keep_outliers": options.keep_outliers,
     }
-    if arguments.what == "budget":
-        return forecast(fit(law, points, **options), _flops(arguments))
+    if options.what == "budget":
+        return forecast(fit(law, points, **how), _flops(options))
     if not isinstance(law, Routed):
-        return fit(law, points, **options).told()
-    told = {name: one.told() for name, one in fit_routers(law, points, **options).items()}
+        return fit(law, points, **how).told()
+    told = {name: one.told() for name, one in fit_routers(law, points, **how).items()}
     return told[""] if "" in told else {"form": law.name, "routers": told}
 
 
-def _flops(arguments: argparse.Namespace) -> float:
+def _flops(options: ForecastOptions) -> float:
     """The budget in operations, from --flops, or from --hours of hardware that computes --flops-per-s."""
-    if (arguments.flops is None) == (arguments.hours is None):
+    if (options.flops is None) == (options.hours is None):
         raise UserError("name the budget: --flops N, or --hours H with --flops-per-s F")
-    if arguments.flops is not None:
-        return float(arguments.flops)
-    if arguments.flops_per_s is None:
+    if options.flops is not None:
+        return options.flops
+    if options.hours is None or options.flops_per_s is None:
         raise UserError(
             "--hours needs --flops-per-s, what the hardware computes in training (peak times utilization)"
         )
-    return float(arguments.hours * HOUR_S * arguments.flops_per_s)
+    return options.hours * HOUR_S * options.flops_per_s
 
 
 def _tell(numbers: dict[str, Any], as_json: bool) -> None:

@@ -19,9 +19,9 @@ from safetensors.numpy import save_file
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
 from unisono.moderation.phrases import CATEGORIES
+from unisono.tokens.template import Template
 
 FILE = "moderation.safetensors"
-BEGIN = "<|user|>"  # stands before a text, so that the network reads it as a user's message
 WINDOW = 128  # ids judged together; a longer text gets the highest score of its windows
 FLAGGED = 0.5  # probability from which a text is flagged
 
@@ -70,6 +70,11 @@ def fingerprint(folder: str | Path) -> str:
     for path in sorted(Path(folder).glob("model*.safetensors")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def begin(template: Template) -> list[int]:
+    """The ids that stand before a text, so that the network reads it as a user's message."""
+    return template.joined([("user", ())], is_open=True)
 
 
 def windows(ids: Sequence[int]) -> list[Sequence[int]]:

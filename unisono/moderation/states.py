@@ -35,17 +35,17 @@ class States:
         return self.model.config.hidden_size
 
     @torch.inference_mode()
-    def means(self, begin: int, texts: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """B texts of at least one id each -> (B, S, C) mean hidden states. `begin` is put before each text
-        and does not count in its mean.
+    def means(self, begin: Sequence[int], texts: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """B texts of at least one id each -> (B, S, C) mean hidden states. `begin`, at least one id, is put
+        before each text and does not count in its mean.
 
         Texts are padded on the right. Attention is causal, so the padding changes no state before it.
         """
-        length = max(map(len, texts)) + 1
-        ids = torch.tensor([[begin, *text, *[begin] * (length - 1 - len(text))] for text in texts])
-        counts = torch.tensor([len(text) for text in texts])
-        place = torch.arange(length)
-        weights = ((place >= 1) & (place <= counts[:, None])).float() / counts[:, None]  # (B, T)
+        first, longest = len(begin), max(map(len, texts))
+        ids = torch.tensor([[*begin, *text, *[begin[0]] * (longest - len(text))] for text in texts])
+        counts = torch.tensor([len(text) for text in texts])[:, None]
+        place = torch.arange(first + longest)
+        weights = ((place >= first) & (place < first + counts)).float() / counts  # (B, T)
         self.seen.clear()
         self.model(ids)
         means = torch.stack([torch.einsum("bt,btc->bc", weights, states) for states in self.seen], dim=1)

@@ -1,6 +1,5 @@
-"""`unisono serve`: reads the operator's wishes, starts the application, stops it gracefully."""
+"""`unisono serve`: reads keys and certificates, starts the application, stops it gracefully."""
 
-import argparse
 import asyncio
 import json
 import logging
@@ -12,6 +11,8 @@ import sys
 import threading
 import time
 import webbrowser
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -24,6 +25,30 @@ from unisono.serve.reply.guards import chosen, tell
 from unisono.serve.reply.scheduler import Scheduler
 from unisono.serve.reply.service import Service
 from unisono.serve.wire.guard import Settings, is_loopback
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeOptions:
+    """cli/serve.py says what they mean to a user."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000  # 0: any that is free
+    model: str | None = None  # folder of a network; None: the weights in the package
+    engine: str = "auto"
+    precision: str = "int8"
+    strict_models: bool = False
+    guards: Sequence[str] | None = None  # None: all that are installed
+    c2pa_cert: str | None = None
+    c2pa_key: str | None = None
+    keys: Path | None = None
+    requests_per_minute: int = 0  # 0: no limit
+    tokens_per_minute: int = 0
+    sessions: int = 64
+    max_mb: float = 50.0
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    open: bool = False
+    verbose: bool = False
 
 
 class JsonLines(logging.Formatter):
@@ -60,22 +85,24 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def read_keys(arguments: argparse.Namespace) -> tuple[str, ...]:
-    """Keys from --keys FILE (one a line) and UNISONO_API_KEYS (separated by commas)."""
+def read_keys(file: Path | None, host: str) -> tuple[str, ...]:
+    """Keys from a file (one a line) and UNISONO_API_KEYS (separated by commas). UserError where the host can
+    be reached from other machines and there is none.
+    """
     keys = [key.strip() for key in os.environ.get("UNISONO_API_KEYS", "").split(",")]
-    if arguments.keys:
+    if file:
         try:
-            keys += [line.strip() for line in arguments.keys.read_text(encoding="utf8").splitlines()]
+            keys += [line.strip() for line in file.read_text(encoding="utf8").splitlines()]
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(
-                f"cannot read the keys in {arguments.keys}: {error}; expected a text file with one key a line"
+                f"cannot read the keys in {file}: {error}; expected a text file with one key a line"
             ) from None
     keys = [key for key in keys if key and not key.startswith("#")]
-    if not keys and arguments.keys:
-        raise UserError(f"{arguments.keys} holds no key; write one a line")
-    if not keys and not is_loopback(arguments.host):
+    if not keys and file:
+        raise UserError(f"{file} holds no key; write one a line")
+    if not keys and not is_loopback(host):
         raise UserError(
-            f"{arguments.host} can be reached from other machines; name a file of keys with --keys, or "
+            f"{host} can be reached from other machines; name a file of keys with --keys, or "
             f"set UNISONO_API_KEYS"
         )
     return tuple(keys)
@@ -120,26 +147,26 @@ def check_certificate(certificate: str | None, key: str | None) -> None:
             ) from None
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(options: ServeOptions) -> int:
     """Entry of `unisono serve`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
-    logging.basicConfig(level=logging.INFO if arguments.verbose else logging.WARNING, handlers=[handler])
+    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, handlers=[handler])
     settings = Settings(
-        keys=read_keys(arguments),
-        max_bytes=int(arguments.max_mb * 1e6),
-        sessions=arguments.sessions,
-        requests_per_minute=arguments.requests_per_minute,
-        tokens_per_minute=arguments.tokens_per_minute,
+        keys=read_keys(options.keys, options.host),
+        max_bytes=int(options.max_mb * 1e6),
+        sessions=options.sessions,
+        requests_per_minute=options.requests_per_minute,
+        tokens_per_minute=options.tokens_per_minute,
     )
-    check_certificate(arguments.tls_cert, arguments.tls_key)
-    guards, off = chosen(arguments.guards, arguments.c2pa_cert, arguments.c2pa_key)
-    listening = listen(arguments.host, arguments.port)
+    check_certificate(options.tls_cert, options.tls_key)
+    guards, off = chosen(options.guards, options.c2pa_cert, options.c2pa_key)
+    listening = listen(options.host, options.port)
     service = Service(
-        arguments.model or default_weights(),
-        engine=arguments.engine,
-        precision=arguments.precision,
-        strict_models=arguments.strict_models,
+        options.model or default_weights(),
+        engine=options.engine,
+        precision=options.precision,
+        strict_models=options.strict_models,
         guards=guards,
     )
     config = uvicorn.Config(
@@ -150,17 +177,17 @@ def run(arguments: argparse.Namespace) -> int:
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=5,
         server_header=False,
-        ssl_certfile=arguments.tls_cert,
-        ssl_keyfile=arguments.tls_key,
+        ssl_certfile=options.tls_cert,
+        ssl_keyfile=options.tls_key,
     )
     server = Server(config)
     server.settings, server.scheduler = settings, service.scheduler
-    scheme = "https" if arguments.tls_cert else "http"
-    host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
+    scheme = "https" if options.tls_cert else "http"
+    host = f"[{options.host}]" if ":" in options.host else options.host
     address = f"{scheme}://{host}:{listening.getsockname()[1]}"
     tell(guards, off)
     print(f"Unisono listens at {address}/v1, its page is {address}   (Ctrl-C stops it)", flush=True)
-    if arguments.open and (
+    if options.open and (
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform in ("darwin", "win32")
     ):
         threading.Timer(1.0, webbrowser.open, [address]).start()

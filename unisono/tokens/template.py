@@ -22,6 +22,7 @@ Shapes: L ids.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ from numpy.typing import NDArray
 from unisono.core.errors import UserError
 from unisono.tokens.message import Audio, Call, Codes, Image, Message, Part, Text, Thought, Video
 from unisono.tokens.text import TextTokenizer
-from unisono.tokens.turns import BEGIN, REPLY, START, STOP, Pieces, Turns
+from unisono.tokens.turns import BEGIN, FILE, REPLY, START, STOP, Pieces, Turns
 from unisono.tokens.vocab import NUM_TIMES, SPECIALS, TIME_STEP_S, Vocabulary
 
 LEARNED_SHARE = 1 / 8
@@ -98,6 +99,14 @@ class Template:
         self.vocab, self.text = vocab, text
         self.turns = turns or Turns.own(vocab)
 
+    @classmethod
+    def load(cls, folder: str | Path) -> "Template":
+        """That of the network in a folder; UserError says what is missing."""
+        folder = Path(folder)
+        vocab = Vocabulary.load(folder / "vocabulary.json")
+        turns = Turns.load(folder / FILE) if (folder / FILE).exists() else None
+        return cls(vocab, TextTokenizer.load(folder / "tokenizer.json", vocab.text_size), turns)
+
     def encode(
         self,
         messages: Sequence[Message],
@@ -163,6 +172,14 @@ class Template:
             for piece in pieces[first:]
         )
         return [id for ids in texts for id in ids]
+
+    def places(self, role: str, ids: NDArray[np.integer]) -> NDArray[np.int64]:
+        """(L,) ids -> where in them turns of this role begin, in order."""
+        wanted = self.known_by(role)
+        if len(ids) < len(wanted):
+            return np.zeros(0, np.int64)
+        windows = np.lib.stride_tricks.sliding_window_view(ids, len(wanted))
+        return np.flatnonzero((windows == wanted).all(axis=1))
 
     def document(self, text: str) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
         """Plain text to be learned as it is: <|document|> text <|end|>."""

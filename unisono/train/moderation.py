@@ -5,7 +5,6 @@ Trained on the phrasings of moderation/phrases.py alone.
 Shapes: B phrases, S places of states, C hidden_size, D = S * C, K categories.
 """
 
-import argparse
 import json
 import random
 import time
@@ -20,11 +19,10 @@ from torch.nn import functional
 
 from unisono.core.home import default_weights
 from unisono.core.record import mean_stderr
-from unisono.moderation.moderator import BEGIN, FLAGGED, Moderator, fingerprint, windows
+from unisono.moderation.moderator import FLAGGED, Moderator, begin, fingerprint, windows
 from unisono.moderation.phrases import CATEGORIES, Phrase, phrases
 from unisono.moderation.states import States, batches
-from unisono.tokens.text import TextTokenizer
-from unisono.tokens.vocab import Vocabulary
+from unisono.tokens.template import Template
 
 FOLDS = 5
 DECAYS = (1e-4, 3e-4, 1e-3, 3e-3)  # weight decays that are tried; the cross-validated loss decides
@@ -39,8 +37,8 @@ class Reader:
     """Texts -> means of the hidden states of the network in a folder."""
 
     def __init__(self, folder: str | Path) -> None:
-        self.states, self.text = States(folder), TextTokenizer.load(Path(folder) / "tokenizer.json")
-        self.begin = Vocabulary.load(Path(folder) / "vocabulary.json").id(BEGIN)
+        template = Template.load(folder)
+        self.states, self.text, self.begin = States(folder), template.text, begin(template)
 
     def means(self, texts: Sequence[str]) -> Floats:
         """B texts -> (B, S, C) means, as the server computes them. Of a long text only the first window
@@ -142,9 +140,9 @@ def _logits(scores: Floats) -> Floats:
     return np.log(scores / (1 - scores))
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Entry of `unisono train moderation`."""
-    folder, began = Path(arguments.model or default_weights()), time.perf_counter()
+def run(model: str | None) -> int:
+    """Entry of `unisono train moderation`; `model`: a network's folder, None for the one in the package."""
+    folder, began = Path(model or default_weights()), time.perf_counter()
     moderator, numbers = train(folder)
     path = moderator.save(folder)
     print(f"{path}: {path.stat().st_size / 1000:.0f} kB in {time.perf_counter() - began:.0f} s")

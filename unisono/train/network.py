@@ -194,7 +194,7 @@ class NetworkProgram:
         )
         is_whole = recipe.trainable == "all"
         self.row_rates = None
-        if "base" in train.manifest or not is_whole:
+        if "base" in train.manifest or recipe.new_rows_rate != 1 or not is_whole:
             first = train.manifest.get("units", {}).get("text", (0, self.text_end))[1]
             self.row_rates = RowRates(first, float(is_whole), recipe.new_rows_rate)
         reach = min(recipe.loader.reach, self.model.config.max_position_embeddings)

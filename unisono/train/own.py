@@ -2,7 +2,6 @@
 with them.
 """
 
-import argparse
 import json
 import shutil
 import tempfile
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from unisono.base.base import SETTINGS, TEMPLATE
 from unisono.core.config import override, to_json
 from unisono.core.device import seed_all
 from unisono.core.errors import UserError
@@ -28,9 +28,11 @@ from unisono.tasks.task import Task, conversations, find_task
 from unisono.tokenizer import OmniTokenizer
 from unisono.train.checkpoint import NAME as CHECKPOINT
 from unisono.train.loop import LoopConfig, run as run_loop
-from unisono.train.network import NetworkProgram, NetworkRecipe
+from unisono.train.network import FROM_BASE, NetworkProgram, NetworkRecipe
+from unisono.train.options import CommonOptions, DataOptions, TrainOptions
 from unisono.train.programs import publish
 from unisono.train.replay import replay_folder
+from unisono.train.start import begun_network
 
 HELD_OUT = 20  # conversations of a task that are taught for each that is held out
 ROWS = (512, 1024, 2048)  # ids of a row: the shortest in which nearly all documents fit
@@ -41,26 +43,41 @@ LEARNING_RATE = {True: 6e-4, False: 4e-4}  # with Muon, and with AdamW alone
 START_SHARE = 0.2  # of the start in the finished weights
 
 
-def run_add(arguments: argparse.Namespace) -> int:
+def run_add(options: DataOptions) -> int:
     """Entry of `unisono data add NAME SOURCE...`."""
-    name, *sources = arguments.sources or [""]
-    if not name or bool(sources) == bool(arguments.task):
+    name, *sources = options.sources or [""]
+    if not name or bool(sources) == bool(options.task):
         raise UserError(
             "expected a name and what to learn from: unisono data add NAME SOURCE..., or NAME --task TASK"
         )
-    folder = own_folder(arguments.home, name)
-    wanted = tuple(task for task in arguments.tasks.split(",") if task) or TASKS
+    folder = own_folder(options.home, name)
+    wanted = tuple(task for task in options.tasks.split(",") if task) or TASKS
     if unknown := set(wanted) - set(TASKS):
         raise UserError(f"no task {min(unknown)!r}; choose from {', '.join(TASKS)}")
-    start = Path(arguments.start) if arguments.start else default_weights()
     items = [item for source in sources for item in items_of(source)]
-    facts = {"task": arguments.task} if arguments.task else {}
-    if arguments.task:
-        items = task_items(find_task(arguments.task), arguments.count)
-    report = add(arguments.home, name, items, start, arguments.licence, arguments.workers, wanted, **facts)
+    facts = {"task": options.task} if options.task else {}
+    if options.task:
+        items = task_items(find_task(options.task), options.count)
+    start = start_of(options)
+    report = add(options.home, name, items, start, options.licence, options.workers, wanted, **facts)
     tell(report)
-    print(f"learn it with: unisono train network --data {name} --name mine   ({folder})")
+    command = f"unisono train network{_start_options(options)} --data {name} --name mine"
+    print(f"learn it with: {command}   ({folder})")
     return 0
+
+
+def start_of(options: CommonOptions) -> Path:
+    """The folder of the network that learns: the one of --start or in the package; with --init another LLM,
+    which takes over the codecs of that one.
+    """
+    start = Path(options.start) if options.start else default_weights()
+    return begun_network(options.init, start, options.home) if options.init else start
+
+
+def _start_options(options: CommonOptions) -> str:
+    """As they are typed, each with a blank before it."""
+    told = (("init", options.init), ("start", options.start))
+    return "".join(f" --{name} {value}" for name, value in told if value)
 
 
 def task_items(task: Task, count: int) -> list[Item]:
@@ -76,33 +93,22 @@ def task_items(task: Task, count: int) -> list[Item]:
     return found
 
 
-def run_train(arguments: argparse.Namespace) -> int:
+def run_train(options: TrainOptions) -> int:
     """Entry of `unisono train network --data NAME...`."""
-    home, name = arguments.home, arguments.name
+    home, name = options.home, options.name
     if not name or not NAME.fullmatch(name):
         raise UserError("name the network that comes of it: --name mine")
-    start = Path(arguments.start) if arguments.start else default_weights()
     target, run = home / "networks" / name, home / "runs" / f"network-{name}"
-    if start.resolve() == target.resolve():
+    if options.start and Path(options.start).resolve() == target.resolve():
         raise UserError(
-            f"the finished network would take the place of its start, {start}; choose another --name"
+            f"the finished network would take the place of its start, {options.start}; choose another --name"
         )
-    override(NetworkRecipe(), arguments.set)  # what is misspelled is known before anything is made
-    facts = [_fitting(home, data, start) for data in arguments.data]
-    replay = replay_folder(start, home) if arguments.replay else None
-    train, val = (
-        Shard(
-            *(home / "own" / data / split for data in arguments.data), *([replay / split] if replay else [])
-        )
-        for split in ("train", "val")
-    )
-    recipe = override(own_recipe(start, train, arguments.replay), arguments.set)
-    seed_all(recipe.loop.seed)
-    program = NetworkProgram(recipe, train, val)
-    program.origin = json.dumps(weights_of(start))
-    if left_out := program.loader.num_too_long:
-        print(f"{left_out:,} documents are left out: longer than a row of {recipe.loader.row_length} ids")
-    loop = replace(recipe.loop, time_limit_s=arguments.minutes * 60) if arguments.minutes else recipe.loop
+    override(NetworkRecipe(), options.set)  # what is misspelled is known before anything is made
+    start = start_of(options)
+    facts = [_fitting(options, data, start) for data in options.data]
+    program = _program(options, start)
+    recipe = program.recipe
+    loop = replace(recipe.loop, time_limit_s=options.minutes * 60) if options.minutes else recipe.loop
     before = _validated(program) if not (run / CHECKPOINT).exists() else {}
     outcome = run_loop(program, loop, run)
     voices = [voice for fact in facts for voice in fact["voices"]]
@@ -115,13 +121,36 @@ def run_train(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _fitting(home: Path, data: str, start: Path) -> dict[str, Any]:
+def _program(options: TrainOptions, start: Path) -> NetworkProgram:
+    """The data that is named, with a share of replay."""
+    replay = replay_folder(start, options.home) if options.replay else None
+    train, val = (
+        Shard(
+            *(options.home / "own" / data / split for data in options.data),
+            *([replay / split] if replay else []),
+        )
+        for split in ("train", "val")
+    )
+    usual = own_recipe(start, train, options.replay)
+    if options.init:  # the start knows nothing yet of its new ids
+        usual = replace(usual, start_share=0.0, new_rows_rate=FROM_BASE.new_rows_rate)
+    recipe = override(usual, options.set)
+    seed_all(recipe.loop.seed)
+    program = NetworkProgram(recipe, train, val)
+    program.origin = json.dumps(weights_of(start))
+    if left_out := program.loader.num_too_long:
+        print(f"{left_out:,} documents are left out: longer than a row of {recipe.loader.row_length} ids")
+    return program
+
+
+def _fitting(options: TrainOptions, data: str, start: Path) -> dict[str, Any]:
     """What is known of the data; UserError where it was made with the codecs of another network."""
-    facts = facts_of(home, data)
+    facts = facts_of(options.home, data)
     if facts["codecs"] != codecs_of(start, OmniTokenizer.load(start)):
+        again = _start_options(options) or f" --start {start}"
         raise UserError(
-            f"{data} was made with the tokenizer and codecs of another network than {start}; delete "
-            f"{own_folder(home, data)} and run `unisono data add` again with --start {start}"
+            f"{data} was made with the tokenizer and codecs of another network than {options.init or start}; "
+            f"delete {own_folder(options.home, data)} and run `unisono data add` again with{again}"
         )
     return facts
 
@@ -176,9 +205,10 @@ def publish_own(trained: Path, start: Path, target: Path, trained_length: int, v
     """Puts trained weights beside the tokenizer and codecs of their start, and names the new voices."""
     tokenizer = OmniTokenizer.load(start)
     tokenizer.voices = list(dict.fromkeys([*tokenizer.voices, *voices]))
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch)
         tokenizer.save(place)
-        reader = start / "audio_codec" / PHONEMES
-        if reader.is_file():
-            shutil.copyfile(reader, Path(place) / "audio_codec" / PHONEMES)
-        publish(trained, Path(place), target, trained_length)
+        for kept in (Path("audio_codec", PHONEMES), Path(TEMPLATE), Path(SETTINGS)):  # where it has them
+            if (start / kept).is_file():
+                shutil.copyfile(start / kept, place / kept)
+        publish(trained, place, target, trained_length)

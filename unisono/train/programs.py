@@ -11,7 +11,6 @@ Under --home:  speech/codec, speech/world   sound for training
                folder)
 """
 
-import argparse
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -51,8 +50,9 @@ from unisono.train.audio_codec import DECODER, AudioCodecProgram, AudioCodecReci
 from unisono.train.audio_encoder import AudioEncoderProgram, AudioEncoderRecipe
 from unisono.train.checkpoint import NAME as CHECKPOINT
 from unisono.train.image_codec import ImageCodecProgram, ImageCodecRecipe
-from unisono.train.loop import Outcome, Program, run as run_loop
+from unisono.train.loop import Program, run as run_loop
 from unisono.train.network import FROM_BASE, RECIPES, NetworkProgram, NetworkRecipe
+from unisono.train.options import CommonOptions, DataOptions, TrainOptions
 from unisono.train.speech_programs import SPEECH_STAGES
 from unisono.train.start import begun
 from unisono.train.transfer_codebook import transferred
@@ -60,56 +60,51 @@ from unisono.train.transfer_codebook import transferred
 Recipe = TypeVar("Recipe", AudioCodecRecipe, AudioEncoderRecipe, ImageCodecRecipe, NetworkRecipe)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Entry of `unisono data` and `unisono train`."""
-    if arguments.init and arguments.what != "network":
-        raise UserError(
-            f"--init is for the network; `unisono {arguments.command} {arguments.what}` makes the "
-            f"same for every base"
-        )
-    arguments.size = arguments.size or ("small" if arguments.init else "nano")
-    if arguments.command == "train":
-        _trained(arguments)
-    elif arguments.what == "speech":
-        build_codec_speech(
-            arguments.shared, arguments.home / "speech" / "codec", arguments.workers, arguments.scale
-        )
-    elif arguments.what == "states":
-        build_material(arguments.shared, arguments.home, arguments.scale)
-    elif arguments.what == "world":
-        speech, workers, scale = arguments.home / "speech", arguments.workers, arguments.scale
-        build_reply_speech(arguments.shared, speech / MAIN_VOICE, workers, scale)
-        build_world_speech(*spoken_texts(1, max(1, int(150000 * scale))), speech / "world", workers, scale)
+def make_data(options: DataOptions) -> int:
+    """Entry of `unisono data speech | states | world | network`."""
+    _check_init(options, "data")
+    home, workers, scale = options.home, options.workers, options.scale
+    assert options.shared is not None  # cli/data.py has asked for it
+    if options.what == "speech":
+        build_codec_speech(options.shared, home / "speech" / "codec", workers, scale)
+    elif options.what == "states":
+        build_material(options.shared, home, scale)
+    elif options.what == "world":
+        build_reply_speech(options.shared, home / "speech" / MAIN_VOICE, workers, scale)
+        texts = spoken_texts(1, max(1, int(150000 * scale)))
+        build_world_speech(*texts, home / "speech" / "world", workers, scale)
     else:
-        if arguments.start and arguments.init:
-            raise UserError(
-                "--start goes on with a finished network, --init begins from another LLM; give one of them"
-            )
-        if arguments.start:
-            take_over(Path(arguments.start), arguments.home, arguments.size)
-        base = Base.load(arguments.init, arguments.home) if arguments.init else None
-        if base and not base.render:
-            print(
-                "this base has no chat template: messages stand between marks of ours, which it has to learn"
-            )
-        network_data(
-            arguments.home,
-            arguments.shared,
-            arguments.size,
-            arguments.scale,
-            arguments.max_mb * 1e6,
-            arguments.seed,
-            arguments.workers,
-            base,
-        )
+        _shards(options, options.shared)
     return 0
 
 
-def _trained(arguments: argparse.Namespace) -> Outcome:
-    """Trains one codec, reader or network until it is finished or --minutes are over; writes a record when it
-    is finished.
+def _shards(options: DataOptions, shared: Path) -> None:
+    """Token shards; with --start the codecs are those of that network, and so is the tokenizer, but for
+    --init.
     """
-    makers: dict[str, Callable[[argparse.Namespace], tuple[Program, Any]]] = {
+    if options.start:
+        take_over(Path(options.start), options.home, options.network_size, with_text=not options.init)
+    base = Base.load(options.init, options.home) if options.init else None
+    if base and not base.render:
+        print("this base has no chat template: messages stand between marks of ours, which it has to learn")
+    network_data(
+        options.home,
+        shared,
+        options.network_size,
+        options.scale,
+        options.max_mb * 1e6,
+        options.seed,
+        options.workers,
+        base,
+    )
+
+
+def train(options: TrainOptions) -> int:
+    """Entry of `unisono train`: one codec, reader or network until it is finished or --minutes are over.
+    Writes a record when it is finished.
+    """
+    _check_init(options, "train")
+    makers: dict[str, Callable[[TrainOptions], tuple[Program, Any]]] = {
         "audio-codec": _audio_codec,
         "audio-decoder": _audio_decoder,
         "audio-encoder": _audio_encoder,
@@ -117,32 +112,37 @@ def _trained(arguments: argparse.Namespace) -> Outcome:
         "image-codec": _image_codec,
         "network": _network,
     }
-    name = arguments.name or arguments.size
-    runs = {"image-codec": image_run(arguments.size), "network": f"network-{name}"}
-    if arguments.what in SPEECH_STAGES and arguments.name:
-        runs[arguments.what] = f"{arguments.what}-{arguments.name}"
-    folder = arguments.home / "runs" / runs.get(arguments.what, arguments.what)
-    program, recipe = makers[arguments.what](arguments)
+    size = options.network_size
+    name = options.name or size
+    runs = {"image-codec": image_run(size), "network": f"network-{name}"}
+    if options.what in SPEECH_STAGES and options.name:
+        runs[options.what] = f"{options.what}-{options.name}"
+    folder = options.home / "runs" / runs.get(options.what, options.what)
+    program, recipe = makers[options.what](options)
     (folder / ELSEWHERE).unlink(missing_ok=True)  # what was taken over is trained here from now on
-    loop = replace(recipe.loop, time_limit_s=arguments.minutes * 60) if arguments.minutes else recipe.loop
+    loop = replace(recipe.loop, time_limit_s=options.minutes * 60) if options.minutes else recipe.loop
     outcome = run_loop(program, loop, folder)
-    if arguments.what == "network":
-        publish(
-            folder / "network",
-            made_with(arguments.home, arguments.size),
-            arguments.home / "networks" / name,
-            recipe.loader.row_length,
-        )
+    if options.what == "network":
+        target = options.home / "networks" / name
+        publish(folder / "network", made_with(options.home, size), target, recipe.loader.row_length)
     if outcome.finished and (outcome.numbers or not any(folder.glob("train-*.json"))):  # once
-        seeds = {loop.seed, recipe.loader.seed} if arguments.what == "network" else {loop.seed}
+        seeds = {loop.seed, recipe.loader.seed} if options.what == "network" else {loop.seed}
         write_record(
-            f"train-{arguments.what}",
+            f"train-{options.what}",
             {**outcome.numbers, "steps": outcome.step, "wall_s": outcome.wall_s},
             config=to_json(recipe),
             seeds=sorted(seeds),
             folder=folder,
         )
-    return outcome
+    return 0
+
+
+def _check_init(options: CommonOptions, command: str) -> None:
+    """UserError where an LLM is named for what has nothing to do with one."""
+    if options.init and options.what != "network":
+        raise UserError(
+            f"--init is for the network; `unisono {command} {options.what}` makes the same for every base"
+        )
 
 
 def publish(trained: Path, made_with: Path, target: Path, trained_length: int) -> None:
@@ -159,55 +159,54 @@ def publish(trained: Path, made_with: Path, target: Path, trained_length: int) -
     save_pretrained(load_pretrained(trained, vocab_size=vocab.size), target, extras, dtype=torch.float16)
 
 
-def _recipe(usual: Recipe, arguments: argparse.Namespace) -> Recipe:
+def _recipe(usual: Recipe, options: TrainOptions) -> Recipe:
     """The recipe as --set has it; the first weights are drawn by its seed."""
-    recipe = override(usual, arguments.set)
+    recipe = override(usual, options.set)
     seed_all(recipe.loop.seed)
     return recipe
 
 
 def _audio_codec(
-    arguments: argparse.Namespace, usual: AudioCodecRecipe = AudioCodecRecipe()
+    options: TrainOptions, usual: AudioCodecRecipe = AudioCodecRecipe()
 ) -> tuple[AudioCodecProgram, AudioCodecRecipe]:
-    recipe = _recipe(usual, arguments)
-    folders = sound_folders(arguments.home)
-    teacher = finished(arguments.home, "audio-codec", AudioCodec) if recipe.is_fixed else None
+    recipe = _recipe(usual, options)
+    folders = sound_folders(options.home)
+    teacher = finished(options.home, "audio-codec", AudioCodec) if recipe.is_fixed else None
     return AudioCodecProgram(recipe, Waves(folders, "train"), Waves(folders, "val"), teacher), recipe
 
 
-def _audio_decoder(arguments: argparse.Namespace) -> tuple[AudioCodecProgram, AudioCodecRecipe]:
-    before = audio_run(arguments.home, AUDIO_STAGES[:2])
-    return _audio_codec(
-        arguments, replace(DECODER, start_from=str(arguments.home / "runs" / before / "codec"))
-    )
+def _audio_decoder(options: TrainOptions) -> tuple[AudioCodecProgram, AudioCodecRecipe]:
+    before = audio_run(options.home, AUDIO_STAGES[:2])
+    return _audio_codec(options, replace(DECODER, start_from=str(options.home / "runs" / before / "codec")))
 
 
-def _audio_encoder(arguments: argparse.Namespace) -> tuple[AudioEncoderProgram, AudioEncoderRecipe]:
-    recipe = _recipe(AudioEncoderRecipe(), arguments)
+def _audio_encoder(options: TrainOptions) -> tuple[AudioEncoderProgram, AudioEncoderRecipe]:
+    recipe = _recipe(AudioEncoderRecipe(), options)
     codec = (
         AudioCodec.load(recipe.start_from)
         if recipe.start_from
-        else finished(arguments.home, "audio-codec", AudioCodec)
+        else finished(options.home, "audio-codec", AudioCodec)
     )
-    folders = sound_folders(arguments.home)
+    folders = sound_folders(options.home)
     return AudioEncoderProgram(recipe, codec, Waves(folders, "train"), Waves(folders, "val")), recipe
 
 
-def _image_codec(arguments: argparse.Namespace) -> tuple[ImageCodecProgram, ImageCodecRecipe]:
+def _image_codec(options: TrainOptions) -> tuple[ImageCodecProgram, ImageCodecRecipe]:
     recipe = _recipe(
-        ImageCodecRecipe(codec=IMAGE_CODECS.get(arguments.size, IMAGE_CODECS["nano"])), arguments
+        ImageCodecRecipe(codec=IMAGE_CODECS.get(options.network_size, IMAGE_CODECS["nano"])), options
     )
-    archive = arguments.shared / "storybook_images.tar" if arguments.shared else None
+    archive = options.shared / "storybook_images.tar" if options.shared else None
     size = recipe.codec.image_size
     stories = load_stories(archive, size) if archive else np.zeros((0, size, size, 3), np.uint8)
     return ImageCodecProgram(recipe, stories), recipe
 
 
-def _network(arguments: argparse.Namespace) -> tuple[NetworkProgram, NetworkRecipe]:
-    usual = FROM_BASE if arguments.init else RECIPES.get(arguments.size, NetworkRecipe(size=arguments.size))
-    recipe, name = _recipe(usual, arguments), arguments.name or arguments.size
-    run = arguments.home / "runs" / f"network-{name}"
-    if arguments.init:
+def _network(options: TrainOptions) -> tuple[NetworkProgram, NetworkRecipe]:
+    size = options.network_size
+    usual = FROM_BASE if options.init else RECIPES.get(size, NetworkRecipe(size=size))
+    recipe, name = _recipe(usual, options), options.name or size
+    run = options.home / "runs" / f"network-{name}"
+    if options.init:
         if recipe.start_from:
             raise UserError(
                 "start_from goes on with a finished network, --init begins from another LLM; give one of them"
@@ -215,14 +214,14 @@ def _network(arguments: argparse.Namespace) -> tuple[NetworkProgram, NetworkReci
         start = run / "start"
         if not (run / CHECKPOINT).exists() or not (start / "config.json").exists():
             begun(
-                Base.load(arguments.init, arguments.home),
-                made_with(arguments.home, arguments.size),
+                Base.load(options.init, options.home),
+                made_with(options.home, size),
                 start,
                 recipe.codes_of,
             )
         recipe = replace(recipe, start_from=str(start))
     elif recipe.start_from:
-        if Path(recipe.start_from).resolve() == (arguments.home / "networks" / name).resolve():
+        if Path(recipe.start_from).resolve() == (options.home / "networks" / name).resolve():
             raise UserError(
                 f"the finished network would take the place of the one it starts from, {recipe.start_from}; "
                 "give the run another --name"
@@ -230,12 +229,12 @@ def _network(arguments: argparse.Namespace) -> tuple[NetworkProgram, NetworkReci
         if not (run / CHECKPOINT).exists():  # what is resumed has its weights already
             start = transferred(
                 Path(recipe.start_from),
-                made_with(arguments.home, arguments.size),
-                arguments.home,
+                made_with(options.home, size),
+                options.home,
                 run / "start",
             )
             recipe = replace(recipe, start_from=str(start))
-    shards = arguments.home / "shards" / arguments.size
+    shards = options.home / "shards" / size
     whole = sorted(manifest.parent for manifest in shards.glob("train*/manifest.json"))
     program = NetworkProgram(recipe, Shard(*(whole or [shards / "train"])), Shard(shards / "val"))
     if left_out := program.loader.num_too_long:

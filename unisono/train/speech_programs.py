@@ -6,7 +6,6 @@ Under --home/runs:  audio-teacher/teacher    from states to ids and back
                     audio-voices/codec       the whole codec: encoder, and a decoder that is told the voice
 """
 
-import argparse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,36 +20,37 @@ from unisono.train.audio_student import AudioStudentProgram, AudioStudentRecipe
 from unisono.train.audio_teacher import AudioTeacherProgram, AudioTeacherRecipe
 from unisono.train.audio_voices import AudioVoicesProgram, AudioVoicesRecipe
 from unisono.train.loop import Program
+from unisono.train.options import TrainOptions
 
 Recipe = TypeVar("Recipe", AudioTeacherRecipe, AudioStudentRecipe, AudioVoicesRecipe)
 
 
-def audio_teacher(arguments: argparse.Namespace) -> tuple[AudioTeacherProgram, AudioTeacherRecipe]:
+def audio_teacher(options: TrainOptions) -> tuple[AudioTeacherProgram, AudioTeacherRecipe]:
     """The teacher's stage."""
-    recipe = _recipe(AudioTeacherRecipe(), arguments)
-    return AudioTeacherProgram(recipe, states(arguments.home, "train"), states(arguments.home, "val")), recipe
+    recipe = _recipe(AudioTeacherRecipe(), options)
+    return AudioTeacherProgram(recipe, states(options.home, "train"), states(options.home, "val")), recipe
 
 
-def audio_student(arguments: argparse.Namespace) -> tuple[AudioStudentProgram, AudioStudentRecipe]:
+def audio_student(options: TrainOptions) -> tuple[AudioStudentProgram, AudioStudentRecipe]:
     """The encoder's stage."""
-    recipe = _recipe(AudioStudentRecipe(), arguments)
-    teacher = AudioTeacher.load(_made(recipe.teacher, arguments.home, "audio-teacher", "teacher"))
-    train, val = (states(arguments.home, split) for split in ("train", "val"))
+    recipe = _recipe(AudioStudentRecipe(), options)
+    teacher = AudioTeacher.load(_made(recipe.teacher, options.home, "audio-teacher", "teacher"))
+    train, val = (states(options.home, split) for split in ("train", "val"))
     return AudioStudentProgram(recipe, teacher, train, val), recipe
 
 
-def audio_voices(arguments: argparse.Namespace) -> tuple[AudioVoicesProgram, AudioVoicesRecipe]:
+def audio_voices(options: TrainOptions) -> tuple[AudioVoicesProgram, AudioVoicesRecipe]:
     """The decoder's stage."""
-    recipe = _recipe(AudioVoicesRecipe(), arguments)
-    teacher = AudioTeacher.load(_made(recipe.teacher, arguments.home, "audio-teacher", "teacher"))
-    encoder = SpeechEncoder.load(_made(recipe.encoder, arguments.home, "audio-student", "encoder"))
-    train, val = (states(arguments.home, split) for split in ("train", "val"))
+    recipe = _recipe(AudioVoicesRecipe(), options)
+    teacher = AudioTeacher.load(_made(recipe.teacher, options.home, "audio-teacher", "teacher"))
+    encoder = SpeechEncoder.load(_made(recipe.encoder, options.home, "audio-student", "encoder"))
+    train, val = (states(options.home, split) for split in ("train", "val"))
     return AudioVoicesProgram(recipe, encoder, teacher, train, val), recipe
 
 
-def _recipe(usual: Recipe, arguments: argparse.Namespace) -> Recipe:
+def _recipe(usual: Recipe, options: TrainOptions) -> Recipe:
     """The recipe as --set has it; the first weights are drawn by its seed."""
-    recipe = override(usual, arguments.set)
+    recipe = override(usual, options.set)
     seed_all(recipe.loop.seed)
     return recipe
 
@@ -65,7 +65,7 @@ def _made(named: str, home: Path, run: str, what: str) -> Path:
     return folder
 
 
-SPEECH_STAGES: dict[str, Callable[[argparse.Namespace], tuple[Program, Any]]] = {
+SPEECH_STAGES: dict[str, Callable[[TrainOptions], tuple[Program, Any]]] = {
     "audio-teacher": audio_teacher,
     "audio-student": audio_student,
     "audio-voices": audio_voices,

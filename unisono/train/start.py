@@ -1,7 +1,10 @@
-"""The weights with which a network begins that was another LLM before: its own, and rows for our ids behind
-them.
+"""What a network begins with that was another LLM before: the LLM's weights and tokenizer, and rows for our
+ids behind them.
 """
 
+import hashlib
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +15,11 @@ from unisono.codecs.image import ImageCodec
 from unisono.codecs.load import load_audio_codec
 from unisono.codecs.storage import made_by
 from unisono.core.errors import UserError
+from unisono.core.home import atomic_write
+from unisono.core.record import PHONEMES, weights_of
 from unisono.model.grow import grow_vocabulary
 from unisono.model.hf import load_pretrained, save_pretrained
+from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.vocab import Vocabulary
 
 CODECS: dict[str, Callable[[Path], nn.Module]] = {"audio": load_audio_codec, "image": ImageCodec.load}
@@ -41,6 +47,28 @@ def begun(base: Base, made_with: Path, folder: Path, codes_of: str = "") -> Path
     )
     model = grow_vocabulary(load_pretrained(base.folder), vocab.size, kept=vocab.text_size, like=like)
     return save_pretrained(model, folder)
+
+
+def begun_network(source: str, codecs: Path, home: Path) -> Path:
+    """-> the folder of a whole network that is the LLM in `source` before its first step: it hears and sees
+    with the codecs of the finished network in `codecs`, and is made once under home/starts. UserError as
+    `Base.load` and `begun`.
+    """
+    base = Base.load(source, home)
+    facts = [base.name, weights_of(base.folder), weights_of(codecs)]
+    folder = home / "starts" / hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+    if not (folder / "whole").exists():
+        known = OmniTokenizer.load(codecs)
+        audio, image = known.audio_codec, known.image_codec
+        vocab = base.vocabulary(audio.codebook_size, image.codebook_size)
+        OmniTokenizer(vocab, base.text, audio, image, [], base.turns(vocab)).save(folder)
+        base.save(folder, vocab)
+        reader = codecs / "audio_codec" / PHONEMES
+        if reader.is_file():
+            shutil.copyfile(reader, folder / "audio_codec" / PHONEMES)
+        begun(base, folder, folder, str(codecs))
+        atomic_write(folder / "whole", lambda part: part.touch())
+    return folder
 
 
 def _rows(made_with: Path, codes_of: str) -> dict[str, Tensor]:

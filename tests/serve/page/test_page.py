@@ -44,7 +44,8 @@ def test_a_drawing_appears_and_is_one(page_of: Open) -> None:
     assert picture.size == (64, 64) and len(read_scene(np.asarray(picture.convert("RGB")))) >= 1
     with page.expect_download() as download:
         page.locator(".acts button", has_text="Save").last.click()
-    assert Image.open(download.value.path()).size == (64, 64)
+    with Image.open(download.value.path()) as saved:
+        assert saved.size == (64, 64)
     page.locator(".acts button", has_text="Use").last.click()
     assert page.locator("#attached img").count() == 1
     assert "red" in ask(page, "What colour is the circle?")  # it sees what it drew

@@ -126,8 +126,11 @@ def test_batches_hold_every_text_once_and_little_at_a_time(tiny_network: Path) -
         for batch in found
     )
     states = States(tiny_network)
-    means = states.means(0, [[5, 6, 7], [8]])
-    assert means.shape == (2, 4, 64) and np.allclose(states.means(0, [[8]])[0], means[1], atol=1e-5)
+    means = states.means([0], [[5, 6, 7], [8]])
+    assert means.shape == (2, 4, 64) and np.allclose(states.means([0], [[8]])[0], means[1], atol=1e-5)
+    longer = states.means([0, 9, 2], [[5, 6, 7], [8]])
+    assert longer.shape == means.shape and np.allclose(longer[:, 0], means[:, 0], atol=1e-6)
+    assert not np.allclose(longer[:, -1], means[:, -1], atol=1e-3)
     assert np.allclose(means[1, 0], states.model.embed_tokens.weight[8].detach().numpy())
 
 

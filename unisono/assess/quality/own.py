@@ -50,11 +50,12 @@ MAX_REPLY = 1500  # ids
 
 @dataclass(frozen=True)
 class Sample:
-    """A held-out document: (L,) ids, 0/1 of what is learned, and where the last reply begins."""
+    """A held-out document: (L,) ids, 0/1 of what is learned, and where the last reply begins and stops."""
 
     ids: NDArray[np.int64]
     learn: NDArray[np.uint8]
     start: int
+    stop: int
 
 
 def run(options: BenchOptions) -> int:
@@ -88,7 +89,7 @@ def measured(bench: Bench, model: Qwen3, folder: Path, task: str | None) -> Numb
     score = getattr(find_task(task), "score", None) if task else None
     for number, name in enumerate(shard.task_names):
         chosen = np.flatnonzero(shard.tasks == number)[: bench.samples].tolist()
-        samples = [_sample(bench.omni, *shard.document(document)) for document in chosen]
+        samples = [sample_of(bench.omni, *shard.document(document)) for document in chosen]
         losses = [loss_of(model, sample) for sample in track(samples, f"{name}, loss")]
         numbers[name] = {"nats_per_id": mean_stderr(losses)}
         replies = [sample for sample in samples if sample.start]
@@ -97,10 +98,15 @@ def measured(bench: Bench, model: Qwen3, folder: Path, task: str | None) -> Numb
     return numbers
 
 
-def _sample(omni: Omni, ids: NDArray[np.int64], learn: NDArray[np.uint8]) -> Sample:
-    """A plain text has no reply, and so begins at 0."""
-    places = np.flatnonzero(ids == omni.tokenizer.vocab.id("<|assistant|>"))
-    return Sample(ids, learn, int(places[-1]) + 1 if len(places) else 0)
+def sample_of(omni: Omni, ids: NDArray[np.int64], learn: NDArray[np.uint8]) -> Sample:
+    """The last reply begins with the first id that is learned after what opens it. A plain text has no
+    reply, and so begins at 0.
+    """
+    places = omni.tokenizer.template.places("assistant", ids)
+    learned = np.flatnonzero(learn[places[-1] :]) if len(places) else places
+    start = int(places[-1] + learned[0]) if len(learned) else 0
+    ends = np.flatnonzero(ids[start:] == omni.tokenizer.vocab.id("<|end|>"))
+    return Sample(ids, learn, start, start + int(ends[0]) if len(ends) else len(ids))
 
 
 @torch.inference_mode()
@@ -115,7 +121,7 @@ def _answered(bench: Bench, samples: Sequence[Sample], name: str, score: Any) ->
     """What the network answers, beside what is right."""
     tokenizer, rows = bench.omni.tokenizer, list[tuple[list[Part], list[Part]]]()
     for sample in track(samples, name):
-        right = tokenizer.decode(sample.ids[sample.start :].tolist())
+        right = tokenizer.decode(sample.ids[sample.start : sample.stop].tolist())
         rows.append((right, reply_to(bench.omni, sample.ids[: sample.start].tolist(), right)))
     numbers: Numbers = {}
     written = [(said(right), said(made)) for right, made in rows]

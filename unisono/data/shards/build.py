@@ -73,15 +73,15 @@ VAL_COUNTS = Counts(
 )
 
 
-def take_over(start: Path, home: Path, size: str) -> None:
-    """Puts the tokenizer, the codecs and the phoneme reader of a finished network where the data of `size` is
-    made with them, so that its
-    weights can go on with other data. UserError where others are there already."""
+def take_over(start: Path, home: Path, size: str, *, with_text: bool = True) -> None:
+    """Puts the codecs and the phoneme reader of a finished network where the data of `size` is made with
+    them, and its tokenizer too unless another LLM brings one, so that its weights can go on with other
+    data. UserError where others are there already.
+    """
     runs = home / "runs"
-    pieces = {
-        start / READER: runs / "audio-codec" / PHONEMES,
-        start / "tokenizer.json": home / "texts" / f"tokenizer-{TEXT_SIZES[size]}.json",
-    }
+    pieces = {start / READER: runs / "audio-codec" / PHONEMES}
+    if with_text:
+        pieces[start / "tokenizer.json"] = home / "texts" / f"tokenizer-{TEXT_SIZES[size]}.json"
     for kind, run in (("audio_codec", "audio-codec"), ("image_codec", image_run(size))):
         pieces |= {
             start / kind / name: runs / run / "codec" / name for name in ("config.json", "model.safetensors")
@@ -90,7 +90,7 @@ def take_over(start: Path, home: Path, size: str) -> None:
         raise UserError(
             f"{start} is no finished network with its codecs: {missing[0].relative_to(start)} is missing"
         )
-    if (has := Vocabulary.load(start / "vocabulary.json").text_size) > TEXT_SIZES[size]:
+    if with_text and (has := Vocabulary.load(start / "vocabulary.json").text_size) > TEXT_SIZES[size]:
         raise UserError(
             f"the text vocabulary of {start} has {has} pieces, of --size {size} at most "
             f"{TEXT_SIZES[size]}; name the size of this network"

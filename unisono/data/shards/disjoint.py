@@ -50,7 +50,7 @@ def _marks(shard: Shard, template: Template) -> Iterator[tuple[str, bytes]]:
 
 def telling(task: str, ids: Ids, template: Template) -> Ids | None:
     """The ids of a document that no other split may hold; None where there are none, as in drawings, whose
-    wishes are worded freely.
+    requests are worded freely.
     """
     vocab = template.vocab
     text, image = vocab.span("text"), vocab.span("image")
@@ -59,15 +59,9 @@ def telling(task: str, ids: Ids, template: Template) -> Ids | None:
     if task in BY_PICTURE:
         return ids[(ids >= image.start) & (ids < image.end)]
     if task in BY_QUESTION:
-        begin = int(_places(ids, template.known_by("user"))[0])
+        begin = int(template.places("user", ids)[0])
         return ids[begin : begin + int(np.flatnonzero(ids[begin:] == vocab.id("<|end|>"))[0])]
     if task in BY_REPLY:
-        reply = ids[int(_places(ids, template.known_by("assistant"))[-1]) :]
+        reply = ids[int(template.places("assistant", ids)[-1]) :]
         return reply[(reply >= text.start) & (reply < text.end)]
     return None
-
-
-def _places(ids: Ids, wanted: list[int]) -> Ids:
-    """Where `wanted` stands in `ids`."""
-    windows = np.lib.stride_tricks.sliding_window_view(ids, len(wanted))
-    return np.flatnonzero((windows == wanted).all(axis=1))

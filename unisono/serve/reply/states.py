@@ -22,10 +22,12 @@ def states_of(service: Service) -> States:
     return service.states
 
 
-async def means_of(service: Service, begin: str, texts: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-    """Texts as ids, each after the mark `begin` -> (B, S, C)."""
+async def means_of(
+    service: Service, begin: Sequence[int], texts: Sequence[Sequence[int]]
+) -> NDArray[np.float32]:
+    """Texts as ids, each after the ids `begin` -> (B, S, C)."""
     states, found = await service.codec(states_of, service), dict[int, NDArray[np.float32]]()
     for batch in batches(texts):
-        means = await service.codec(states.means, service.vocab.id(begin), [texts[place] for place in batch])
+        means = await service.codec(states.means, begin, [texts[place] for place in batch])
         found.update(zip(batch, means))
     return np.stack([found[place] for place in range(len(texts))])

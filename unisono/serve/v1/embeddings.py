@@ -39,7 +39,7 @@ async def embeddings(request: Request) -> dict[str, Any]:
     states = await service.codec(states_of, service)
     if wanted.dimensions is not None and not 1 <= wanted.dimensions <= states.size:
         raise ApiError(f"dimensions must lie between 1 and {states.size}.", 400, "dimensions")
-    means = await means_of(service, BEGIN, texts)
+    means = await means_of(service, [service.vocab.id(BEGIN)], texts)
     vectors = unit(means[:, -1, : wanted.dimensions])
     count = sum(map(len, texts))
     account(request, Usage(prompt={"text": count, "audio": 0, "image": 0}))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from unisono.core.errors import UserError
 from unisono.engine.grammar import Grammar, Rules
-from unisono.moderation.moderator import BEGIN, FLAGGED, Moderator, windows
+from unisono.moderation.moderator import FLAGGED, Moderator, begin, windows
 from unisono.moderation.phrases import CATEGORIES
 from unisono.serve.reply.events import ReplySpec, Usage, Words
 from unisono.serve.reply.in_order import account, add, check_letters, rounded
@@ -66,7 +66,8 @@ async def moderations(request: Request) -> dict[str, Any]:
     ]
     scores = np.zeros((len(groups), len(CATEGORIES)), np.float32)
     if pieces:
-        found = moderator.scores(await means_of(service, BEGIN, [piece for _, piece in pieces]))
+        opening = begin(service.tokenizer.template)
+        found = moderator.scores(await means_of(service, opening, [piece for _, piece in pieces]))
         for (number, _), row in zip(pieces, found):
             scores[number] = np.maximum(scores[number], row)
     account(request, usage)
