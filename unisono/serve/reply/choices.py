@@ -46,7 +46,7 @@ class Choices:
 
     @contextlib.asynccontextmanager
     async def turn(self, number: int) -> AsyncIterator[Turn]:
-        """Begins reply `number`; it ends with the `async with` block."""
+        """Begins reply `number`; leaving the `async with` block ends it."""
         spec = self.plan.spec(self.service, number)
         if self.base is None:
             turn = await self.service.reply(self.plan.messages, spec)
@@ -82,7 +82,7 @@ class Choices:
     # ---- on the engine's thread ----
 
     def _feed(self) -> bool:
-        """Feeds a piece, no longer than others have to wait for -> whether more is left."""
+        """Feeds one piece of the prompt, small enough that others wait little -> whether more is left."""
         assert self.base is not None
         if pending := self.base.pending[:PREFILL_IDS]:
             self.base.accept(self.base.engine.feed([(self.base.handle, pending)])[0], len(pending))
@@ -94,7 +94,7 @@ class Choices:
 
 
 async def together(works: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:
-    """All results in order; the first error ends the rest."""
+    """Runs all of them and returns their results in order; the first error cancels the rest."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
         return await asyncio.gather(*tasks)
@@ -105,7 +105,7 @@ async def together(works: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]
 
 
 async def merged(streams: Sequence[AsyncIterator[Result]]) -> AsyncIterator[Result]:
-    """What several streams yield, as it comes; the first error ends them all."""
+    """Yields what several streams yield, in the order in which it comes; the first error cancels them all."""
     queue: asyncio.Queue[Any] = asyncio.Queue(64)
 
     async def read(stream: AsyncIterator[Result]) -> None:

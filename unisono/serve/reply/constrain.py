@@ -45,7 +45,7 @@ class Constrained(Grammar):
 
     @property
     def need(self) -> int:
-        """Ids that the reply needs at the least, as far as it must have a form."""
+        """How many ids the shortest reply still takes, as far as its text or call must have a form."""
         if self.must_call:
             return self.call_need
         return self.in_text.need if self.in_text else 0
@@ -104,7 +104,7 @@ class Constrained(Grammar):
         return pieces if self.in_text is None else pieces & {"text", BEGIN_CALL, END}
 
     def advance(self, id: int) -> None:
-        """Takes the next id. ValueError if it may not follow here; one that was chosen may."""
+        """Takes the next id. ValueError for one that may not follow here; an id from `choose` always may."""
         document = self._document()
         if document is not None and document.next is not None and document.next.id == id:
             self._follow(id)

@@ -94,7 +94,7 @@ def cuts(loud: NDArray[np.float32]) -> list[int]:
 
 
 async def begin(service: Service, segment: TranscriptSegment, request: str, temperature: float) -> Turn:
-    """Begins to hear a segment."""
+    """Begins a reply that writes one segment down."""
     sampling = {**SAMPLING, "text": Sampling(temperature=temperature)}
     spec = ReplySpec(
         max_ids=MIN_IDS + int(IDS_A_SECOND * len(segment.pcm) / CODEC_RATE),
@@ -111,7 +111,7 @@ def listen(service: Service, found: Sequence[TranscriptSegment], temperature: fl
 
 
 async def meaning(service: Service, segment: TranscriptSegment, temperature: float) -> Turn:
-    """Begins to say in English what was said in another language."""
+    """Begins a reply that says in English what was said in another language."""
     return await begin(service, segment, MEANING[0], temperature)
 
 
@@ -170,13 +170,13 @@ def spoken_by(number: int, segment: TranscriptSegment) -> dict[str, object]:
 
 
 def clock(seconds: float, point: str) -> str:
-    """00:00:00,000"""
+    """Seconds as captions write them: 00:00:00,000."""
     whole, milliseconds = divmod(round(seconds * 1000), 1000)
     return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}{point}{milliseconds:03}"
 
 
 def captions(found: Sequence[TranscriptSegment], format: str) -> str:
-    """srt or vtt."""
+    """Segments as srt or vtt."""
     point = "," if format == "srt" else "."
     blocks = [
         f"{clock(one.start_s, point)} --> {clock(one.end_s, point)}\n{one.text}\n"

@@ -21,8 +21,8 @@ AHEAD = 3  # replies of one request that are made at once, the one that is being
 async def in_order(
     begins: Sequence[Callable[[], Awaitable[Turn]]], ahead: int = AHEAD
 ) -> AsyncIterator[AsyncIterator[Turn]]:
-    """Begins replies, up to `ahead` of them before they are read, and hands them out in order; ends those
-    that nobody reads.
+    """Begins replies, up to `ahead` of them before they are read, and yields them in order. Those that nobody
+    reads are ended.
     """
     waiting, begun = deque(begins), deque[Turn]()
 
@@ -40,7 +40,7 @@ async def in_order(
 
 
 def add(total: Usage, more: Usage) -> None:
-    """Counts the ids of a reply to those before."""
+    """Adds the ids of a reply to those counted before."""
     total.cached += more.cached
     total.reasoning += more.reasoning
     for modality in total.prompt:
@@ -49,7 +49,7 @@ def add(total: Usage, more: Usage) -> None:
 
 
 def account(request: HTTPConnection, usage: Usage) -> None:
-    """Tells the limits of whoever asked, and the metrics."""
+    """Charges the ids to the limits of the key that asked, and to the metrics."""
     request.state.limits.use(request.state.key, sum(usage.prompt.values()) + sum(usage.reply.values()))
     for direction, counts in (("in", usage.prompt), ("out", usage.reply)):
         for modality, count in counts.items():

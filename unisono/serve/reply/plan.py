@@ -27,7 +27,7 @@ Value = Annotated[str, StringConstraints(max_length=512)]
 
 
 class Shared(RequestBody):
-    """Members of both endpoints."""
+    """Members of a request that both endpoints have."""
 
     model: str
     temperature: float | None = Field(None, ge=0, le=2)
@@ -154,7 +154,7 @@ async def read_form(service: Service, given: object, param: str) -> Form | None:
 
 
 def new_id(kind: str) -> str:
-    """chatcmpl-..., resp_..., call_..."""
+    """A random id with a prefix: chatcmpl-..., resp_..., call_..."""
     return f"{kind}{uuid.uuid4().hex}"
 
 

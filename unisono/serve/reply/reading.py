@@ -29,7 +29,7 @@ class Said:
 
 @dataclass(frozen=True)
 class CallBegins:
-    """A call whose name is known."""
+    """A call has begun and its name is known."""
 
     number: int
     name: str
@@ -37,7 +37,7 @@ class CallBegins:
 
 @dataclass(frozen=True)
 class CallGrows:
-    """More of a call's arguments."""
+    """The next piece of a call's arguments."""
 
     number: int
     text: str
@@ -45,7 +45,7 @@ class CallGrows:
 
 @dataclass(frozen=True)
 class CallEnds:
-    """A call is over; not whole where the reply broke off."""
+    """A call has ended; it is not whole where the reply broke off."""
 
     number: int
     arguments: str
@@ -64,7 +64,7 @@ class Stops:
         self.tokens: deque[tuple[int, Tokens]] = deque()  # where in `text` they end
 
     def push(self, text: str, tokens: Tokens = ()) -> Said:
-        """-> what is certain."""
+        """-> the text that can no longer become a stop string."""
         self.text += text
         self.tokens.append((len(self.text), tokens))
         places = [place for place in (self.text.find(stop) for stop in self.stops) if place >= 0]
@@ -74,7 +74,7 @@ class Stops:
         return self._release(len(self.text) - max((self._overlap(stop) for stop in self.stops), default=0))
 
     def flush(self) -> Said:
-        """The rest, where nothing follows."""
+        """The text that was held back, once nothing follows."""
         return self._release(0 if self.found else len(self.text))
 
     def _overlap(self, stop: str) -> int:
@@ -108,7 +108,7 @@ class Called:
 
 @dataclass
 class Reading:
-    """Iterate it once to the end, or close it; what came stays in its members."""
+    """Iterate it once to the end, or close it. Afterwards its members hold the whole text and all calls."""
 
     turn: Turn
     stops: Sequence[str] = ()
@@ -120,7 +120,7 @@ class Reading:
     finish_reason: str | None = None  # stop, length, tool_calls, interrupted
 
     async def deltas(self) -> AsyncGenerator[Delta, None]:
-        """Yields what there is to tell. Leaving early ends the reply."""
+        """Yields the reply as events for clients. Leaving early ends the reply."""
         held, call, has_spoken = Stops(self.stops), None, False
         async with contextlib.aclosing(aiter(self.turn)) as events:
             async for event in events:
@@ -163,7 +163,7 @@ class Reading:
             yield said
 
     def _called(self, call: CallReader, event: Calling | None) -> Iterator[Delta]:
-        """event None: the reply broke off."""
+        """The call as it is kept. event None: the reply broke off."""
         number, was_told = len(self.calls), bool(call.arguments)
         is_over = event is None or event.last
         pieces = call.push(event.text) if event and not is_over else call.end(event is not None)

@@ -104,9 +104,9 @@ class Scheduler:
     async def call(
         self, function: Callable[..., Result], *arguments: Any, undo: Callable[[Result], object] | None = None
     ) -> Result:
-        """Runs `function` on the engine's thread between two steps. Where the caller is cancelled meanwhile,
-        it is run
-        nevertheless, and then `undo` with what it gave."""
+        """Runs `function` on the engine's thread between two steps and returns its result. Where the caller
+        is cancelled meanwhile, the function still runs, and then `undo` is called with its result.
+        """
         future = self._post(lambda: function(*arguments))
         try:
             return await asyncio.shield(asyncio.wrap_future(future))
@@ -241,9 +241,7 @@ class Scheduler:
             self._tell_all()
 
     def _feed(self, generations: list[Generation]) -> list[Generation]:
-        """Feeds what is pending, long prompts no further than the budget -> the replies that can take a
-        step.
-        """
+        """Feeds pending prompts, long ones no further than the budget -> the replies that can take a step."""
         budget, feeds, fed = PREFILL_IDS, [], []
         for generation in generations:
             pending = generation.session.pending
@@ -258,7 +256,7 @@ class Scheduler:
         return [generation for generation in generations if not generation.session.pending]
 
     def _advance(self, generation: Generation) -> list[Any]:
-        """-> what its reader is told."""
+        """Takes one id of a reply -> what its reader is told."""
         try:
             logits = generation.session.logits()
             id = generation.reply.step()

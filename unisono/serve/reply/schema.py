@@ -102,7 +102,7 @@ class _Closing:
         self.inlined: list[str] = []  # references that are being put in place
 
     def node(self, node: Any, others: frozenset[str]) -> Any:
-        """others: members that are named beside this schema, for the same object."""
+        """Closes one schema. others: members that are named beside this schema, for the same object."""
         if not isinstance(node, dict):
             return node
         made = {key: value for key, value in node.items() if value is not None or key in MAY_BE_NULL}

@@ -1,7 +1,7 @@
 """What all endpoints share: messages in, a stream of words, sound and pictures out, all of it from the one
 network.
 
-Shapes: N samples. pcm is float32 mono in [-1, 1] at 16 kHz here; other rates and formats are serve/pcm.py's.
+Shapes: N samples. pcm is float32 mono in [-1, 1] at 16 kHz here; other rates and formats are wire/sound.py's.
 """
 
 import sys
@@ -141,8 +141,8 @@ class Service(Network):
         return ids.tolist()
 
     async def reply(self, messages: Sequence[Message], spec: ReplySpec) -> Turn:
-        """Begins a reply to a conversation. Who is cancelled meanwhile, because the client left, leaves no
-        conversation behind.
+        """Begins a reply to a conversation. Where the caller is cancelled meanwhile, because the client left,
+        no conversation stays open.
         """
         session, cached = await self.scheduler.open(self.prompt(messages, spec))
         return await self.reply_in(session, spec, cached, owns=True)

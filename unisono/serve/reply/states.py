@@ -18,7 +18,7 @@ from unisono.serve.reply.service import Service
 
 
 def states_of(service: Service) -> States:
-    """Of the server's network; called on the codecs' thread, where it is loaded once."""
+    """The states of the server's network. Call it on the codecs' thread, where they are loaded once."""
     return service.states
 
 

@@ -35,7 +35,7 @@ class Tool:
 
     @property
     def line(self) -> str:
-        """As the network reads it."""
+        """The line of the system message that tells the network of this tool."""
         return tool_line(self.name, self.description, self.parameters)
 
 
@@ -120,7 +120,7 @@ def _name(choice: object) -> str:
 
 
 def written(name: object, arguments: object, param: str) -> str:
-    """A call of the history, in the form that the network writes."""
+    """A call of the history, in the form in which the network writes calls."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ApiError(
             f"{param}.name must be 1 to 64 letters, digits, underscores or dashes.", 400, f"{param}.name"
@@ -150,7 +150,9 @@ class CallReader:
         yield from self._news(self.text[self.start : -1])
 
     def end(self, is_whole: bool) -> Iterator[str]:
-        """What was held back: of a call that broke off its last character, unless it is the closing brace."""
+        """The characters that were held back. Of a call that broke off that is its last one, unless it is the
+        closing brace.
+        """
         if self.name and not is_whole and not _is_json(self.arguments):
             yield from self._news(self.text[self.start :])
 

@@ -106,7 +106,7 @@ class Turn:
         )
 
     async def end(self) -> None:
-        """Stops what still runs. Gives the conversation back if it is nobody's."""
+        """Stops the reply where it still runs, and gives its conversation back where nobody else holds it."""
         await self.generation.stop()
         if self.owns:
             self.owns = False
@@ -126,7 +126,7 @@ class _Sound:
         self.is_first = True
 
     async def push(self, event: AudioDelta) -> AsyncIterator[Speech]:
-        """Takes a code, or the end of a stretch."""
+        """Takes a code, or the end of a stretch of sound."""
         if event.last:
             yield Speech(np.zeros(0, np.float32), last=True)
             return
@@ -136,7 +136,7 @@ class _Sound:
             yield await self._decoded()
 
     async def flush(self) -> AsyncIterator[Speech]:
-        """What is left."""
+        """Decodes the codes that are left."""
         if self.codes:
             yield await self._decoded()
         if self.mark and len(rest := self.mark.flush()):

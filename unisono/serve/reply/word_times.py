@@ -76,7 +76,7 @@ def _by_phonemes(service: Service, segment: TranscriptSegment) -> tuple[list[str
 
 
 def _by_letters(text: str, loud: NDArray[np.bool_]) -> tuple[list[str], list[int]]:
-    """Words along the frames that are heard, each by its share of the letters."""
+    """Spreads the words over the frames that are heard, each by its share of the letters."""
     words = text.split()
     heard = np.flatnonzero(loud) if loud.any() else np.arange(len(loud))
     before = np.cumsum([0, *(len(word) for word in words)])

@@ -1,4 +1,4 @@
-"""The output items of a response as they come about, and the events that tell of it. Only dicts; nothing is
+"""The output items of a response as they grow, and the events that tell of them. Only dicts; nothing is
 computed here.
 """
 
@@ -23,7 +23,7 @@ class Output:
         self.num_sketches = 0
 
     def of(self, delta: Delta) -> Iterator[Event]:
-        """Words and calls."""
+        """Yields the events for a piece of text or of a call."""
         if isinstance(delta, Said):
             yield from self._begin_message()
             shown = self._logprobs(delta.tokens)
@@ -52,7 +52,7 @@ class Output:
             yield from self._end_item("completed" if delta.is_whole else "incomplete")
 
     def drawn(self, content: str, is_last: bool, shown: dict[str, str]) -> Iterator[Event]:
-        """A sketch of a picture, or the picture: base64 of its file."""
+        """Yields the events for a picture or a sketch of one, given as base64 of its file."""
         if self.open != "image_generation_call":
             yield from self._end_item()
             yield from self._begin({"id": new_id("ig_"), "type": "image_generation_call", "result": None})
@@ -73,7 +73,7 @@ class Output:
             self.num_sketches += 1
 
     def finish(self, is_whole: bool) -> Iterator[Event]:
-        """Closes what is open; a reply without a word is still a message."""
+        """Closes the items that are open. A reply without a word still becomes a message."""
         if not self.items:
             yield from self._begin_message()
         yield from self._end_item("completed" if is_whole else "incomplete")
@@ -132,7 +132,7 @@ def _part() -> dict[str, Any]:
 
 
 def _copy(item: Item) -> Item:
-    """As it is now; the item itself goes on growing."""
+    """A copy of the item as it is now; the item itself goes on growing."""
     return {
         name: [dict(part) if isinstance(part, dict) else part for part in value]
         if isinstance(value, list)

@@ -45,8 +45,8 @@ class ItemReader:
         self.reader, self.known, self.find = reader, set(known), find
 
     async def read(self, given: object, *, may_be_empty: bool = False) -> tuple[list[Message], list[Item]]:
-        """`input` -> messages, and the items with ids, as they are listed. Empty may be what only goes on
-        from before.
+        """`input` -> messages, and the items with ids, as they are listed. Only a request that follows
+        another response may have none.
         """
         if isinstance(given, str):
             given = [{"type": "message", "role": "user", "content": given}]
@@ -160,5 +160,5 @@ def _listed_part(part: Item, is_own: bool) -> Item:
 
 
 def with_instructions(messages: list[Message], instructions: str | None) -> list[Message]:
-    """The conversation with this request's instructions before it."""
+    """The conversation with the instructions of this request before it."""
     return [Message("system", [Text(instructions)]), *messages] if instructions else messages

@@ -23,14 +23,14 @@ SHORTENED = 16  # times what fits may be sent where its beginning may be left ou
 
 
 class TextParams(RequestBody):
-    """What the text is to look like."""
+    """The member `text`: the form of the answer and how long it should be."""
 
     format: dict[str, Any] | None = None
     verbosity: Literal["low", "medium", "high"] | None = None
 
 
 class ResponseRequest(Shared):
-    """A request. What is not named here is passed over."""
+    """The members of a request. Members that are not named here are ignored."""
 
     input: Any = None
     instructions: str | None = None
@@ -126,7 +126,7 @@ def _check(wanted: ResponseRequest) -> None:
 
 
 def _before(request: HTTPConnection, wanted: ResponseRequest) -> Stored | None:
-    """The response that this one follows."""
+    """The response that this request follows. ApiError where it is not known for this key."""
     if wanted.previous_response_id is None:
         return None
     found = store_of(request).kept.find(request.state.key, wanted.previous_response_id)
@@ -141,7 +141,7 @@ def _before(request: HTTPConnection, wanted: ResponseRequest) -> Stored | None:
 
 
 def _tools(service: Service, wanted: ResponseRequest) -> tuple[Toolbox, Canvas | None, int]:
-    """-> functions, what drawings become if there may be some, how many sketches are shown."""
+    """-> the functions, the canvas where pictures may be drawn, and how many sketches are shown."""
     functions, canvas, sketches = [], None, 0
     for number, tool in enumerate(wanted.tools or []):
         param, kind = f"tools.{number}", tool.get("type")

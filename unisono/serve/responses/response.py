@@ -29,7 +29,7 @@ log = logging.getLogger("unisono.serve")
 
 
 class Responding:
-    """Use `whole` or `stream`, once."""
+    """One response in the making. Use `whole` or `stream`, once."""
 
     def __init__(self, request: HTTPConnection, wanted: ResponseRequest, read: Read) -> None:
         self.request, self.wanted, self.read, self.service = request, wanted, read, service_of(request)
@@ -79,13 +79,13 @@ class Responding:
         }
 
     async def cancel(self) -> None:
-        """Ends it; whoever makes it sees the end."""
+        """Ends the response; whoever makes it sees the end."""
         self.is_cancelled, self.status = True, "cancelled"
         if self.turn:
             await self.turn.end()
 
     async def whole(self) -> dict[str, Any]:
-        """The response in one piece. In the background what goes wrong is part of it, otherwise it is
+        """Makes the response in one piece. In the background an error becomes part of it, otherwise it is
         raised.
         """
         try:
@@ -99,13 +99,13 @@ class Responding:
         return self.body()
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """The same as server-sent events."""
+        """Makes the response as server-sent events."""
         async with contextlib.aclosing(self.told()) as events:
             async for told in events:
                 yield event(told, told["type"])
 
     async def told(self) -> AsyncGenerator[Event, None]:
-        """Events, numbered. What fails before the first word is raised, later it is told."""
+        """Numbers the events. An error before the first word is raised, a later one becomes an event."""
         number, is_begun = 0, False
         try:
             async with contextlib.aclosing(self._events()) as events:
@@ -201,7 +201,7 @@ class Responding:
 
 
 def usage_of(usage: Usage) -> dict[str, Any]:
-    """Ids, as the Responses API counts them."""
+    """The counts of ids, as the Responses API names them."""
     total_in, total_out = sum(usage.prompt.values()), sum(usage.reply.values())
     return {
         "input_tokens": total_in,
@@ -222,7 +222,7 @@ def _tool(tool: dict[str, Any]) -> dict[str, Any]:
 
 
 def _size(value: Any) -> int:
-    """Characters of text in a JSON value, about."""
+    """About how many characters of text a JSON value holds."""
     if isinstance(value, dict):
         return sum(map(_size, value.values()))
     return sum(map(_size, value)) if isinstance(value, list) else len(value) if isinstance(value, str) else 8

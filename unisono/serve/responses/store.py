@@ -31,11 +31,11 @@ class ResponseStore:
     running: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def running_of(self, key: str) -> list[Any]:
-        """What is being made for a key."""
+        """The responses that are being made for a key."""
         return [one for (owner, _), one in self.running.items() if owner == key]
 
     def item(self, key: str, id: str) -> dict[str, Any] | None:
-        """An item of any response of a key."""
+        """Finds an item of any response of a key."""
         return next(
             (
                 item
@@ -48,6 +48,6 @@ class ResponseStore:
 
 
 def store_of(request: Any) -> ResponseStore:
-    """The store of the application."""
+    """The store of the application that serves this request."""
     found: ResponseStore = request.app.state.server.responses
     return found
