@@ -11,6 +11,7 @@ from unisono.assess.options import BenchOptions
 from unisono.assess.quality.calls import calls
 from unisono.assess.quality.held_out import Bench
 from unisono.assess.quality.marks import Numbers
+from unisono.assess.quality.phrasings import phrasings
 from unisono.assess.quality.pictures import draws, image_codec, sees
 from unisono.assess.quality.reads import reads
 from unisono.assess.quality.speech import audio_codec, hears, speaks
@@ -31,6 +32,7 @@ MEASURES: dict[str, Callable[[Bench], Numbers]] = {
     "talks": talks,
     "reads": reads,
     "calls": calls,
+    "phrasings": phrasings,
 }
 
 

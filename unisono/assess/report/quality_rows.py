@@ -203,6 +203,15 @@ def calls(n: Numbers) -> list[Row]:
     ]
 
 
+def phrasings(n: Numbers) -> list[Row]:
+    tasks = {"see": "scenes", "see_emoji": "emoji", "read": "print", "watch": "clips", "talk": "talk"}
+    taught = {f"{task}_as_taught": name for task, name in tasks.items()}
+    return [
+        ("asked in phrasings that it never saw, right to the word", many(n, tasks, share), "90 %"),
+        ("the same questions as they were taught", many(n, taught, share), "95 %"),
+    ]
+
+
 def reads(n: Numbers) -> list[Row]:
     def beside(found: Numbers) -> str:
         return (

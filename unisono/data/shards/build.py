@@ -24,7 +24,7 @@ from unisono.core.home import atomic_write
 from unisono.core.record import PHONEMES
 from unisono.data.shards.coder import REPLY_VOICES
 from unisono.data.shards.disjoint import check_disjoint
-from unisono.data.shards.lessons import VAL_LESSONS, LessonCounts, lessons, picture_makers
+from unisono.data.shards.lessons import VAL_LESSONS, LessonCounts, base_makers, lessons
 from unisono.data.shards.prepare import Counts, prepare
 from unisono.data.shards.shard import Shard
 from unisono.data.speech.codebank import CodeBank, Encoding, encode_all
@@ -212,7 +212,8 @@ def network_data(
                 max_bytes=max_bytes,
                 cutter=cutter,
                 lessons=lessons(answers, split, more, drawn) if base else (),
-                makers=picture_makers(home, shared, more) if base else {},
+                makers=base_makers(home, shared, more, counts.of("talk")) if base else {},
+                typed=said if base else None,
                 **facts,
             )
     compared = check_disjoint(Shard(taught), Shard(judged), tokenizer.template)

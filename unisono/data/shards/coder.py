@@ -1,6 +1,7 @@
 """Raw conversations -> messages: which words are written or spoken, by whom, and how pictures are shown."""
 
 import random
+from collections.abc import Callable
 
 from PIL import Image as Pictures
 
@@ -70,7 +71,10 @@ class Coder:
         split: str,
         seed: int,
         cutter: WordCutter | None = None,
+        typed: Callable[[str, str, random.Random], str] | None = None,
     ) -> None:
+        """`typed`: question, task -> the question as people type it."""
+        self.typed = typed or (lambda text, task, rng: loosely(text, rng))
         self.tokenizer, self.bank, self.cutter = tokenizer, bank, cutter
         self.rng = random.Random(seed)
         self.splits = frozenset({"train", split})
@@ -111,7 +115,8 @@ class Coder:
             else self.rng.randrange(min(LATEST_NOTED, len(exchanges)))
         )
         for number, item in enumerate(exchanges):
-            asked = self._asked(item.question.text) if asks else Text(loosely(item.question.text, self.rng))
+            typed = Text(self.typed(item.question.text, raw.task, self.rng)) if not asks else None
+            asked = typed or self._asked(item.question.text, raw.task)
             parts = turned([*map(self._shown, item.shown), asked], self.rng)
             is_told = raw.task == "recall" and number == noted
             thought = "" if number < noted else item.looked_up or (notes if number == noted else "")
@@ -162,11 +167,11 @@ class Coder:
         before, word, after = text.rpartition(raw.truth["word"])
         return [Text(piece) for piece in (before, *word, after)]
 
-    def _asked(self, text: str) -> Part:
+    def _asked(self, text: str, task: str) -> Part:
         found = self.bank.find(text, self.rng, self.splits)
-        return (
-            Text(loosely(text, self.rng)) if found is None else Audio(self.bank.codes_of(found, heard=True))
-        )
+        if found is None:
+            return Text(self.typed(text, task, self.rng))
+        return Audio(self.bank.codes_of(found, heard=True))
 
     def _shown(self, shown: Picture | Clip) -> Part:
         if isinstance(shown, Clip):

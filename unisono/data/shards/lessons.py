@@ -12,13 +12,16 @@ from unisono.data.calls import conversations as calls, forms
 from unisono.data.pictures.named import drawn, gallery, seen
 from unisono.data.splits import split_of
 from unisono.data.words.ask import answered
+from unisono.data.world.conversations import talk
 from unisono.data.world.raw import Raw
 from unisono.data.world.sayings import FAMILIES, ask
+from unisono.data.world.unknown import UNKNOWN
 from unisono.tokens.message import Message, Text
 
 Maker = Callable[[random.Random], Raw]
 Lesson = Iterator[tuple[str, list[Message]]]
 NUM_ASIDE = 2000  # questions that need no function, where there are too few of the base's own answers
+TOO_LARGE = next(iter(UNKNOWN))  # what the small world says of the wide one
 MIN_ANSWERED = 500  # of the base: below, the small world's sentences help out
 
 
@@ -52,19 +55,29 @@ def lessons(answers: Path, split: str, counts: LessonCounts, seed: int) -> Lesso
     own = own_words(answers, split)
     for question, answer in own:
         yield "words", [Message("user", [Text(question)]), Message("assistant", [Text(answer)])]
-    talk = own if len(own) >= MIN_ANSWERED else [*own, *_aside(split, seed)]
-    for messages in calls.conversations(split, counts.of("calls"), seed, talk):
+    aside = own if len(own) >= MIN_ANSWERED else [*own, *_aside(split, seed)]
+    for messages in calls.conversations(split, counts.of("calls"), seed, aside):
         yield "calls", messages
     for messages in forms.conversations(split, counts.of("forms"), seed):
         yield "forms", messages
 
 
-def picture_makers(home: Path, shared: Path, counts: LessonCounts) -> dict[str, tuple[Maker, int]]:
-    """Task -> what makes conversations about named pictures, and how many. UserError where a package of
-    pictures is missing."""
+def base_makers(
+    home: Path, shared: Path, counts: LessonCounts, num_talks: int
+) -> dict[str, tuple[Maker, int]]:
+    """Task -> what makes conversations about named pictures, and the talk of the small world without what a
+    base may know, and how many. UserError where a package of pictures is missing."""
     found = gallery(home, shared)
     makers = {"see_named": seen(found), "draw_named": drawn(found)}
-    return {task: (make, counts.of(task)) for task, make in makers.items()}
+    counted = {task: (make, counts.of(task)) for task, make in makers.items()}
+    return {**counted, "talk": (talk_of_base, num_talks)}
+
+
+def talk_of_base(rng: random.Random) -> Raw:
+    """As in the small world, but nothing of the wide world is too large for a base."""
+    while (raw := talk(rng)).exchanges[0].answer.text == TOO_LARGE:
+        pass
+    return raw
 
 
 def _aside(split: str, seed: int) -> list[tuple[str, str]]:

@@ -192,15 +192,17 @@ def prepare(
     cutter: WordCutter | None = None,
     lessons: Iterable[tuple[str, list[Message]]] = (),
     makers: Mapping[str, tuple[Maker, int]] = MappingProxyType({}),
+    typed: Callable[[str, str, random.Random], str] | None = None,
     **facts: object,
 ) -> None:
     """Writes the shard of one split, a part of it by chance where it is to hold `max_bytes`. `texts(split)`
     yields (task, text) of
     plain documents; with a `cutter` replies are spoken word by word; `lessons` are further (task, messages),
-    `makers` of further tasks of pictures, with their counts; `facts` go into its manifest."""
+    `makers` of further tasks of pictures, or in place of the usual ones, with their counts; `typed` is
+    Coder's; `facts` go into its manifest."""
     writer = ShardWriter(folder, tokenizer.vocab.size)
     rng, mask_rng = random.Random(f"{seed} {split}"), np.random.default_rng(seed)
-    coder = Coder(tokenizer, bank, split, seed, cutter)
+    coder = Coder(tokenizer, bank, split, seed, cutter, typed)
 
     def add(task: str, messages: list[Message]) -> None:
         writer.add(*tokenizer.encode(messages, rng=mask_rng), task)
