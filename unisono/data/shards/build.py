@@ -22,6 +22,7 @@ from unisono.codecs.storage import made_by
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
 from unisono.core.record import PHONEMES
+from unisono.data.phrasings import rephrase
 from unisono.data.shards.coder import REPLY_VOICES
 from unisono.data.shards.disjoint import check_disjoint
 from unisono.data.shards.lessons import VAL_LESSONS, LessonCounts, base_makers, lessons
@@ -213,7 +214,7 @@ def network_data(
                 cutter=cutter,
                 lessons=lessons(answers, split, more, drawn) if base else (),
                 makers=base_makers(home, shared, more, counts.of("talk")) if base else {},
-                typed=said if base else None,
+                typed=rephrase.said if base else None,
                 **facts,
             )
     compared = check_disjoint(Shard(taught), Shard(judged), tokenizer.template)
