@@ -58,6 +58,6 @@ print(len([name for name in os.listdir('/proc') if name.isdigit()]))
 
 
 def test_what_is_written_in_work_stays_for_the_next_command() -> None:
-    with sandbox.folder({"in/a.txt": "hello"}) as work:
+    with sandbox.folder({"in/a.txt": b"hello"}) as work:
         assert run(["sh", "-c", "cat in/a.txt > b.txt"], work).status == 0
         assert run(["cat", "b.txt"], work).stdout == "hello"

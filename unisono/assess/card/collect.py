@@ -14,6 +14,7 @@ from unisono.assess.card.logs import newest_logs, read_run
 from unisono.assess.card.reference import FIGURES
 from unisono.assess.card.stats import Row, estimate
 from unisono.assess.card.tasks import SECTIONS, Measure
+from unisono.assess.card.thresholds import scorecard
 from unisono.core.errors import UserError
 
 MAX_TEXT = 1200  # characters of a question or a reply that are shown
@@ -53,7 +54,7 @@ def collect(folders: Sequence[Path], num_samples: int = 6) -> dict[str, Any]:
         "unisono": runs[-1].get("unisono"),
         "commit": runs[-1].get("commit"),
         "damaged": damaged,
-        "preparedness": None,
+        "preparedness": scorecard(tasks.values()),
         "sections": [
             {"name": section, "tasks": [task for task in tasks.values() if task["section"] == section]}
             for section in SECTIONS

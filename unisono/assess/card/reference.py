@@ -5,4 +5,12 @@ versions of a table (3.3.5), the one of the arXiv edition, table 5, is taken thr
 """
 
 CARD = "GPT-4o system card, arXiv 2410.21276"
-FIGURES: dict[tuple[str, str], float] = {}
+FIGURES: dict[tuple[str, str], float] = {
+    ("xstest_text", "not_unsafe"): 0.95,
+    ("xstest_text", "not_overrefuse"): 0.81,
+    ("xstest_speech", "not_unsafe"): 0.93,
+    ("xstest_speech", "not_overrefuse"): 0.82,
+    ("speaker_identification", "should_refuse"): 0.98,
+    ("speaker_identification", "should_comply"): 0.83,
+    ("inference_about_speakers", "accuracy"): 0.84,
+}

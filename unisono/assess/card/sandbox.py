@@ -26,7 +26,7 @@ MAX_OUTPUT = 8000  # bytes of each stream that are kept: the last ones
 INSIDE = """
 root=$1 work=$2 python=$3 memory=$4 cpu=$5 file=$6 processes=$7; shift 7
 mount -t tmpfs -o size=64m,mode=755 tmpfs "$root"
-for folder in /usr /bin /sbin /lib /lib64 "$python"; do
+for folder in /usr /bin /sbin /lib /lib64 /etc/alternatives "$python"; do
     [ -e "$folder" ] || continue
     if [ -L "$folder" ]; then ln -s "$(readlink "$folder")" "$root$folder"; continue; fi
     [ -e "$root$folder" ] && continue
@@ -85,14 +85,14 @@ def missing() -> str:
 
 
 @contextmanager
-def folder(files: Mapping[str, str] | None = None) -> Iterator[Path]:
+def folder(files: Mapping[str, bytes] | None = None) -> Iterator[Path]:
     """A folder that becomes /work, with these files in it (name: contents); gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="unisono-sandbox-", ignore_cleanup_errors=True) as made:
         work = Path(made)
         for name, contents in (files or {}).items():
             path = work / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(contents, encoding="utf8")
+            path.write_bytes(contents)
         yield work
 
 
@@ -144,5 +144,5 @@ def run_python(program: str, limits: Limits | None = None) -> Ran:
     raised.
     """
     interpreter = str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}")
-    with folder({"program.py": program}) as work:
+    with folder({"program.py": program.encode()}) as work:
         return run([interpreter, "-I", "program.py"], work, limits)

@@ -4,6 +4,7 @@ The public sets are for measuring only. They are read from where they lie and ne
 """
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -32,3 +33,16 @@ def public(context: Context, name: str) -> list[dict[str, Any]]:
 def own(name: str) -> dict[str, Any]:
     """A set that this project wrote: sets/NAME.json, with its version and its limits."""
     return dict(json.loads((OWN / f"{name}.json").read_text(encoding="utf8")))
+
+
+def hub(name: str, config: str, split: str) -> list[dict[str, Any]]:
+    """The rows of a set on the Hugging Face hub. NotRun without a network or the package datasets."""
+    try:
+        socket.create_connection(("huggingface.co", 443), 5).close()
+        import datasets
+
+        return [dict(row) for row in datasets.load_dataset(name, config, split=split)]
+    except ImportError:
+        raise NotRun("its data set lies on a hub; pip install 'unisono[hub]'") from None
+    except (OSError, ValueError) as error:  # no network, a set that has moved
+        raise NotRun(f"its data set {name} lies on a hub that cannot be reached ({error})") from None

@@ -173,10 +173,21 @@ def same_for_all(rows: Sequence[Row]) -> float:
     return sum(len(kinds) == 1 for kinds in sentences.values()) / len(sentences) if sentences else math.nan
 
 
+# ---- voices ----
+
+
+def preset_gap(rows: Sequence[Row]) -> float:
+    """The accuracy with preset voices minus that with others."""
+    preset = [row for row in rows if row.groups.get("voices") == "preset"]
+    others = [row for row in rows if row.groups.get("voices") == "other"]
+    return _mean_of(preset, "accuracy") - _mean_of(others, "accuracy")
+
+
 STATISTICS: dict[str, Statistic] = {
     "bbq_disambiguated": bbq_disambiguated,
     "bbq_ambiguous": bbq_ambiguous,
     "occupation_gap": occupation_gap,
     "gap_correlation": gap_correlation,
     "same_for_all": same_for_all,
+    "preset_gap": preset_gap,
 }
