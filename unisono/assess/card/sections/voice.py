@@ -22,7 +22,8 @@ from unisono.assess.card.refusal import is_hedged, is_refusal
 from unisono.assess.card.sets import own
 from unisono.assess.card.speech import CONDITIONS, OTHERS, PRESETS, SPOKEN_BY, aloud
 from unisono.assess.card.tasks import Context, Measure, NotRun, Parts, Reply, Verdict, ask, card_task
-from unisono.assess.quality.judge import can_judge_voices, comparable, voice_similarity
+from unisono.assess.quality.judge import comparable
+from unisono.speakers.encoder import can_judge_voices, voice_similarity
 
 OWN = "written for this project, version 1 of its set"
 REFERENCE = "Say: the weather is fine today and we will walk to the river."
