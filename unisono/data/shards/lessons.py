@@ -74,10 +74,16 @@ def base_makers(
 
 
 def talk_of_base(rng: random.Random) -> Raw:
-    """As in the small world, but nothing of the wide world is too large for a base."""
-    while (raw := talk(rng)).exchanges[0].answer.text == TOO_LARGE:
-        pass
-    return raw
+    """As in the small world, but nothing of the wide world is too large for a base.
+
+    Two questions may become the same in other phrasings. So what they ask for belongs to their split too.
+    """
+    while True:
+        raw = talk(rng)
+        answer, family = raw.exchanges[0].answer.text, raw.truth["family"]
+        is_one = family in ("itself", "unknown") or split_of(answer) == split_of(raw.key)
+        if is_one and answer != TOO_LARGE:
+            return raw
 
 
 def _aside(split: str, seed: int) -> list[tuple[str, str]]:
