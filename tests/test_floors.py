@@ -29,6 +29,7 @@ FLOORS = {
     "serve": 4,
     "export": 4,
     "omni": 4,
+    "enroll": 5,
     "forecast": 4,
     "assess": 5,
     "chat": 5,

@@ -52,7 +52,7 @@ def test_the_development_certificate_is_made_once_and_its_key_is_private(own_hom
 def test_a_certificate_of_ones_own(tmp_path: Path) -> None:
     chain, key = manifest.development_certificate()
     own = [path.rename(tmp_path / path.name) for path in (chain, key)]
-    guards, _ = chosen(["c2pa"], *own)
+    guards, _ = chosen(["c2pa"], tmp_path, *own)
     assert guards.signer and not guards.signer.is_development and not chain.exists()
     assert read_manifest(guards.file_of(drawing()), "image/png")
     own[1].write_text("no key")
@@ -61,13 +61,14 @@ def test_a_certificate_of_ones_own(tmp_path: Path) -> None:
             Signer(*paths)
 
 
-def test_guards_are_chosen_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    guards, off = chosen([])
+def test_guards_are_chosen_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    guards, off = chosen([], tmp_path)
     assert not guards.watermark and guards.signer is None and set(off.values()) == {"switched off"}
     with pytest.raises(UserError, match="no guard 'moat'"):
-        chosen(["moat"])
+        chosen(["moat"], tmp_path)
     monkeypatch.setitem(sys.modules, "c2pa", None)
-    guards, off = chosen(None)
+    guards, off = chosen(None, tmp_path)
     assert guards.watermark and guards.signer is None and "unisono[provenance]" in off["c2pa"]
+    assert guards.voice is None and off["voice"]
     with pytest.raises(UserError, match="unisono\\[provenance\\]"):
-        chosen(["c2pa"])
+        chosen(["c2pa"], tmp_path)

@@ -96,7 +96,7 @@ def _guards(command: argparse.ArgumentParser) -> None:
             [] if text == "none" else [name.strip() for name in text.split(",") if name.strip()]
         ),
         metavar="LIST",
-        help="guards that are on, such as watermark,c2pa, or none (default: all that are installed; "
+        help="guards that are on, such as watermark,c2pa,voice, or none (default: watermark,c2pa; "
         "docs/guards.md)",
     )
     command.add_argument(

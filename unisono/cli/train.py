@@ -54,12 +54,14 @@ def add(commands: Any) -> None:
             "image-codec",
             "network",
             "moderation",
+            "speakers",
         ),
         help="audio-encoder, audio-decoder: the audio codec's further stages, to hear and to sound better; "
         "audio-teacher, audio-student, audio-voices: the stages of the codec of 25 ids a second; "
-        "moderation: the small classifier beside a finished network",
+        "moderation: the small classifier beside a finished network; "
+        "speakers: its voices, for the voice guard",
     )
-    add_model(command, "moderation: folder of the network")
+    add_model(command, "moderation and speakers: folder of the network")
     add_size(command, "how large a network, and its codecs")
     command.add_argument(
         "--shared", type=Path, metavar="DIR", help="folder with picture archives (image codec)"
@@ -121,6 +123,10 @@ def load(arguments: argparse.Namespace) -> Callable[[], int]:
         from unisono.train.moderation import run
 
         return partial(run, arguments.model)
+    if arguments.what == "speakers":
+        from unisono.enroll import run as enroll
+
+        return partial(enroll, arguments.model)
     from unisono.train.options import TrainOptions
 
     if arguments.data:

@@ -160,10 +160,11 @@ def run(options: ServeOptions) -> int:
         tokens_per_minute=options.tokens_per_minute,
     )
     check_certificate(options.tls_cert, options.tls_key)
-    guards, off = chosen(options.guards, options.c2pa_cert, options.c2pa_key)
+    folder = options.model or default_weights()
+    guards, off = chosen(options.guards, folder, options.c2pa_cert, options.c2pa_key)
     listening = listen(options.host, options.port)
     service = Service(
-        options.model or default_weights(),
+        folder,
         engine=options.engine,
         precision=options.precision,
         strict_models=options.strict_models,

@@ -48,6 +48,15 @@ def speaker_embedding(pcm: np.ndarray, rate: int = SAMPLE_RATE) -> np.ndarray:
     return (mean / mean.norm()).numpy()
 
 
+def window_embedding(pcm: np.ndarray) -> np.ndarray:
+    """(N,) at SAMPLE_RATE, judged in one piece however short -> (256,) unit vector."""
+    loudness = float(np.sqrt(np.mean(np.square(pcm)) + 1e-12))
+    mels = _mel_frames(torch.from_numpy(np.ascontiguousarray(pcm * max(1.0, MIN_LOUDNESS / loudness))))
+    with torch.no_grad():
+        found: np.ndarray = _speaker_encoder()(mels[None])[0].numpy()
+    return found
+
+
 class SpeakerEncoder(nn.Module):
     """The network whose weights the package resemblyzer ships (d-vectors trained with the GE2E loss)."""
 

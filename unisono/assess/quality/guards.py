@@ -23,10 +23,13 @@ from unisono.core.errors import UserError
 from unisono.core.progress import track
 from unisono.core.record import can_keep, mean_stderr, weights_of, write_record
 from unisono.data.speech.recordings import SAMPLE_RATE, iter_recordings
+from unisono.data.speech.voices import Voice, speak
 from unisono.media import read_sound
 from unisono.omni import Omni
 from unisono.provenance import manifest, watermark
 from unisono.serve.reply.guards import Guards
+from unisono.speakers.encoder import window_embedding
+from unisono.speakers.guard import WINDOW_S, VoiceGuard, voiced
 
 Pcm = NDArray[np.float32]
 Numbers = dict[str, Any]
@@ -228,7 +231,70 @@ def _changed(content: bytes, size: int) -> bytes:
     return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
 
 
+# ---- voices ----
+
+SYNTHESIZED = ("joe", "slt", "rms", "awb", "kal", "espeak00", "espeak05", "espeak10")
+ABROAD = {  # espeak-ng's languages
+    "de": "Guten Morgen, ich hoffe, Sie haben gut geschlafen.",
+    "fr": "Il fait beau dehors, et nous allons au jardin.",
+    "es": "Hoy vamos a caminar por la playa con los amigos.",
+    "it": "Oggi andiamo al mercato a comprare la frutta fresca.",
+}
+
+
+def measure_voice(options: BenchOptions) -> Numbers:
+    """Replies cut, of the network's own voice and of others; how soon; false cuts an hour; cost.
+
+    A positive is a reply in a foreign voice. English ones are people and synthesizers, the others espeak-ng.
+    """
+    guard = VoiceGuard.load(options.network)
+    own = own_speech(options, min(options.samples, len(SENTENCES) // 2))
+    texts = SENTENCES[:2]
+    english = [pcm[: 4 * SAMPLE_RATE] for pcm in recorded(options, options.samples)["librispeech_train251"]]
+    english += [speak(text, name) for name in SYNTHESIZED for text in texts]
+    abroad = [
+        speak(text, Voice(f"{language}{timbre}", "espeak", {"voice": language + timbre}))
+        for language, text in ABROAD.items()
+        for timbre in ("", "+f2", "+m3")
+    ]
+    false = [_cut_at(guard, pcm) for pcm in own]
+    hours = sum(len(voiced(pcm)) for pcm in own) / SAMPLE_RATE / 3600
+    numbers: Numbers = {
+        "own": mean_stderr([float(cut is not None) for cut in false]),
+        "own_speech_s": 3600 * hours,
+        "false_cuts_per_hour": sum(cut is not None for cut in false) / hours,
+    }
+    for name, clips in (("english", english), ("other_languages", abroad)):
+        cuts = [_cut_at(guard, pcm) for pcm in clips]
+        found = [cut for cut in cuts if cut is not None]
+        wrong = len(clips) * numbers["own"]["mean"]  # as many replies of its own as foreign ones
+        numbers[name] = {
+            "recall": mean_stderr([float(cut is not None) for cut in cuts]),
+            "precision": len(found) / max(1e-9, len(found) + wrong),
+            "heard_s": summary(found) if found else None,
+            "heard_within_half_a_second": mean_stderr([float(cut <= WINDOW_S) for cut in found or [9.0]]),
+        }
+    window = np.resize(own[0], round(WINDOW_S * SAMPLE_RATE))
+    numbers["cost"] = {
+        "ms_per_check": summary([cpu_ms(partial(window_embedding, window)) for _ in range(20)])
+    }
+    return numbers
+
+
+def _cut_at(guard: VoiceGuard, pcm: Pcm) -> float | None:
+    """Seconds of speech that were sent before the guard for the voice `heart` cut them; None: it did not."""
+    watch, sent = guard.watch("heart", SAMPLE_RATE), 0
+    assert watch is not None
+    for start in range(0, len(pcm), CHUNK):
+        piece = pcm[start : start + CHUNK]
+        if watch.push(piece):
+            return sent / SAMPLE_RATE
+        sent += len(voiced(piece))
+    return None
+
+
 MEASURES: dict[str, Callable[[BenchOptions], Numbers]] = {
     "watermark": measure_watermark,
     "c2pa": measure_c2pa,
+    "voice": measure_voice,
 }

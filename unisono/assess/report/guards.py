@@ -75,4 +75,18 @@ def c2pa(n: Numbers) -> list[Row]:
     return rows
 
 
-ROWS = {"guard-watermark": watermark, "guard-c2pa": c2pa}
+def voice(n: Numbers) -> list[Row]:
+    """Replies that were cut."""
+    cost = f"{times(n['cost']['ms_per_check'], 1)} ms for each .25 s of speech"
+    own = f"{share(n['own'])} (n = {n['own']['n']}, {n['own_speech_s']:.0f} s of speech)"
+    rows = [("voice, its own speech: cut (false)", own, "0 %", cost)]
+    for key, name in (("english", "English"), ("other_languages", "other languages")):
+        one = n[key]
+        told = f"recall {share(one['recall'])} (n = {one['recall']['n']}), precision {one['precision']:.2f}"
+        if one["heard_s"]:
+            told += f", {times(one['heard_s'])} s of it heard"
+        rows.append((f"voice, foreign voices, {name}: cut", told, "0 %", ""))
+    return rows
+
+
+ROWS = {"guard-watermark": watermark, "guard-c2pa": c2pa, "guard-voice": voice}

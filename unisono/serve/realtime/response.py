@@ -154,6 +154,8 @@ class Response:
                     self._tell(delta)
             if reading.finish_reason == "length":
                 self.close("incomplete", "max_output_tokens")
+            elif reading.finish_reason == "content_filter":
+                self.close("incomplete", "content_filter")
             else:
                 self.close("completed")
         except Exception as error:

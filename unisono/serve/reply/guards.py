@@ -12,11 +12,15 @@ from PIL import Image as Pictures
 from unisono.core.errors import UserError
 from unisono.provenance import manifest
 from unisono.provenance.watermark import Watermark
+from unisono.speakers.guard import VoiceGuard, Watch
 
 NAMES = {
     "watermark": "speech carries a watermark",
     "c2pa": "drawings carry a signed C2PA manifest",
+    "voice": "speech in another voice than the chosen one is cut off",
 }
+
+USUAL = ("watermark", "c2pa")  # where none are named; how often `voice` cuts wrongly is not measured yet
 
 
 @dataclass(frozen=True)
@@ -25,10 +29,15 @@ class Guards:
 
     watermark: bool = True
     signer: manifest.Signer | None = None
+    voice: VoiceGuard | None = None
 
     def mark(self, rate: int, speed: float = 1.0) -> Watermark | None:
         """A watermark for one stream of speech; None where that guard is off."""
         return Watermark(rate, speed=speed) if self.watermark else None
+
+    def watch(self, voice: str, rate: int) -> Watch | None:
+        """Listens to one reply in a voice of the network; None where that guard is off."""
+        return self.voice.watch(voice, rate) if self.voice else None
 
     def file_of(
         self, picture: Pictures.Image, format: str = "png", *, is_composite: bool = False, **options: Any
@@ -42,13 +51,16 @@ class Guards:
 
 
 def chosen(
-    names: Sequence[str] | None, certificate: str | Path | None = None, key: str | Path | None = None
+    names: Sequence[str] | None,
+    folder: str | Path,
+    certificate: str | Path | None = None,
+    key: str | Path | None = None,
 ) -> tuple[Guards, dict[str, str]]:
-    """Names of guards -> the guards, and {name: why} of those that are off.
+    """Names of guards -> the guards of the network in `folder`, and {name: why} of those that are off.
 
-    None: all that this installation can have. UserError where one that was named cannot be had.
+    None: the usual ones that this installation can have. UserError where one that was named cannot be had.
     """
-    wanted = list(NAMES if names is None else names)
+    wanted = list(USUAL if names is None else names)
     if unknown := [name for name in wanted if name not in NAMES]:
         raise UserError(f"no guard {unknown[0]!r}; choose from {', '.join(NAMES)}, or none")
     off = {name: "switched off" for name in NAMES if name not in wanted}
@@ -59,7 +71,10 @@ def chosen(
             raise UserError(reason)
         off["c2pa"] = reason
     signer = None if "c2pa" in off else manifest.Signer(certificate, key)
-    return Guards(watermark="watermark" in wanted, signer=signer), off
+    voice = None
+    if "voice" in wanted:
+        voice = VoiceGuard.load(folder)
+    return Guards(watermark="watermark" in wanted, signer=signer, voice=voice), off
 
 
 def tell(guards: Guards, off: dict[str, str]) -> None:

@@ -162,7 +162,9 @@ class Service(Network):
             if owns:
                 await self.scheduler.release(session)
             raise
-        return Turn(self, session, generation, spec, cached, owns)
+        is_spoken = "audio" in spec.outputs
+        watch = self.guards.watch(self.voice(spec.voice), self.sample_rate) if is_spoken else None
+        return Turn(self, session, generation, spec, cached, owns, watch)
 
 
 def service_of(request: Any) -> Service:

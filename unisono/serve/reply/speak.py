@@ -21,6 +21,7 @@ from unisono.serve.reply.events import ReplySpec, Speech, Usage
 from unisono.serve.reply.in_order import add, in_order
 from unisono.serve.reply.service import Service
 from unisono.serve.reply.turn import Turn
+from unisono.serve.wire.errors import ApiError
 from unisono.serve.wire.sound import API_RATE, Resampler, Stretcher
 from unisono.tokens.message import Message, Text
 from unisono.tokens.phrases import SAY
@@ -86,4 +87,10 @@ async def speak(
                 if isinstance(news, Speech) and len(news.pcm):
                     yield stretch.push(resample.push(news.pcm))
             add(usage, turn.usage)
+            if turn.finish_reason == "content_filter":
+                raise ApiError(
+                    "The voice guard cut the speech: it was not the chosen voice; try again.",
+                    503,
+                    retry_after_s=1,
+                )
     yield stretch.push(resample.push(np.zeros(0, np.float32), last=True), last=True)

@@ -15,6 +15,7 @@ from unisono.provenance.watermark import Watermark
 from unisono.serve.reply.events import Calling, Drawing, Event, ReplySpec, Speech, Usage, Words
 from unisono.serve.reply.network import Network
 from unisono.serve.reply.scheduler import Generation
+from unisono.speakers.guard import Watch
 from unisono.tokenizer import AudioDelta, CallDelta, ImageDelta, TextDelta
 
 FIRST_CODES = 4  # decoded at once: 80 ms of sound, so that a voice begins soon
@@ -22,7 +23,8 @@ MAX_CODES = 25  # decoded at once later: whatever is there, up to 0.5 s
 
 
 class Turn:
-    """A reply in the making: iterate it for events; then `finish_reason` (stop, length, interrupted),
+    """A reply in the making: iterate it for events; then `finish_reason` (stop, length, interrupted, or
+    content_filter where the voice guard cut it),
     `usage`, `ids`.
     """
 
@@ -34,9 +36,11 @@ class Turn:
         spec: ReplySpec,
         cached: int,
         owns: bool,
+        watch: Watch | None = None,
     ) -> None:
         self.service, self.session, self.generation = service, session, generation
         self.spec, self.owns = spec, owns
+        self.sound = _Sound(service, generation, spec, watch)
         self.start = generation.reply.start  # ids before the reply
         self.usage = Usage(service.count(session.ids[: self.start]), cached)
         self.ids: list[int] = []
@@ -44,11 +48,11 @@ class Turn:
 
     @property
     def finish_reason(self) -> str | None:
-        return self.generation.reply.finish_reason
+        return "content_filter" if self.sound.is_foreign else self.generation.reply.finish_reason
 
     async def __aiter__(self) -> AsyncGenerator[Event, None]:
         service, text, tokens = self.service, "", []
-        events, sound = service.tokenizer.stream(), _Sound(service, self.generation, self.spec)
+        events, sound = service.tokenizer.stream(), self.sound
         try:
             async for id, logits in self.generation:
                 self.ids.append(id)
@@ -87,6 +91,8 @@ class Turn:
                         yield Drawing(
                             await service.codec(service.tokenizer.to_picture, event.codes), event.last
                         )
+                if sound.is_foreign:
+                    break
                 if text and self.generation.queue.empty():  # words that came together are told together
                     yield Words(text, tuple(tokens))
                     text, tokens = "", []
@@ -118,8 +124,11 @@ class _Sound:
     they can be decoded.
     """
 
-    def __init__(self, service: Network, generation: Generation, spec: ReplySpec) -> None:
-        self.service, self.generation = service, generation
+    def __init__(
+        self, service: Network, generation: Generation, spec: ReplySpec, watch: Watch | None
+    ) -> None:
+        self.service, self.generation, self.watch = service, generation, watch
+        self.is_foreign = False  # the voice guard heard another voice: nothing more is told
         self.mark = spec.mark or service.guards.mark(service.sample_rate, spec.speed)
         self.stream = service.tokenizer.audio_codec.decoder_stream()
         self.codes: list[NDArray[np.int64]] = []
@@ -137,19 +146,26 @@ class _Sound:
 
     async def flush(self) -> AsyncIterator[Speech]:
         """Decodes the codes that are left."""
-        if self.codes:
+        if self.codes and not self.is_foreign:
             yield await self._decoded()
-        if self.mark and len(rest := self.mark.flush()):
+        if self.mark and not self.is_foreign and len(rest := self.mark.flush()):
             yield Speech(rest)
 
     async def _decoded(self) -> Speech:
         codes, self.codes, self.is_first = np.concatenate(self.codes), [], False
-        return Speech(await self.service.codec(_decode, self.stream, codes, self.mark))
+        decoding = self.service.codec(_decode, self.stream, codes, self.mark, self.watch)
+        pcm, self.is_foreign = await decoding
+        return Speech(pcm)
 
 
-def _decode(stream: Any, codes: NDArray[np.int64], mark: Watermark | None) -> NDArray[np.float32]:
+def _decode(
+    stream: Any, codes: NDArray[np.int64], mark: Watermark | None, watch: Watch | None
+) -> tuple[NDArray[np.float32], bool]:
+    """-> (N,) to be sent, and whether the reply must be cut before it."""
     pcm: NDArray[np.float32] = stream.push(torch.from_numpy(codes)).numpy()
-    return mark.push(pcm) if mark else pcm
+    if watch and watch.push(pcm):
+        return np.zeros(0, np.float32), True
+    return mark.push(pcm) if mark else pcm, False
 
 
 def _logprobs(
