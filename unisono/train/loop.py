@@ -1,7 +1,9 @@
 """The only training loop. Codecs and network hand it a Program: modules, batches, losses.
 
 A batch is a pure function of (seed, step), so a resumed run sees the data that an uninterrupted one would
-have seen, and no data position has to be stored.
+have seen, and no data position has to be stored. For the same reason several processes (torchrun) and
+accumulated gradients learn what one process learns from the whole batch: each takes its rows, and losses
+count by the weight of their rows.
 """
 
 import json
@@ -12,14 +14,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from rich.console import Console
 from torch import Tensor, nn
 
 from unisono.core.device import autocast, pick_device, seed_all
+from unisono.core.distributed import Group, any_of, joined, own_device, rows_of, sum_over
 from unisono.core.errors import UserError
 from unisono.core.progress import progress
 from unisono.train.checkpoint import NAME, load_checkpoint, save_checkpoint
 from unisono.train.optim import Optimizers
 from unisono.train.schedule import warmup_cosine
+from unisono.train.sharding import is_sharded, put_together, shared_like, whole
 
 Numbers = dict[str, float]
 Parts = dict[str, Tensor]  # what a loss is made of: detached scalars, for the log
@@ -45,9 +50,11 @@ class LoopConfig:
     muon: bool = False  # matrices by Muon, the rest by AdamW
     bf16: bool = True
     device: str = ""  # empty = the best there is
+    accumulate: int = 1  # parts of a batch whose gradients are added up before a step
+    shard: bool = False  # with torchrun: each process keeps only its share of the weights; the network alone
 
     def __post_init__(self) -> None:
-        for name, least in (("num_steps", 1), ("validate_every", 1), ("seed", 0)):
+        for name, least in (("num_steps", 1), ("validate_every", 1), ("seed", 0), ("accumulate", 1)):
             if getattr(self, name) < least:
                 raise UserError(f"loop.{name} must be at least {least}, got {getattr(self, name)}")
 
@@ -86,81 +93,144 @@ class Outcome:
 
 def run(program: Program, config: LoopConfig, folder: Path) -> Outcome:
     """Trains until `num_steps` or the time limit, and saves the finished thing into `folder`; resumes if a
-    checkpoint is there. UserError where the checkpoint is damaged or of another run.
+    checkpoint is there. UserError where the checkpoint is damaged or of another run, and where another
+    process of the same training is lost.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    open(
-        folder / "log.jsonl", "a"
-    ).close()  # a place that cannot be written is known now, not at the first checkpoint
-    device = pick_device(config.device or None)
-    seed_all(config.seed)
-    modules = {}
-    for name, (module, loss) in program.modules.items():
-        module.to(device).train()
-        optimizer = Optimizers(
-            module,
-            config.learning_rate,
-            weight_decay=config.weight_decay,
-            betas=(config.beta1, config.beta2),
-            muon=config.muon,
-            rows=getattr(program, "row_rates", None),
-        )
-        modules[name] = (module, optimizer, loss)
-    start, spent = _resume(modules, program.origin, folder)
-    if start >= config.num_steps:
-        print(
-            f"{folder.name} is finished after {start:,} steps; to go on, raise loop.num_steps; to "
-            f"begin anew, delete {folder / NAME}"
-        )
-    saved = time.monotonic()
-    began = saved - spent  # of all sittings
-    stop_at = saved + (config.time_limit_s or float("inf"))
-    numbers: Numbers = {}
-    with progress() as bar:
-        task = bar.add_task(folder.name, total=config.num_steps, completed=start, note="")
-        for step in range(start, config.num_steps):
-            numbers = _step(program, modules, config, step, device)
-            bar.update(task, advance=1, note=_brief(numbers))
-            done = step + 1
-            if done % config.validate_every == 0 or done == config.num_steps:
-                numbers = {**numbers, **_validate(program, modules)}
-                _log(folder, done, time.monotonic() - began, numbers)
-                bar.console.print(
-                    f"step {done}: " + " ".join(f"{key} {value:.3f}" for key, value in numbers.items()),
-                    highlight=False,
-                )
-            now = time.monotonic()
-            stop = now > stop_at
-            if stop or done == config.num_steps or now - saved > config.checkpoint_every_s:
-                _save(modules, program.origin, folder, done, now - began)
-                saved = time.monotonic()
-            if stop:
-                break
-        else:
-            done = max(start, config.num_steps)
-    finished = done >= config.num_steps
-    program.save(folder)
-    return Outcome(step=done, finished=finished, wall_s=time.monotonic() - began, numbers=numbers)
+    device = own_device(pick_device(config.device or None))
+    with joined(device) as group:
+        return _Run(program, config, folder, device, group).go()
 
 
-def _step(program: Program, modules: dict, config: LoopConfig, step: int, device: torch.device) -> Numbers:
-    """One update of every module on the batch of `step` -> the parts of the losses."""
-    batch = _to(program.batch(step), device)
-    factor = warmup_cosine(
-        step, num_steps=config.num_steps, warmup_steps=config.warmup_steps, floor=config.floor
-    )
-    numbers: Numbers = {}
-    for module, optimizer, loss_of in modules.values():
-        optimizer.scale(factor)
-        with autocast(device, enabled=config.bf16):
-            loss, parts = loss_of(batch, step)
-        optimizer.zero_grad()
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(module.parameters(), config.max_grad_norm)
-        if torch.isfinite(norm):  # a single broken batch must not end a run of hours
-            optimizer.step()
-        numbers.update({key: float(value) for key, value in parts.items()})
-    return numbers
+class _Run:
+    """One sitting of one process."""
+
+    def __init__(
+        self, program: Program, config: LoopConfig, folder: Path, device: torch.device, group: Group
+    ) -> None:
+        self.program, self.config, self.folder, self.device, self.group = (
+            program,
+            config,
+            folder,
+            device,
+            group,
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        # a place that cannot be written is known now, not at the first checkpoint
+        open(folder / "log.jsonl", "a").close()
+        seed_all(config.seed)
+        if config.shard and not hasattr(program, "shard"):
+            raise UserError("loop.shard is for the network; codecs are small enough for every process")
+        self.modules = {}
+        for name, (module, loss) in program.modules.items():
+            module.to(device).train()
+            if config.shard and group.size > 1:
+                program.shard(group, device)  # type: ignore[attr-defined]
+            optimizer = Optimizers(
+                module,
+                config.learning_rate,
+                weight_decay=config.weight_decay,
+                betas=(config.beta1, config.beta2),
+                muon=config.muon,
+                rows=getattr(program, "row_rates", None),
+            )
+            self.modules[name] = (module, optimizer, loss)
+
+    def go(self) -> Outcome:
+        """Trains, and saves at the end."""
+        config, folder = self.config, self.folder
+        start, spent = _resume(self.modules, self.program.origin, folder)
+        if start >= config.num_steps and self.group.is_first:
+            print(
+                f"{folder.name} is finished after {start:,} steps; to go on, raise loop.num_steps; to "
+                f"begin anew, delete {folder / NAME}"
+            )
+        began = time.monotonic() - spent  # of all sittings
+        done, numbers = self._train(start, began)
+        if any(is_sharded(module) for module, _, _ in self.modules.values()):
+            for module, _, _ in self.modules.values():
+                put_together(module)
+        if self.group.is_first:
+            self.program.save(folder)
+        return Outcome(done, done >= config.num_steps, time.monotonic() - began, numbers)
+
+    def _train(self, start: int, began: float) -> tuple[int, Numbers]:
+        """Steps from `start` until the end or the time limit -> the steps done, the last numbers."""
+        config, saved = self.config, time.monotonic()
+        stop_at = saved + (config.time_limit_s or float("inf"))
+        done, numbers = max(start, 0), Numbers()
+        with progress(None if self.group.is_first else Console(quiet=True)) as bar:
+            task = bar.add_task(self.folder.name, total=config.num_steps, completed=start, note="")
+            for step in range(start, config.num_steps):
+                numbers = self._step(step)
+                bar.update(task, advance=1, note=_brief(numbers))
+                done = step + 1
+                if done % config.validate_every == 0 or done == config.num_steps:
+                    numbers = {**numbers, **_validate(self.program, self.modules)}
+                    if self.group.is_first:
+                        _log(self.folder, done, time.monotonic() - began, numbers)
+                    bar.console.print(
+                        f"step {done}: " + " ".join(f"{key} {value:.3f}" for key, value in numbers.items()),
+                        highlight=False,
+                    )
+                now = time.monotonic()
+                stop = any_of(now > stop_at, self.group, self.device)
+                due = any_of(now - saved > config.checkpoint_every_s, self.group, self.device)
+                if stop or due or done == config.num_steps:
+                    self._save(done, now - began)
+                    saved = time.monotonic()
+                if stop:
+                    break
+        return done, numbers
+
+    def _step(self, step: int) -> Numbers:
+        """One update of every module on the batch of `step` -> the parts of the losses."""
+        config = self.config
+        num_parts = self.group.size * config.accumulate
+        batch = self.program.batch(step)
+        weigh = getattr(self.program, "weight", None)
+        parts = [rows_of(batch, n, num_parts) for n in range(num_parts)] if num_parts > 1 else [batch]
+        weights = [float(weigh(part)) if weigh else 1.0 for part in parts]
+        mine = range(self.group.rank, num_parts, self.group.size)
+        own = [(_to(parts[n], self.device), weights[n] / sum(weights)) for n in mine]
+        factor = warmup_cosine(
+            step, num_steps=config.num_steps, warmup_steps=config.warmup_steps, floor=config.floor
+        )
+        numbers: Numbers = {}
+        for module, optimizer, loss_of in self.modules.values():
+            optimizer.scale(factor)
+            optimizer.zero_grad()
+            numbers.update(self._gradients(module, loss_of, own, step))
+            norm = nn.utils.clip_grad_norm_(module.parameters(), config.max_grad_norm)
+            if torch.isfinite(whole(norm)):  # a single broken batch must not end a run of hours
+                optimizer.step()
+        return numbers
+
+    def _gradients(
+        self, module: nn.Module, loss_of: Loss, own: list[tuple[Any, float]], step: int
+    ) -> Numbers:
+        """Gradients of the whole batch's loss in every process -> the parts of the loss."""
+        shared, totals = is_sharded(module), dict[str, Tensor]()
+        for part, share in own:
+            with autocast(self.device, enabled=self.config.bf16):
+                loss, found = loss_of(part, step)
+            (loss * (share * self.group.size if shared else share)).backward()  # a sharded module averages
+            for key, value in found.items():
+                totals[key] = totals.get(key, torch.zeros((), device=self.device)) + value.float() * share
+        if not shared:
+            sum_over([p.grad for p in module.parameters() if p.grad is not None], self.group)
+        sum_over(list(totals.values()), self.group)
+        return {key: float(value) for key, value in totals.items()}
+
+    def _save(self, step: int, spent_s: float) -> None:
+        states = {
+            name: {"module": whole(module.state_dict()), "optimizer": whole(optimizer.state_dict())}
+            for name, (module, optimizer, _) in self.modules.items()
+        }
+        if self.group.is_first:
+            save_checkpoint(
+                self.folder,
+                {"step": step, "spent_s": spent_s, "origin": self.program.origin, "modules": states},
+            )
 
 
 def _validate(program: Program, modules: dict) -> Numbers:
@@ -191,7 +261,7 @@ def _resume(modules: dict, origin: str, folder: Path) -> tuple[int, float]:
         raise UserError(f"the run in {folder} began from other weights than there are now; {again}")
     for name, (module, optimizer, _) in modules.items():
         try:
-            module.load_state_dict(state["modules"][name]["module"])
+            module.load_state_dict(shared_like(state["modules"][name]["module"], module))
             optimizer.load_state_dict(state["modules"][name]["optimizer"])
         except (
             RuntimeError,
@@ -202,14 +272,6 @@ def _resume(modules: dict, origin: str, folder: Path) -> tuple[int, float]:
                 f"the checkpoint in {folder} is of another size or recipe ({reason}); {again}"
             ) from None
     return state["step"], state.get("spent_s", 0.0)
-
-
-def _save(modules: dict, origin: str, folder: Path, step: int, spent_s: float) -> None:
-    states = {
-        name: {"module": module.state_dict(), "optimizer": optimizer.state_dict()}
-        for name, (module, optimizer, _) in modules.items()
-    }
-    save_checkpoint(folder, {"step": step, "spent_s": spent_s, "origin": origin, "modules": states})
 
 
 def _log(folder: Path, step: int, wall_s: float, numbers: Numbers) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from unisono.train.sharding import like, whole_tensor
+
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic that drives all singular values towards 1
 NUM_STEPS = 5
 MOMENTUM = 0.95
@@ -35,11 +37,13 @@ class Muon(torch.optim.Optimizer):
                 if matrix.grad is not None:
                     alike.setdefault((*sorted(matrix.shape), matrix.device), []).append(matrix)
             for matrices in alike.values():
-                updates = orthogonal(torch.stack([_wide(self._pushed(matrix)) for matrix in matrices]))
+                # of a sharded matrix the whole update is needed, and each process computes it
+                updates = orthogonal(torch.stack([_wide(whole_tensor(self._pushed(m))) for m in matrices]))
                 size = LIKE_ADAMW * max(matrices[0].shape) ** 0.5 * group["lr"]
                 for matrix, update in zip(matrices, updates):
                     matrix.mul_(1 - group["lr"] * group["weight_decay"])
-                    matrix.add_(update if matrix.shape == update.shape else update.mT, alpha=-size)
+                    update = update if matrix.shape == update.shape else update.mT
+                    matrix.add_(like(update.to(matrix.dtype), matrix), alpha=-size)
 
     def _pushed(self, matrix: nn.Parameter) -> Tensor:
         """-> the Nesterov update of one matrix, before it is orthogonalized; advances the momentum."""

@@ -5,9 +5,10 @@ rest.
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from unisono.train.muon import Muon
+from unisono.train.sharding import like, own_rows
 from unisono.train.trainable import RowRates
 
 
@@ -57,13 +58,17 @@ class Optimizers:
 
     def step(self) -> None:
         """One update."""
-        kept = [self.rows.kept(table) for table in self.tables] if self.rows else []
+        kept = [self.rows.kept(*rows) for rows in self._own_rows()] if self.rows else []
         for part in self.parts:
             part.step()
         if self.rows:
             with torch.no_grad():
-                for table, before in zip(self.tables, kept, strict=True):
-                    self.rows.apply(table, before)
+                for (table, first), before in zip(self._own_rows(), kept, strict=True):
+                    self.rows.apply(table, first, before)
+
+    def _own_rows(self) -> list[tuple[Tensor, int]]:
+        """The rows of each table that this process keeps, and the number of the first of them."""
+        return [own_rows(table) for table in self.tables]
 
     def state_dict(self) -> dict[str, Any]:
         """State of every part, in order."""
@@ -73,3 +78,7 @@ class Optimizers:
         """Restores what `state_dict` gave."""
         for part, stored in zip(self.parts, state["parts"], strict=True):
             part.load_state_dict(stored)
+            for parameter, values in part.state.items():  # of a sharded weight, this process keeps its share
+                for name, value in values.items():
+                    if isinstance(value, Tensor) and value.shape == parameter.shape:
+                        values[name] = like(value, parameter)

@@ -25,6 +25,7 @@ from unisono.codecs.audio import AudioCodec
 from unisono.codecs.image import IMAGE_CODECS
 from unisono.core.config import override, to_json
 from unisono.core.device import seed_all
+from unisono.core.distributed import group_of
 from unisono.core.errors import UserError
 from unisono.core.record import write_record
 from unisono.data.shards.build import (
@@ -122,6 +123,8 @@ def train(options: TrainOptions) -> int:
     (folder / ELSEWHERE).unlink(missing_ok=True)  # what was taken over is trained here from now on
     loop = replace(recipe.loop, time_limit_s=options.minutes * 60) if options.minutes else recipe.loop
     outcome = run_loop(program, loop, folder)
+    if not group_of().is_first:
+        return 0
     if options.what == "network":
         target = options.home / "networks" / name
         publish(folder / "network", made_with(options.home, size), target, recipe.loader.row_length)
@@ -201,6 +204,12 @@ def _image_codec(options: TrainOptions) -> tuple[ImageCodecProgram, ImageCodecRe
     return ImageCodecProgram(recipe, stories), recipe
 
 
+def _start_of(run: Path) -> Path:
+    """Where the weights of the first step are put: each process of a training writes its own."""
+    rank = group_of().rank
+    return run / (f"start-{rank}" if rank else "start")
+
+
 def _network(options: TrainOptions) -> tuple[NetworkProgram, NetworkRecipe]:
     size = options.network_size
     usual = FROM_BASE if options.init else RECIPES.get(size, NetworkRecipe(size=size))
@@ -211,7 +220,7 @@ def _network(options: TrainOptions) -> tuple[NetworkProgram, NetworkRecipe]:
             raise UserError(
                 "start_from goes on with a finished network, --init begins from another LLM; give one of them"
             )
-        start = run / "start"
+        start = _start_of(run)
         if not (run / CHECKPOINT).exists() or not (start / "config.json").exists():
             begun(
                 Base.load(options.init, options.home),
@@ -231,7 +240,7 @@ def _network(options: TrainOptions) -> tuple[NetworkProgram, NetworkRecipe]:
                 Path(recipe.start_from),
                 made_with(options.home, size),
                 options.home,
-                run / "start",
+                _start_of(run),
             )
             recipe = replace(recipe, start_from=str(start))
     shards = options.home / "shards" / size

@@ -27,17 +27,20 @@ class RowRates:
     below: float = 1.0
     above: float = 1.0
 
-    def kept(self, table: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """What has to be remembered of a table before a step."""
-        parts = ((table[: self.first], self.below), (table[self.first :], self.above))
+    def _parted(self, table: Tensor, start: int) -> tuple[Tensor, Tensor]:
+        """The rows of a table that begins with row `start`: those before `first`, and the others."""
+        before = max(0, self.first - start)
+        return table[:before], table[before:]
+
+    def kept(self, table: Tensor, start: int = 0) -> tuple[Tensor | None, Tensor | None]:
+        """What has to be remembered, before a step, of a table that begins with row `start`."""
+        parts = zip(self._parted(table, start), (self.below, self.above))
         old, new = (part.detach().clone() if rate != 1 else None for part, rate in parts)
         return old, new
 
-    def apply(self, table: Tensor, kept: tuple[Tensor | None, Tensor | None]) -> None:
-        """Makes the step that a table has taken since longer or shorter."""
-        for part, before, rate in zip(
-            (table[: self.first], table[self.first :]), kept, (self.below, self.above)
-        ):
+    def apply(self, table: Tensor, start: int, kept: tuple[Tensor | None, Tensor | None]) -> None:
+        """Makes the step that the table has taken since longer or shorter."""
+        for part, before, rate in zip(self._parted(table, start), kept, (self.below, self.above)):
             if before is not None:
                 part.copy_(before.lerp(part, rate))
 

@@ -1,0 +1,130 @@
+"""Several processes learn what one learns, share its weights or keep all, and may be as many as they like
+when they go on."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from unisono.core.distributed import Group, group_of, rows_of
+from unisono.core.errors import UserError
+from unisono.data.shards.shard import ShardWriter
+
+RANKS = Path(__file__).parent / "ranks.py"
+
+
+@pytest.fixture(scope="module")
+def shard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve documents; "code" ids (from 100 on) and "word" ids below."""
+    folder: Path = tmp_path_factory.mktemp("shard")
+    rng = np.random.default_rng(0)
+    writer = ShardWriter(folder, 128)
+    for number in range(12):
+        ids = np.concatenate([[number], rng.integers(10, 128, size=20 + number)])
+        writer.add(ids, np.arange(len(ids)) > 0, "even" if number % 2 == 0 else "odd")
+    writer.close(text_end=100)
+    return folder
+
+
+def launched(shard: Path, folder: Path, size: int, *cases: dict[str, Any]) -> subprocess.CompletedProcess:
+    """The cases, one after the other, in so many processes."""
+    words = [str(RANKS), str(shard), str(folder), *map(json.dumps, cases)]
+    many = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(size)] if size > 1 else []
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")]),
+    }
+    return subprocess.run(
+        [sys.executable, *many, *words], env=environment, capture_output=True, text=True, timeout=600
+    )
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    """The finished network."""
+    return load_file(folder / "network" / "model.safetensors")
+
+
+def far(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
+    """The largest difference of any weight."""
+    assert one.keys() == other.keys()
+    return max(float((one[name].float() - other[name].float()).abs().max()) for name in one)
+
+
+SHARDED = {"loop.shard": True}
+
+
+def test_two_processes_learn_what_one_learns(shard: Path, tmp_path: Path) -> None:
+    """Replicated and sharded, accumulated and recomputed; begun by two and ended by one, and the other way
+    round."""
+    alone = launched(
+        shard,
+        tmp_path,
+        1,
+        {"run": "one"},
+        {"run": "adam", "loop.muon": False},
+        {"run": "parts", "loop.accumulate": 2, "recompute": True},
+        *[{"run": f"one-two{way}", "stop": 1} for way in ("", "-sharded")],
+    )
+    assert alone.returncode == 0, alone.stderr
+    together = launched(
+        shard,
+        tmp_path,
+        2,
+        {"run": "two"},
+        {"run": "two-sharded", **SHARDED},
+        {"run": "two-adam", "loop.muon": False, **SHARDED},
+        {"run": "one-two"},
+        {"run": "one-two-sharded", **SHARDED},
+        {"run": "two-one", "stop": 1},
+        {"run": "two-one-sharded", "stop": 1, **SHARDED},
+    )
+    assert together.returncode == 0, together.stderr[-3000:]
+    last = launched(shard, tmp_path, 1, {"run": "two-one"}, {"run": "two-one-sharded"})
+    assert last.returncode == 0, last.stderr
+    whole, start = weights(tmp_path / "one"), weights(tmp_path / "adam")
+    assert far(whole, start) > 0.01
+    for name in ("parts", "two", "two-sharded", "one-two", "one-two-sharded", "two-one", "two-one-sharded"):
+        assert far(weights(tmp_path / name), whole) < 2e-3, name  # Muon works in bfloat16
+    assert far(weights(tmp_path / "two-adam"), start) < 1e-4
+    lines = [(tmp_path / name / "log.jsonl").read_text().splitlines() for name in ("one", "two-sharded")]
+    assert [len(log) for log in lines] == [2, 2]  # one process writes the log
+    one, two = (json.loads(log[-1]) for log in lines)
+    assert one["val_odd"] == pytest.approx(two["val_odd"], abs=0.02)
+    assert one["loss"] == pytest.approx(two["loss"], abs=0.02)
+
+
+def test_a_process_that_is_lost_ends_the_training_which_resumes(shard: Path, tmp_path: Path) -> None:
+    died = launched(shard, tmp_path, 2, {"run": "lost", "dies_at": 4})
+    assert died.returncode != 0 and "Signal 9 (SIGKILL)" in died.stderr + died.stdout
+    again = launched(shard, tmp_path, 2, {"run": "lost"})
+    assert again.returncode == 0, again.stderr[-3000:]
+    whole = launched(shard, tmp_path, 2, {"run": "whole"})
+    assert whole.returncode == 0 and far(weights(tmp_path / "lost"), weights(tmp_path / "whole")) == 0
+
+
+def test_what_cannot_be_shared(shard: Path, tmp_path: Path) -> None:
+    odd = launched(shard, tmp_path, 2, {"run": "odd", "loader.batch_size": 3})
+    assert odd.returncode != 0 and "3 rows of a batch cannot be shared by 2 processes" in odd.stderr
+    assert "Traceback" not in odd.stderr.split("torch/distributed")[0]
+
+
+def test_rows_and_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = {"ids": torch.arange(8).view(4, 2), "position": torch.tensor(3), "names": ["a"]}
+    parts = [rows_of(batch, n, 2) for n in range(2)]
+    assert parts[0]["ids"].tolist() == [[0, 1], [4, 5]] and parts[1]["ids"].tolist() == [[2, 3], [6, 7]]
+    assert int(parts[0]["position"]) == 3 and parts[1]["names"] == ["a"]
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert group_of() == Group(1, 2) and not group_of().is_first
+    for rank in ("2", "-1", "first"):
+        monkeypatch.setenv("RANK", rank)
+        with pytest.raises(UserError, match="expected RANK to lie below WORLD_SIZE"):
+            group_of()
