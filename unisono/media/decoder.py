@@ -45,6 +45,7 @@ class Track:
     first_s: float | None = None
     end_s: float = 0.0
     size: int = 0  # bytes of all packets
+    lost_size: int = 0  # bytes of packets that did not decode
     hole: int = 0  # bytes between packets
 
     @property
@@ -72,6 +73,7 @@ class Track:
     def lose(self, packet: av.Packet) -> None:
         """Counts a packet that did not decode."""
         self.num_lost += 1
+        self.lost_size += packet.size
         self.lost_s += float(packet.duration or 0) * float(packet.time_base or 0)
 
 
@@ -200,6 +202,8 @@ class Decoder:
         lost = [track.lost_s, (told_s or 0) - read_s]
         if track.num_packets:
             lost.append(read_s * track.num_lost / max(1, track.num_packets - track.num_lost))
+        if 0 < track.lost_size < track.size:  # a damaged packet may hold many frames
+            lost.append(read_s * track.lost_size / (track.size - track.lost_size))
         if format == "mp3" and track.size:
             lost.append(read_s * track.hole / track.size)
         whole_s = max(read_s + max(lost), told_s or 0)

@@ -95,9 +95,10 @@ def lengthened(rng: random.Random, kind: str, name: str, content: bytes, seconds
 
 
 def cut(rng: random.Random, kind: str, name: str, content: bytes, seconds: float) -> Case:
-    """The beginning alone."""
+    """The beginning alone. An Ogg that ends with a whole page is what a recorder leaves that was stopped."""
     length = rng.randrange(len(content))
-    return Case(f"cut {name} at {length}", content[:length], seconds, False, name in UNTOLD)
+    is_told = name not in UNTOLD and content[length : length + 4] != b"OggS"
+    return Case(f"cut {name} at {length}", content[:length], seconds, False, not is_told)
 
 
 def damaged(rng: random.Random, kind: str, name: str, content: bytes, seconds: float) -> Case:

@@ -47,7 +47,7 @@ class AudioStudentRecipe:
     row_frames: int = 150  # 6 s
     clean_share: float = 0.3  # of the rows that are heard as they were said
     state_weight: float = 0.5
-    back_weight: float = 0.0
+    back_weight: float = 0.5
     shares: dict[str, float] = field(default_factory=lambda: dict(SHARES))
     teacher: str = ""  # folder of the teacher; empty = the one trained before
     start_from: str = "whisper-tiny"  # or a CTranslate2 Whisper's model.bin, an encoder's folder, "nothing"

@@ -15,6 +15,7 @@ import torch
 from unisono.base.base import SETTINGS, TEMPLATE
 from unisono.core.config import override, to_json
 from unisono.core.device import seed_all
+from unisono.core.distributed import group_of
 from unisono.core.errors import UserError
 from unisono.core.home import default_weights
 from unisono.core.record import PHONEMES, weights_of, write_record
@@ -98,6 +99,8 @@ def run_train(options: TrainOptions) -> int:
     home, name = options.home, options.name
     if not name or not NAME.fullmatch(name):
         raise UserError("name the network that comes of it: --name mine")
+    if group_of().size > 1:
+        raise UserError("several processes train from shards; go on with --data in one process")
     target, run = home / "networks" / name, home / "runs" / f"network-{name}"
     if options.start and Path(options.start).resolve() == target.resolve():
         raise UserError(

@@ -47,7 +47,10 @@ def whole(state: Any) -> Any:
 
 def whole_tensor(tensor: Tensor) -> Tensor:
     """A tensor put together from the shares of all processes; a whole one as it is."""
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+    if not isinstance(tensor, DTensor):
+        return tensor
+    together: Tensor = tensor.full_tensor()
+    return together
 
 
 def like(value: Tensor, other: Tensor) -> Tensor:
@@ -76,5 +79,5 @@ def put_together(module: nn.Module) -> None:
     for part in module.modules():
         for name, parameter in list(part.named_parameters(recurse=False)):
             if isinstance(parameter, DTensor):
-                whole_one = nn.Parameter(parameter.detach().full_tensor(), parameter.requires_grad)
+                whole_one = nn.Parameter(whole_tensor(parameter.detach()), parameter.requires_grad)
                 part._parameters[name] = whole_one
