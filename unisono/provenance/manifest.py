@@ -144,9 +144,8 @@ def read_manifest(content: bytes, mime: str) -> Manifest | None:
         if str(assertion.get("label", "")).startswith("c2pa.actions")
         for action in assertion.get("data", {}).get("actions", [])
     ]
-    generator = next(iter(found.get("claim_generator_info") or [{}]), {}).get(
-        "name", found.get("claim_generator", "")
-    )
+    infos: list[dict[str, str]] = found.get("claim_generator_info") or [{}]
+    generator = infos[0].get("name", found.get("claim_generator", ""))
     signature = found.get("signature_info") or {}
     return Manifest(
         state=str(told.get("validation_state", "invalid")).lower(),

