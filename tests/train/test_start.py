@@ -97,4 +97,4 @@ def test_what_does_not_belong_together_is_refused(home: Path, capsys: pytest.Cap
     assert main(["train", "image-codec", "--init", "smollm2", "--home", str(home)]) == 2
     assert "--init is for the network" in capsys.readouterr().err
     assert main(["data", "network", "--shared", "x", "--init", "a", "--start", "b", "--home", str(home)]) == 2
-    assert "--start goes on with a finished network" in capsys.readouterr().err
+    assert "b is no finished network with its codecs" in capsys.readouterr().err

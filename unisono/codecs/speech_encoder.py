@@ -96,7 +96,7 @@ class SpeechEncoder(nn.Module):
 
     def start(self, num_rows: int, position: int = 0) -> EncoderState:
         """The state before a signal: silence. `position`: where in the period it begins."""
-        like = self.to_levels.weight
+        like = self.norm.weight  # the last layer may be packed
         return EncoderState(
             like.new_zeros(num_rows, self.logmel.size - self.logmel.hop),
             self.logmel.loudness(like.new_zeros(num_rows, self.config.num_mels, 2)),

@@ -46,7 +46,7 @@ def progress(console: Console | None = None) -> Progress:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
-        console=console,
+        console=console or Console(),  # not the global one, which libraries make quiet
     )
 
 

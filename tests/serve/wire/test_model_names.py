@@ -57,10 +57,11 @@ def strict_server(tiny_network: Path) -> Iterator[Running]:
 
 def test_a_strict_server_answers_to_its_own_names(strict_server: Running, tiny_server: Running) -> None:
     body = {"model": "gpt-3.5-turbo", "input": "x"}
-    refused = httpx.post(strict_server.url + "/embeddings", json=body)
+    refused = httpx.post(strict_server.url + "/embeddings", json=body, timeout=60)
     assert refused.status_code == 404 and refused.json()["error"]["code"] == "model_not_found"
-    assert httpx.post(tiny_server.url + "/embeddings", json=body).status_code == 200
-    assert httpx.post(strict_server.url + "/embeddings", json={**body, "model": "unisono"}).status_code == 200
+    assert httpx.post(tiny_server.url + "/embeddings", json=body, timeout=60).status_code == 200
+    own = {**body, "model": "unisono"}
+    assert httpx.post(strict_server.url + "/embeddings", json=own, timeout=60).status_code == 200
     names = [model["id"] for model in httpx.get(strict_server.url + "/models").json()["data"]]
     assert names == list(OWN) and httpx.get(strict_server.url + "/models/o3-mini").status_code == 404
     assert httpx.get(tiny_server.url + "/models/o3-mini").json()["id"] == "o3-mini"
