@@ -39,6 +39,7 @@ def test_another_llm_learns_facts(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert (
         numbers["right"]["n"] > 0 and numbers["nats_per_id"]["mean"] > 0
     )  # replies were found and asked for
+    capsys.readouterr()  # what saving the base said
     train = ["train", "network", "--data", "facts", "--name", "other", "--home", str(home), *FEW]
     assert main(train) == 2  # not what the network in the package reads
     told = capsys.readouterr().err
