@@ -146,9 +146,8 @@ class _Run:
             )
         began = time.monotonic() - spent  # of all sittings
         done, numbers = self._train(start, began)
-        if any(is_sharded(module) for module, _, _ in self.modules.values()):
-            for module, _, _ in self.modules.values():
-                put_together(module)
+        for module, _, _ in self.modules.values():
+            put_together(module)
         if self.group.is_first:
             self.program.save(folder)
         return Outcome(done, done >= config.num_steps, time.monotonic() - began, numbers)
@@ -157,7 +156,7 @@ class _Run:
         """Steps from `start` until the end or the time limit -> the steps done, the last numbers."""
         config, saved = self.config, time.monotonic()
         stop_at = saved + (config.time_limit_s or float("inf"))
-        done, numbers = max(start, 0), Numbers()
+        done, numbers = start, Numbers()
         with progress(None if self.group.is_first else Console(quiet=True)) as bar:
             task = bar.add_task(self.folder.name, total=config.num_steps, completed=start, note="")
             for step in range(start, config.num_steps):

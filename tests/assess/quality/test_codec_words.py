@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import tiny_speech_codec
 
 from unisono.assess.options import BenchOptions
 from unisono.assess.quality.codec_probes import ProbeEffort, bench_probes, glided, probed, probes, sex_of
 from unisono.assess.quality.codec_reader import Sayings
 from unisono.assess.quality.codec_words import own_voices, presets, through, words_kept
 from unisono.codecs.load import load_audio_codec
-from unisono.codecs.speech import PRESETS, SpeechCodec, SpeechCodecConfig
+from unisono.codecs.speech import PRESETS, SpeechCodec
 from unisono.core.errors import UserError
 from unisono.core.home import default_weights
 from unisono.data.speech.corpus import Spoken, to_int16, write_waves
@@ -29,23 +30,8 @@ needs_judges = pytest.mark.skipif(
 
 
 def tiny_codec() -> SpeechCodec:
-    torch.manual_seed(0)
-    made = SpeechCodec(
-        SpeechCodecConfig(
-            levels=(5, 3),
-            num_mels=20,
-            encoder_channels=8,
-            encoder_heads=1,
-            ahead=(1,),
-            encoder_layers=2,
-            window=4,
-            decoder_channels=8,
-            decoder_dilations=(1,),
-            fine_channels=8,
-            fine_dilations=(1,),
-            style_size=4,
-        )
-    ).eval()
+    """Presets that differ."""
+    made = tiny_speech_codec()
     with torch.no_grad():
         made.presets.normal_()
     return made
