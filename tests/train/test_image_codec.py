@@ -9,7 +9,9 @@ import torch
 
 from unisono.codecs.image import ImageCodec, ImageCodecConfig
 from unisono.core.errors import UserError
-from unisono.train.image_codec import ImageCodecProgram, ImageCodecRecipe
+from unisono.data.pictures.icons import UNSEEN
+from unisono.data.pictures.named import Gallery
+from unisono.train.image_codec import NAMED, ImageCodecProgram, ImageCodecRecipe
 from unisono.train.loop import LoopConfig, run
 
 RECIPE = ImageCodecRecipe(
@@ -53,6 +55,24 @@ def test_illustrations_of_the_validation_are_not_taught() -> None:
     stories[38:] = 255
     made = ImageCodecProgram(replace(RECIPE, shares={"story": 1.0}), stories)
     assert all(float(made.batch(step)["pixels"].max()) == 0 for step in range(30))
+
+
+def test_small_print_and_drawings_with_names() -> None:
+    """Those of the style that is never taught are for the validation."""
+    square = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9">'
+        '<rect width="9" height="9" fill="{}"/></svg>'
+    )
+    drawings = {"noto": {"flag": square.format("#f00")}, UNSEEN: {"flag": square.format("#00f")}}
+    recipe = replace(RECIPE, shares={"print": 1.0, NAMED: 1.0})
+    made = ImageCodecProgram(recipe, np.zeros((0, 64, 64, 3), np.uint8), Gallery(drawings, {}, {}, []))
+    pixels = torch.cat([made.batch(step)["pixels"] for step in range(4)])
+    red, blue = ((pixels[:, a] > 0.9) & (pixels[:, b] < 0.1) for a, b in ((0, 2), (2, 0)))
+    assert red.flatten(1).sum(dim=1).gt(500).any()
+    assert not blue.any()
+    assert set(made.validate()) == {"print", NAMED}
+    without = ImageCodecProgram(recipe, np.zeros((0, 64, 64, 3), np.uint8))
+    assert set(without.validate()) == {"print"}
 
 
 def test_goes_on_from_a_codec(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""Trains the image codec on pictures drawn as they are needed, and on the illustrations of a picture folder.
+"""Trains the image codec on pictures drawn as they are needed, on the illustrations of a picture folder, and
+on icons and clip art.
 
 Shapes: B batch, S pixels a side.
 """
@@ -15,9 +16,13 @@ from torch.nn import functional
 from unisono.codecs.image import ImageCodec, ImageCodecConfig
 from unisono.codecs.storage import made_by
 from unisono.core.errors import UserError
+from unisono.data.pictures.icons import UNSEEN
+from unisono.data.pictures.named import Gallery, placed
 from unisono.data.world.pictures import resolution
 from unisono.data.world.samples import KINDS, draw_sample
 from unisono.train.loop import LoopConfig, Loss, Numbers, Parts
+
+NAMED = "named"  # icons and clip art
 
 
 @dataclass(frozen=True)
@@ -37,13 +42,29 @@ class ImageCodecRecipe:
     start_from: str = ""  # folder of a codec whose weights are the start
 
 
-class ImageCodecProgram:
-    """A Program for train.loop. `stories`: (N, S, S, 3) uint8 illustrations, may be empty."""
+# Pictures of 128 pixels hold small print, and what small is shown has many styles.
+SMALL_SHARES = {
+    "scene": 0.18,
+    "emoji": 0.08,
+    "word": 0.12,
+    "print": 0.14,
+    "motion": 0.03,
+    "story": 0.15,
+    NAMED: 0.30,
+}
 
-    def __init__(self, recipe: ImageCodecRecipe, stories: np.ndarray) -> None:
-        self.recipe, self.stories = recipe, stories
-        if unknown := set(recipe.shares) - set(KINDS):
-            raise UserError(f"no pictures of the kind {min(unknown)!r}; choose from {', '.join(KINDS)}")
+
+class ImageCodecProgram:
+    """A Program for train.loop. `stories`: (N, S, S, 3) uint8 illustrations, may be empty; `gallery`: icons
+    and clip art, judged by a style that is not taught.
+    """
+
+    def __init__(self, recipe: ImageCodecRecipe, stories: np.ndarray, gallery: Gallery | None = None) -> None:
+        self.recipe, self.stories, self.gallery = recipe, stories, gallery
+        if unknown := set(recipe.shares) - {*KINDS, NAMED}:
+            raise UserError(
+                f"no pictures of the kind {min(unknown)!r}; choose from {', '.join(KINDS)}, {NAMED}"
+            )
         self.model = ImageCodec.load(recipe.start_from) if recipe.start_from else ImageCodec(recipe.codec)
         if self.model.config != recipe.codec:
             raise UserError(
@@ -52,16 +73,24 @@ class ImageCodecProgram:
             )
         self.modules: dict[str, tuple[nn.Module, Loss]] = {"codec": (self.model, self.loss)}
         self.origin = made_by(self.model) if recipe.start_from else ""
-        kinds = [kind for kind in KINDS if kind != "story" or len(stories)]
-        self.kinds, self.weights = kinds, [recipe.shares.get(kind, 0.0) for kind in kinds]
+        there = {"story": len(stories) > 0, NAMED: gallery is not None}
+        self.shares = {
+            kind: share for kind, share in recipe.shares.items() if share and there.get(kind, True)
+        }
 
     def batch(self, step: int) -> dict[str, Tensor]:
         """-> "pixels" (B, 3, S, S): drawn pictures, and illustrations from the first 95 % of `stories`."""
         rng = random.Random(self.recipe.loop.seed * 1_000_003 + step)
-        kinds = rng.choices(self.kinds, self.weights, k=self.recipe.batch_size)
-        num_train = int(len(self.stories) * 0.95)
+        kinds = rng.choices(list(self.shares), list(self.shares.values()), k=self.recipe.batch_size)
+        stories = self.stories[: int(len(self.stories) * 0.95)]
         with resolution(self.recipe.codec.image_size):
-            return {"pixels": _stack([draw_sample(kind, rng, self.stories[:num_train]) for kind in kinds])}
+            return {"pixels": _stack([self._picture(kind, rng, stories, None) for kind in kinds])}
+
+    def _picture(self, kind: str, rng: random.Random, stories: np.ndarray, style: str | None) -> np.ndarray:
+        """(S, S, 3) uint8; `style` of the gallery, None: any that is taught."""
+        if kind == NAMED and self.gallery:
+            return np.asarray(placed(self.gallery.choose(style, rng)[2], rng))
+        return draw_sample(kind, rng, stories)
 
     def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Parts]:
         """-> the scalar loss and its parts: absolute and squared error of the pixels, and the error of their
@@ -83,10 +112,10 @@ class ImageCodecProgram:
         """PSNR in dB for each kind of picture, 32 of each, freshly drawn."""
         numbers = {}
         rng = random.Random("validation")
-        num_train = int(len(self.stories) * 0.95)
-        for kind in self.kinds:
+        stories = self.stories[int(len(self.stories) * 0.95) :]
+        for kind in self.shares:
             with resolution(self.recipe.codec.image_size):
-                pixels = _stack([draw_sample(kind, rng, self.stories[num_train:]) for _ in range(32)])
+                pixels = _stack([self._picture(kind, rng, stories, UNSEEN) for _ in range(32)])
             device = next(self.model.parameters()).device
             made = self.model.decode(self.model.encode(pixels.to(device))).cpu()
             error = (made - pixels).square().mean(dim=(1, 2, 3))

@@ -48,7 +48,7 @@ class LoopConfig:
     validate_every: int = 250
     time_limit_s: float = 0.0  # stop cleanly after this long and resume later; 0 = no limit
     muon: bool = False  # matrices by Muon, the rest by AdamW
-    bf16: bool = True
+    bf16: bool = True  # where the device has instructions for it
     device: str = ""  # empty = the best there is
     accumulate: int = 1  # parts of a batch whose gradients are added up before a step
     shard: bool = False  # with torchrun: each process keeps only its share of the weights; the network alone

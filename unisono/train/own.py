@@ -14,7 +14,7 @@ import torch
 
 from unisono.base.base import SETTINGS, TEMPLATE
 from unisono.core.config import override, to_json
-from unisono.core.device import seed_all
+from unisono.core.device import has_fast_bf16, pick_device, seed_all
 from unisono.core.distributed import group_of
 from unisono.core.errors import UserError
 from unisono.core.home import default_weights
@@ -176,17 +176,16 @@ def own_recipe(start: Path, train: Shard, replay: float) -> NetworkRecipe:
         name: amount / own * (1 - replay) if "/" in name else amount / again * replay
         for name, amount in amounts.items()
     }
-    is_fast = torch.cuda.is_available() or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    is_fast = has_fast_bf16(pick_device())
     return NetworkRecipe(
         loop=LoopConfig(
             num_steps=steps,
-            learning_rate=LEARNING_RATE[bool(is_fast)],
+            learning_rate=LEARNING_RATE[is_fast],
             warmup_steps=10,
             weight_decay=0.1,
             beta2=0.95,
             validate_every=steps,
-            muon=bool(is_fast),  # its steps are taken in bfloat16: slower than the rest where that is slow
-            bf16=bool(is_fast),
+            muon=is_fast,  # its steps are taken in bfloat16: slower than the rest where that is slow
         ),
         loader=loader,
         task_shares=shares,

@@ -28,6 +28,7 @@ from unisono.core.device import seed_all
 from unisono.core.distributed import group_of
 from unisono.core.errors import UserError
 from unisono.core.record import write_record
+from unisono.data.pictures.named import gallery
 from unisono.data.shards.build import (
     AUDIO_STAGES,
     ELSEWHERE,
@@ -50,7 +51,7 @@ from unisono.tokens.vocab import Vocabulary
 from unisono.train.audio_codec import DECODER, AudioCodecProgram, AudioCodecRecipe
 from unisono.train.audio_encoder import AudioEncoderProgram, AudioEncoderRecipe
 from unisono.train.checkpoint import NAME as CHECKPOINT
-from unisono.train.image_codec import ImageCodecProgram, ImageCodecRecipe
+from unisono.train.image_codec import NAMED, SMALL_SHARES, ImageCodecProgram, ImageCodecRecipe
 from unisono.train.loop import Program, run as run_loop
 from unisono.train.network import FROM_BASE, RECIPES, NetworkProgram, NetworkRecipe
 from unisono.train.options import CommonOptions, DataOptions, TrainOptions
@@ -195,13 +196,15 @@ def _audio_encoder(options: TrainOptions) -> tuple[AudioEncoderProgram, AudioEnc
 
 
 def _image_codec(options: TrainOptions) -> tuple[ImageCodecProgram, ImageCodecRecipe]:
-    recipe = _recipe(
-        ImageCodecRecipe(codec=IMAGE_CODECS.get(options.network_size, IMAGE_CODECS["nano"])), options
-    )
+    usual = ImageCodecRecipe(codec=IMAGE_CODECS.get(options.network_size, IMAGE_CODECS["nano"]))
+    if usual.codec.image_size > IMAGE_CODECS["nano"].image_size:
+        usual = replace(usual, shares=SMALL_SHARES)
+    recipe = _recipe(usual, options)
     archive = options.shared / "storybook_images.tar" if options.shared else None
     size = recipe.codec.image_size
     stories = load_stories(archive, size) if archive else np.zeros((0, size, size, 3), np.uint8)
-    return ImageCodecProgram(recipe, stories), recipe
+    named = gallery(options.home, options.shared) if options.shared and recipe.shares.get(NAMED) else None
+    return ImageCodecProgram(recipe, stories, named), recipe
 
 
 def _start_of(run: Path) -> Path:

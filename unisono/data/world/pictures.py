@@ -277,6 +277,21 @@ def draw_word(word: str, rng: random.Random) -> Image.Image:
     return shrunk(page)
 
 
+INKS = (((255, 255, 255), (20, 20, 20)), ((250, 245, 230), (30, 20, 20)), ((30, 34, 40), (240, 240, 235)))
+
+
+def draw_print(lines: list[str], height: float, rng: random.Random) -> Image.Image:
+    """Lines of small print in letters `height` units high, cut off where they are too long."""
+    font, gap = _print_font(round(height * OVER)), round(1.5 * height * OVER)
+    paper, ink = rng.choice(INKS)
+    page = Image.new("RGB", (SIZE * OVER, SIZE * OVER), paper)
+    left = rng.uniform(2, 8) * OVER
+    top = rng.uniform(2, max(2.0, SIZE - 2 - len(lines) * 1.5 * height)) * OVER
+    for number, line in enumerate(lines):
+        ImageDraw.Draw(page).text((left, top + number * gap), line, font=font, fill=ink)
+    return shrunk(page)
+
+
 MOTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1), "still": (0, 0)}
 
 

@@ -18,12 +18,13 @@ from unisono.data.world.pictures import (
     Thing,
     draw_emoji,
     draw_motion,
+    draw_print,
     draw_things,
     draw_word,
 )
 from unisono.data.zst import archive_at, member
 
-KINDS = ("scene", "emoji", "word", "motion", "story")
+KINDS = ("scene", "emoji", "word", "print", "motion", "story")
 LETTERS = "etaoinshrdlucmfwypvbgkjqxz"
 
 
@@ -59,15 +60,21 @@ def draw_sample(kind: str, rng: random.Random, stories: np.ndarray) -> np.ndarra
             width=rng.uniform(36, 54),
         )
     elif kind == "word":
-        letters = rng.choices(LETTERS, [26 - n for n in range(26)], k=rng.randint(3, 6))
-        picture = draw_word(
-            rng.choice(["".join(letters), str(rng.randint(0, 999)), str(rng.randint(0, 99))]), rng
-        )
+        picture = draw_word(_word(rng, 3), rng)
+    elif kind == "print":
+        lines = [" ".join(_word(rng, 2) for _ in range(rng.randint(1, 2))) for _ in range(rng.randint(1, 3))]
+        picture = draw_print(lines, rng.uniform(5.5, 10), rng)
     elif kind == "motion":
         picture = rng.choice(draw_motion(_figure(rng), rng.choice(list(MOTIONS)), 5, rng))
     else:
         return stories[rng.randrange(len(stories))]
     return np.asarray(picture)
+
+
+def _word(rng: random.Random, min_letters: int) -> str:
+    """Letters that make no word, or a number."""
+    letters = rng.choices(LETTERS, [26 - n for n in range(26)], k=rng.randint(min_letters, 6))
+    return rng.choice(["".join(letters), str(rng.randint(0, 999)), str(rng.randint(0, 99))])
 
 
 def _figure(rng: random.Random):
