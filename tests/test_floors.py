@@ -30,7 +30,7 @@ FLOORS = {
     "export": 4,
     "omni": 4,
     "enroll": 5,
-    "forecast": 4,
+    "forecast": 5,
     "assess": 5,
     "chat": 5,
     "show": 5,

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from unisono.cli.options import add_home, add_model, add_size, folder_name, share, typed
+from unisono.cli.options import add_home, add_model, add_size, folder_name, share, typed, whole_number
 from unisono.core.errors import UserError
 
 EXAMPLES = """examples (in this order they make one network; runs/cpu.sh DATA runs them all):
@@ -87,6 +87,46 @@ def add(commands: Any) -> None:
         help="stop after so many minutes; the next call goes on (default: no limit)",
     )
     add_home(command)
+    _add_dry_run(command)
+
+
+def _add_dry_run(command: argparse.ArgumentParser) -> None:
+    """Options of telling what a training takes, without training."""
+    group = command.add_argument_group(
+        "dry run (network)", "memory of each GPU, ids/s, days, money and loss, before anything is made"
+    )
+    group.add_argument("--dry-run", action="store_true", help="tell, and train nothing")
+    group.add_argument(
+        "--hardware",
+        default="h100",
+        metavar="NAME[,FIELD=VALUE...]",
+        help="b200, h200, h100, a100, mi300x, l40s, l4 or rtx4090 (default: h100); fields: flops_per_s, "
+        "memory, bandwidth, link, gpus_per_node, network",
+    )
+    group.add_argument("--gpus", type=whole_number(1, 10**6), default=1, metavar="N", help="default: 1")
+    group.add_argument(
+        "--ids", type=float, metavar="N", help="to train on, e.g. 2e10 (default: the recipe's steps)"
+    )
+    group.add_argument(
+        "--utilization",
+        type=float,
+        default=0.4,
+        metavar="SHARE",
+        help="of the roofline that is really reached (default: 0.4, an assumption)",
+    )
+    group.add_argument("--price", type=float, default=0.0, metavar="P", help="of one GPU for an hour")
+    group.add_argument(
+        "--points", type=Path, metavar="RUNS.csv", help="measured runs, from which the loss is forecast"
+    )
+    group.add_argument(
+        "--shape",
+        nargs="+",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="another shape than the size's, e.g. hidden_size=4096 num_hidden_layers=36 vocab_size=150000",
+    )
+    group.add_argument("--records", type=Path, metavar="DIR", help="keep the numbers in a record there")
+    group.add_argument("--json", action="store_true", help="tell as one line of JSON")
 
 
 def _add_own(command: argparse.ArgumentParser) -> None:
@@ -119,6 +159,8 @@ def load(arguments: argparse.Namespace) -> Callable[[], int]:
     """-> the call that trains."""
     if arguments.data and arguments.what != "network":
         raise UserError(f"--data is for the network, not for {arguments.what}")
+    if arguments.dry_run:
+        return _dry_run(arguments)
     if arguments.what == "moderation":
         from unisono.train.moderation import run
 
@@ -138,3 +180,12 @@ def load(arguments: argparse.Namespace) -> Callable[[], int]:
     from unisono.train.programs import train
 
     return partial(train, typed(TrainOptions, arguments))
+
+
+def _dry_run(arguments: argparse.Namespace) -> Callable[[], int]:
+    """-> the call that tells what the training would take."""
+    if arguments.what != "network" or arguments.data:
+        raise UserError("--dry-run is for `unisono train network` from shards: leave out --data")
+    from unisono.forecast.dry_run import DryRunOptions, run
+
+    return partial(run, typed(DryRunOptions, arguments))

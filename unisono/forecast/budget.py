@@ -19,13 +19,30 @@ INTERVAL = (5.0, 95.0)  # percentiles of the bootstrap
 
 def best_use(free: Floats, flops: float) -> tuple[float, float, float]:
     """(K,) of Chinchilla's law, floating-point operations -> parameters, ids, loss."""
-    a, b, e, alpha, beta = free
+    a, b, _, alpha, beta = free
     share = beta / (alpha + beta)
     scale = np.exp((np.log(alpha / beta) + a - b) / (alpha + beta))
-    parameters = scale * (flops / 6) ** share
+    parameters = float(scale * (flops / 6) ** share)
     ids = flops / 6 / parameters
-    loss = np.exp(e) + np.exp(a - alpha * np.log(parameters)) + np.exp(b - beta * np.log(ids))
-    return float(parameters), float(ids), float(loss)
+    return parameters, ids, loss_of(free, parameters, ids)
+
+
+def loss_of(free: Floats, parameters: float, ids: float) -> float:
+    """(K,) of Chinchilla's law, size and ids -> loss."""
+    a, b, e, alpha, beta = free
+    return float(np.exp(e) + np.exp(a - alpha * np.log(parameters)) + np.exp(b - beta * np.log(ids)))
+
+
+def expected(fit: Fit, parameters: float, ids: float) -> dict[str, Any]:
+    """The loss of one training by Chinchilla's law, with an interval of the bootstrap."""
+    drawn = [loss_of(free, parameters, ids) for free in (fit.free, *fit.samples)]
+    measured = fit.points.flops
+    assert measured is not None  # N and D give it
+    return {
+        "loss": drawn[0],
+        "interval": [float(value) for value in np.percentile(drawn, INTERVAL)],
+        "times_largest_run": float(6 * parameters * ids / measured.max()),
+    }
 
 
 def forecast(fit: Fit, flops: float) -> dict[str, Any]:

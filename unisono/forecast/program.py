@@ -46,7 +46,7 @@ def run(options: ForecastOptions) -> int:
             seeds=[options.seed],
             folder=options.records,
         )
-    _tell(numbers, options.json)
+    tell(numbers, options.json)
     return 0
 
 
@@ -78,7 +78,8 @@ def _flops(options: ForecastOptions) -> float:
     return options.hours * HOUR_S * options.flops_per_s
 
 
-def _tell(numbers: dict[str, Any], as_json: bool) -> None:
+def tell(numbers: dict[str, Any], as_json: bool) -> None:
+    """Prints numbers, by name for people or as one line of JSON."""
     if as_json:
         print(json.dumps(numbers))
         return
@@ -95,8 +96,8 @@ def _lines(numbers: dict[str, Any], indent: str) -> list[str]:
         if isinstance(value, dict):
             lines += [f"{indent}{name}", *_lines(value, indent + "  ")]
         elif isinstance(value, list):
-            lines.append(f"{indent}{name:16} {' to '.join(f'{one:.5g}' for one in value)}")
+            lines.append(f"{indent}{name:18} {' to '.join(f'{one:.5g}' for one in value)}")
         else:
             shown = f"{value:.5g}" if isinstance(value, float) else str(value)
-            lines.append(f"{indent}{name:16} {shown}" + (f" +- {stderr[name]:.2g}" if name in stderr else ""))
+            lines.append(f"{indent}{name:18} {shown}" + (f" +- {stderr[name]:.2g}" if name in stderr else ""))
     return lines

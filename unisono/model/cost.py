@@ -89,3 +89,40 @@ def decode_roofline(
         memory_ids_per_s=batch * bandwidth / step_bytes,
         compute_ids_per_s=peak_flops / forward_flops_per_id(config, context),
     )
+
+
+def block_activation_bytes_per_id(
+    config: Qwen3Config, sequence_length: int, *, bf16: bool = True, repeats_heads: bool = True
+) -> int:
+    """What one block keeps of one id for the way back, not compiled. With `bf16` matrices are multiplied in
+    bfloat16 and norms computed in float32 (autocast). `repeats_heads`: keys and values are copied to every
+    query head first, as on a GPU, whose kernels take a mask or grouped heads.
+    """
+    C, W, b = config.hidden_size, config.intermediate_size, 2 if bf16 else 4
+    H, K = config.num_attention_heads, config.num_key_value_heads
+    q, kv = H * config.head_dim, K * config.head_dim
+    into_matrices = 5 * C * b if bf16 else 2 * C * b  # autocast casts anew for each of q, k, v, gate and up
+    norms = 16 * C + 8
+    if config.has_qk_norm:
+        norms += (4 + b) * (q + kv) + 4 * (H + K)
+    attention = b * (3 * q + 2 * kv + sequence_length) + 4 * H  # queries, output twice; keys, values; mask
+    repeated = 2 * b * (q - kv) * repeats_heads
+    return into_matrices + norms + attention + repeated + 4 * W * b
+
+
+def outer_activation_bytes_per_id(config: Qwen3Config, *, bf16: bool = True) -> int:
+    """The same of what lies outside of the blocks, but for the loss."""
+    C = config.hidden_size
+    return 8 + 4 * config.head_dim + 16 * C + 2 * C * bf16
+
+
+def loss_bytes_per_id(config: Qwen3Config) -> int:
+    """The most that the loss of one learned id holds: its logits and their gradients, three times in
+    float32.
+    """
+    return 12 * config.vocab_size
+
+
+def cast_bytes(config: Qwen3Config) -> int:
+    """The copies in bfloat16 that autocast keeps of all matrices during a step."""
+    return 2 * matmul_parameters(config)
