@@ -224,12 +224,13 @@ class OmniTokenizer:
         sound = self.audio_part(
             pcm[: round((len(frames) * TIME_STEP_S + BEYOND_S) * sample_rate)], sample_rate
         ).codes
-        # of 25 codes a second, every other half second has one more
-        ends = [math.ceil(n * TIME_STEP_S * self.audio_codec.frame_rate) for n in range(len(frames) + 1)]
-        return Video(
-            codes,
-            [piece for piece in (sound[start:end] for start, end in zip(ends, ends[1:])) if len(piece)],
-        )
+        return Video(codes, self.by_picture(sound, len(frames)))
+
+    def by_picture(self, codes: Codes, num_pictures: int) -> list[Codes]:
+        """Sound of a clip -> what is heard during each of its pictures, as far as it goes. Of 25 codes a
+        second, every other half second has one more."""
+        ends = [math.ceil(n * TIME_STEP_S * self.audio_codec.frame_rate) for n in range(num_pictures + 1)]
+        return [piece for piece in (codes[start:end] for start, end in zip(ends, ends[1:])) if len(piece)]
 
     def picture_codes(self, pictures: Sequence[Pictures.Image]) -> list[Codes]:
         """Pictures of any size -> the (I,) codes of each, all in one batch."""

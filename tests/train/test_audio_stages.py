@@ -9,10 +9,12 @@ import pytest
 import torch
 from heard import build_home
 
+from unisono.codecs.phonemes import PHONES, PhonemeReader
 from unisono.codecs.speech import PRESETS, SpeechCodec, SpeechCodecConfig
 from unisono.codecs.speech_encoder import SpeechEncoder, SpeechEncoderConfig
 from unisono.codecs.teacher import AudioTeacher, AudioTeacherConfig
 from unisono.core.errors import UserError
+from unisono.core.record import PHONEMES
 from unisono.data.speech.states import States
 from unisono.train import speech_programs
 from unisono.train.audio_student import AudioStudentProgram, AudioStudentRecipe, begun
@@ -154,9 +156,11 @@ def test_the_decoder_speaks_in_a_voice(
         replace(VOICES, adversarial=adversarial), SpeechEncoder(ENCODER), AudioTeacher.load(teacher), *sets
     )
     with torch.no_grad():
-        before = program.validate()["mel"]
+        before = program.validate()
     outcome = run(program, VOICES.loop, tmp_path)
-    assert outcome.numbers["val_mel"] < before
+    assert outcome.numbers["val_mel"] < before["mel"]
+    assert outcome.numbers["val_phonemes"] < before["phonemes"]
+    assert PhonemeReader.load(tmp_path / PHONEMES)(torch.zeros(1, 9, 2)).shape == (1, 9, len(PHONES) + 1)
     codec = SpeechCodec.load(tmp_path / "codec")
     one, other = (codec.decode(torch.arange(12)[None], name) for name in ("alloy", "echo"))
     assert one.shape == (1, 12 * 640) and not torch.allclose(one, other, atol=1e-4)

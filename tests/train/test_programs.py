@@ -6,24 +6,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import tiny_tokenizer
+from conftest import tiny_speech_codec, tiny_tokenizer
 
 from unisono.codecs.audio import AudioCodec, AudioCodecConfig
 from unisono.codecs.image import ImageCodec
 from unisono.codecs.phonemes import PhonemeReader
+from unisono.codecs.speech import SpeechCodec
 from unisono.codecs.storage import made_by
 from unisono.core.errors import UserError
 from unisono.data.shards.build import (
-    AUDIO_STAGES,
     READER,
     TEXT_SIZES,
     _keep_to,
-    audio_run,
-    finished,
     network_data,
     take_over,
 )
 from unisono.data.shards.shard import ShardWriter
+from unisono.data.shards.trained import AUDIO_STAGES, Sound, audio_run, finished, sound_of
 from unisono.model.config import preset
 from unisono.model.hf import read_config, save_pretrained
 from unisono.model.transformer import Qwen3
@@ -65,14 +64,30 @@ def test_a_stage_that_lacks_what_was_learned_since_is_refused(tmp_path: Path) ->
 
 def test_codes_of_another_encoder_are_refused(tmp_path: Path) -> None:
     codec, other = (AudioCodec(AudioCodecConfig(encoder_channels=8, decoder_channels=8)) for _ in range(2))
-    assert made_by(codec) != made_by(other) and made_by(codec, ("encoder",)) == made_by(codec, ("encoder",))
-    _keep_to(codec, tmp_path)
+    sound, another = (Sound(one, one, tmp_path, tmp_path, tmp_path) for one in (codec, other))
+    assert made_by(codec) != made_by(other) and sound.names != another.names
+    _keep_to(sound.names["said"], tmp_path)
     other.encoder.load_state_dict(codec.encoder.state_dict())
     other.to_latent.load_state_dict(codec.to_latent.state_dict())
-    _keep_to(other, tmp_path)  # another decoder changes no code
+    _keep_to(another.names["said"], tmp_path)  # another decoder changes no code
     torch.nn.init.ones_(other.to_latent.weight)
     with pytest.raises(UserError, match="another encoder; delete the folder"):
-        _keep_to(other, tmp_path)
+        _keep_to(another.names["heard"], tmp_path)
+
+
+def test_the_codec_of_25_ids_is_that_of_small_where_it_is_there(tmp_path: Path) -> None:
+    tokenizer, codec = tiny_tokenizer(), tiny_speech_codec()
+    tokenizer.audio_codec.save(tmp_path / "runs" / "audio-codec" / "codec")
+    assert isinstance(sound_of(tmp_path, "small").heard, AudioCodec)
+    codec.save(tmp_path / "runs" / "audio-voices" / "codec")
+    sound, older = sound_of(tmp_path, "small"), sound_of(tmp_path, "nano")
+    assert isinstance(sound.said, SpeechCodec) and isinstance(older.said, AudioCodec)
+    assert sound.reader == tmp_path / "runs" / "audio-voices" / "phonemes.safetensors"
+    assert {sound.said_codes, sound.heard_codes}.isdisjoint({older.said_codes, older.heard_codes})
+    torch.nn.init.ones_(codec.presets)  # further training of the decoder: the ids stay what they are
+    codec.save(tmp_path / "runs" / "audio-voices-adversarial" / "codec")
+    later = sound_of(tmp_path, "small")
+    assert later.reader.parent.name == "audio-voices-adversarial" and later.names == sound.names
 
 
 def test_shards_of_other_codecs_are_not_taken_for_those_asked_for(tmp_path: Path) -> None:

@@ -108,6 +108,10 @@ class AudioTeacher(nn.Module):
         hidden, _ = self.trunk(functional.pad(quantized, (0, 0, 0, self.wait)))
         return hidden[:, self.wait :]
 
+    def phonemes(self, quantized: Tensor) -> Tensor:
+        """(B, F, L) -> (B, F, P + 1) log-probabilities, the blank first."""
+        return self.to_phonemes(self.hidden(quantized)).float().log_softmax(-1)
+
     def give_back(self, quantized: Tensor, style: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(B, F, L), (B, S) -> normal states (B, F, D), phoneme log-probabilities (B, F, P + 1), log-mel (B,
         F, M)."""

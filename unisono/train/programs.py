@@ -29,17 +29,9 @@ from unisono.core.distributed import group_of
 from unisono.core.errors import UserError
 from unisono.core.record import write_record
 from unisono.data.pictures.named import gallery
-from unisono.data.shards.build import (
-    AUDIO_STAGES,
-    ELSEWHERE,
-    audio_run,
-    finished,
-    image_run,
-    made_with,
-    network_data,
-    take_over,
-)
+from unisono.data.shards.build import ELSEWHERE, made_with, network_data, take_over
 from unisono.data.shards.shard import Shard
+from unisono.data.shards.trained import AUDIO_STAGES, audio_run, finished, image_run
 from unisono.data.speech.corpus import build_codec_speech, build_reply_speech, build_world_speech
 from unisono.data.speech.material import build_material
 from unisono.data.speech.plans import MAIN_VOICE

@@ -4,6 +4,7 @@ in this order.
 Under --home/runs:  audio-teacher/teacher    from states to ids and back
                     audio-student/encoder    from sound to the same ids
                     audio-voices/codec       the whole codec: encoder, and a decoder that is told the voice
+                    audio-voices/phonemes.safetensors  reads phonemes in its ids
 """
 
 from collections.abc import Callable

@@ -26,7 +26,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from unisono.codecs.audio import AudioCodec
 from unisono.codecs.storage import made_by
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
@@ -91,9 +90,8 @@ def facts_of(home: Path, name: str) -> dict[str, Any]:
 
 def codecs_of(start: Path, tokenizer: OmniTokenizer) -> dict[str, str]:
     """Names of what ids depend on: only networks with the same ones can learn from a shard."""
-    codec = tokenizer.audio_codec
     return {
-        "said": made_by(codec, ("encoder", "to_latent") if isinstance(codec, AudioCodec) else ()),
+        "said": made_by(tokenizer.audio_codec, ("encoder", "to_latent")),
         "image": made_by(tokenizer.image_codec),
         "text": hashlib.sha256((start / "tokenizer.json").read_bytes()).hexdigest()[:16],
     }

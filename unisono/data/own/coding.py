@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unisono.codecs.audio import AudioCodec
 from unisono.codecs.phonemes import PhonemeReader
 from unisono.core.errors import UserError
 from unisono.core.record import PHONEMES
@@ -168,7 +167,7 @@ def cutter_of(tokenizer: OmniTokenizer, start: Path) -> WordCutter | None:
     missing.
     """
     path = start / "audio_codec" / PHONEMES
-    if not path.is_file() or not isinstance(tokenizer.audio_codec, AudioCodec):
+    if not path.is_file():
         return None
     try:
         phonemes(["word"])

@@ -7,16 +7,16 @@ Under --home:  codes, heard                 sound as codes, as it was said and a
 
 import json
 import shutil
-import sys
 from collections.abc import Iterator
 from functools import partial
 from math import inf
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from unisono.base.base import Base
 from unisono.codecs.audio import AudioCodec
-from unisono.codecs.image import IMAGE_CODECS, ImageCodec
+from unisono.codecs.image import ImageCodec
+from unisono.codecs.load import load_audio_codec
 from unisono.codecs.phonemes import PhonemeReader
 from unisono.codecs.storage import made_by
 from unisono.core.errors import UserError
@@ -28,6 +28,7 @@ from unisono.data.shards.disjoint import check_disjoint
 from unisono.data.shards.lessons import VAL_LESSONS, LessonCounts, base_makers, lessons
 from unisono.data.shards.prepare import Counts, prepare
 from unisono.data.shards.shard import Shard
+from unisono.data.shards.trained import VOICES_STAGES, Sound, audio_run, finished, image_run, sound_of
 from unisono.data.speech.codebank import CodeBank, Encoding, encode_all
 from unisono.data.speech.cutter import WordCutter
 from unisono.data.speech.waves import Waves, sound_folders
@@ -38,14 +39,6 @@ from unisono.data.world.conversations import spoken_texts
 from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.text import TextTokenizer
 from unisono.tokens.vocab import Vocabulary
-
-Codec = TypeVar("Codec", AudioCodec, ImageCodec)
-AUDIO_STAGES = (
-    "audio-codec",
-    "audio-encoder",
-    "audio-decoder",
-)  # in this order; each takes over what the one before left
-
 
 ELSEWHERE = (
     "train-elsewhere.json"  # says of a codec that it is finished, though no record of its training lies here
@@ -80,10 +73,15 @@ def take_over(start: Path, home: Path, size: str, *, with_text: bool = True) -> 
     data. UserError where others are there already.
     """
     runs = home / "runs"
-    pieces = {start / READER: runs / "audio-codec" / PHONEMES}
+    audio = (
+        "audio-codec"
+        if isinstance(load_audio_codec(start / "audio_codec"), AudioCodec)
+        else VOICES_STAGES[-1]
+    )
+    pieces = {start / READER: runs / audio / PHONEMES}
     if with_text:
         pieces[start / "tokenizer.json"] = home / "texts" / f"tokenizer-{TEXT_SIZES[size]}.json"
-    for kind, run in (("audio_codec", "audio-codec"), ("image_codec", image_run(size))):
+    for kind, run in (("audio_codec", audio), ("image_codec", image_run(size))):
         pieces |= {
             start / kind / name: runs / run / "codec" / name for name in ("config.json", "model.safetensors")
         }
@@ -96,7 +94,7 @@ def take_over(start: Path, home: Path, size: str, *, with_text: bool = True) -> 
             f"the text vocabulary of {start} has {has} pieces, of --size {size} at most "
             f"{TEXT_SIZES[size]}; name the size of this network"
         )
-    if (last := audio_run(home)) != "audio-codec":
+    if audio == "audio-codec" and (last := audio_run(home)) != audio:
         raise UserError(
             f"{runs / last} holds another audio codec, which would be used instead; choose another "
             f"--home or move it away"
@@ -109,35 +107,16 @@ def take_over(start: Path, home: Path, size: str, *, with_text: bool = True) -> 
     for source, target in pieces.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(target, partial(shutil.copyfile, source))
-    for run in ("audio-codec", image_run(size)):
+    for run in (audio, image_run(size)):
         atomic_write(
             runs / run / ELSEWHERE,
             lambda part: part.write_text(json.dumps({"date": "", "from": str(start)}) + "\n"),
         )
 
 
-def finished(home: Path, what: str, kind: type[Codec]) -> Codec:
-    """The codec that `unisono train` left under home/runs; UserError where there is none, a warning where it
-    was not trained to its end.
-    """
-    run = home / "runs" / what
-    if not (run / "codec" / "config.json").exists():
-        command = what if what in AUDIO_STAGES else what.replace("image-codec-", "image-codec --size ")
-        raise UserError(f"no codec in {run}; run `unisono train {command}` first")
-    if not any(run.glob("train-*.json")):
-        print(
-            (
-                f"{run} is not trained to its end; what is made with it will have to be made anew when it "
-                f"goes on"
-            ),
-            file=sys.stderr,
-        )
-    return kind.load(run / "codec")
-
-
-def _keep_to(codec: AudioCodec, folder: Path) -> str:
-    """The name of the encoder; UserError where the codes in `folder` were made by another."""
-    mark, name = folder / "encoder.txt", made_by(codec, ("encoder", "to_latent"))
+def _keep_to(name: str, folder: Path) -> None:
+    """UserError where the codes in `folder` were made by another encoder than this."""
+    mark = folder / "encoder.txt"
     if mark.exists() and mark.read_text().strip() != name:
         raise UserError(
             f"the codes in {folder} were made by another encoder; delete the folder, and the shards, "
@@ -145,7 +124,6 @@ def _keep_to(codec: AudioCodec, folder: Path) -> str:
         )
     folder.mkdir(parents=True, exist_ok=True)
     atomic_write(mark, lambda part: part.write_text(name + "\n"))
-    return name
 
 
 def text_tokenizer(home: Path, shared: Path, size: int) -> TextTokenizer:
@@ -178,22 +156,17 @@ def network_data(
     could be are taught, and how what is asked aloud is heard; each makes a training shard of its own, and
     the network is trained on all. `base`: the LLM that the network begins from, whose tokenizer and turns
     are used, and which has lessons of its own."""
-    student = audio_run(home, AUDIO_STAGES[:2])  # the decoder's stage leaves the codes as they are
-    clean, audio = finished(home, "audio-codec", AudioCodec), finished(home, audio_run(home), AudioCodec)
-    image = finished(home, image_run(size), ImageCodec)
-    codecs = {
-        "said": _keep_to(clean, home / "codes"),
-        "heard": _keep_to(audio, home / "heard" / student),
-        "image": made_by(image),
-    }
+    sound, image = sound_of(home, size), finished(home, image_run(size), ImageCodec)
+    codecs = {**sound.names, "image": made_by(image)}
+    _keep_to(codecs["said"], sound.said_codes)
+    _keep_to(codecs["heard"], sound.heard_codes)
     facts = {"codecs": codecs, **({"base": base.name} if base else {})}
     _check_shards(home / "shards" / size, facts)
-    said, heard = _encodings(home, student, seed)
-    encode_all([*said, *heard], {"clean": clean, "heard": audio}, workers)
+    said, heard = _encodings(home, sound, seed)
+    encode_all([*said, *heard], {"clean": sound.said, "heard": sound.heard}, workers)
     bank = CodeBank([job.folder for job in said], [job.folder for job in heard])
     text = base.text if base else text_tokenizer(home, shared, TEXT_SIZES[size])
-    reader = PhonemeReader.load(home / "runs" / "audio-codec" / PHONEMES)
-    tokenizer, cutter = _tools(made_with(home, size), bank, (clean, audio, image), text, reader, base)
+    tokenizer, cutter = _tools(made_with(home, size), bank, sound, image, text, base)
     shards = home / "shards" / size
     taught, judged = shards / ("train" if seed == 1 else f"train-{seed}"), shards / "val"
     answers = answers_file(home, base.name) if base else Path()
@@ -222,16 +195,16 @@ def network_data(
     print(f"none of these of the validation was taught: {told}")
 
 
-def _encodings(home: Path, student: str, seed: int) -> tuple[list[Encoding], list[Encoding]]:
+def _encodings(home: Path, sound: Sound, seed: int) -> tuple[list[Encoding], list[Encoding]]:
     """How every sound folder is coded: as it was said, by the codec whose codes are the better ones to speak
     with, and as it is heard.
     """
     said, heard = list[Encoding](), list[Encoding]()
     for folder in sound_folders(home):
         place = folder.relative_to(home / "speech")
-        said.append(Encoding(folder, "clean", home / "codes" / place))
+        said.append(Encoding(folder, "clean", sound.said_codes / place))
         is_asked = any(place.is_relative_to(asked) for asked in ASKED)
-        told = home / "heard" / student / str(seed) / place
+        told = sound.heard_codes / str(seed) / place
         heard.append(Encoding(folder, "heard", told, seed) if is_asked else said[-1])
     return said, heard
 
@@ -239,15 +212,13 @@ def _encodings(home: Path, student: str, seed: int) -> tuple[list[Encoding], lis
 def _tools(
     folder: Path,
     bank: CodeBank,
-    codecs: tuple[AudioCodec, AudioCodec, ImageCodec],
+    sound: Sound,
+    image: ImageCodec,
     text: TextTokenizer,
-    reader: PhonemeReader,
     base: Base | None,
 ) -> tuple[OmniTokenizer, WordCutter]:
-    """The tokenizer, saved in `folder` beside the shards, and what cuts recordings into words. `codecs`: of
-    clean sound, of sound as it is heard, of pictures.
-    """
-    clean, audio, image = codecs
+    """The tokenizer, saved in `folder` beside the shards, and what cuts recordings into words."""
+    audio = sound.heard
     spoken = {item["voice"] for item in bank.items}
     voices = [voice for voice in REPLY_VOICES if voice in spoken]
     if base:
@@ -258,8 +229,9 @@ def _tools(
         vocab = Vocabulary(text.size, audio.codebook_size, image.codebook_size)
         tokenizer = OmniTokenizer(vocab, text, audio, image, voices)
     tokenizer.save(folder)
+    reader = PhonemeReader.load(sound.reader)
     reader.save(folder / READER)
-    return tokenizer, WordCutter(clean, reader)
+    return tokenizer, WordCutter(sound.said, reader)
 
 
 def _texts(shared: Path, limits: dict[str, int], split: str) -> Iterator[tuple[str, str]]:
@@ -280,30 +252,6 @@ def _check_shards(shards: Path, facts: dict[str, Any]) -> None:
             )
         if manifest.get("codecs", facts["codecs"]) != facts["codecs"]:
             raise UserError(f"the shard in {folder} was made with other codecs; delete it to make it anew")
-
-
-def audio_run(home: Path, stages: tuple[str, ...] = AUDIO_STAGES) -> str:
-    """The run whose audio codec is used: the last of its stages that is finished, or the first one. UserError
-    where an earlier one was
-    finished after it, and so is not in it."""
-    last, since = stages[0], ""
-    for stage in stages:
-        times = [
-            json.loads(record.read_text())["date"]
-            for record in (home / "runs" / stage).glob(f"train-{stage}*.json")
-        ]
-        if times and max(times) < since:
-            raise UserError(
-                f"{home / 'runs' / stage} lacks what {last} learned since; delete it and run `unisono "
-                f"train {stage}` again"
-            )
-        last, since = (stage, max(times)) if times else (last, since)
-    return last
-
-
-def image_run(size: str) -> str:
-    """The run whose image codec this size uses: sizes that see alike share one."""
-    return f"image-codec-{size}" if size in IMAGE_CODECS and size != "nano" else "image-codec"
 
 
 def made_with(home: Path, size: str) -> Path:

@@ -179,11 +179,11 @@ class Coder:
         return Image(self.coded[id(shown.image)])
 
     def _sound_of(self, num_frames: int) -> list[Codes]:
-        """(25,) codes for each half second of a clip, as long as somebody speaks; mostly none."""
+        """The codes of each half second of a clip, as long as somebody speaks; mostly none."""
         if not self.voices or self.rng.random() >= WITH_SOUND:
             return []
-        codes = self.bank.codes_of(self.rng.choice(self.voices), heard=True)[: num_frames * 25]
-        return [codes[start : start + 25] for start in range(0, len(codes), 25)]
+        codes = self.bank.codes_of(self.rng.choice(self.voices), heard=True)
+        return self.tokenizer.by_picture(codes, num_frames)
 
 
 def framed(image: Pictures.Image, rng: random.Random) -> Pictures.Image:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unisono.codecs.audio import AudioCodec
+from unisono.codecs.load import AnyAudioCodec
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
 from unisono.core.progress import track
@@ -34,10 +34,10 @@ class Encoding(NamedTuple):
     heard: int | None = None
 
 
-_codecs: dict[str, AudioCodec] = {}  # of a worker
+_codecs: dict[str, AnyAudioCodec] = {}  # of a worker
 
 
-def encode_all(jobs: list[Encoding], codecs: dict[str, AudioCodec], workers: int = 1) -> None:
+def encode_all(jobs: list[Encoding], codecs: dict[str, AnyAudioCodec], workers: int = 1) -> None:
     """Encodes every folder, each once, in so many processes; the longest ones begin."""
     jobs = [job for job in dict.fromkeys(jobs) if not (job.folder / "index.jsonl").exists()]
     jobs.sort(key=lambda job: -(job.source / "pcm.i16").stat().st_size)
@@ -50,7 +50,7 @@ def encode_all(jobs: list[Encoding], codecs: dict[str, AudioCodec], workers: int
             pass
 
 
-def _take(codecs: dict[str, AudioCodec]) -> None:
+def _take(codecs: dict[str, AnyAudioCodec]) -> None:
     torch.set_num_threads(1)
     _codecs.update(codecs)
 
@@ -60,7 +60,7 @@ def _encode(job: Encoding) -> None:
 
 
 def encode_waves(
-    source: Path, codec: AudioCodec, folder: Path, batch_size: int = 16, heard: int | None = None
+    source: Path, codec: AnyAudioCodec, folder: Path, batch_size: int = 16, heard: int | None = None
 ) -> None:
     """Encodes every item of the sound folder `source` into `folder`: as it is, or as microphones hand it over
     when more people say it,

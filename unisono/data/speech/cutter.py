@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unisono.codecs.audio import AudioCodec
+from unisono.codecs.load import AnyAudioCodec
 from unisono.codecs.phonemes import BLANK, NUMBERS, PhonemeReader
 from unisono.data.speech.voices import phonemes
 from unisono.tokens.message import Audio, Codes, Part, Text
@@ -28,7 +28,7 @@ NEVER = -1e9
 class WordCutter:
     """Cuts recordings of known words."""
 
-    def __init__(self, codec: AudioCodec, reader: PhonemeReader) -> None:
+    def __init__(self, codec: AnyAudioCodec, reader: PhonemeReader) -> None:
         self.quantizer, self.reader = codec.quantizer, reader
 
     @staticmethod
