@@ -7,7 +7,8 @@
 #   WAYS="all lora layers" MINUTES=60 runs/small.sh SHARED
 #                                 compares which weights should move, for so many minutes each; see docs/training.md
 #   CRUMB=1 runs/small.sh SHARED  the same path in minutes, with next to no training: does everything still fit together?
-# The codecs are taken as runs/cpu.sh, or `unisono data network --start`, left them under UNISONO_HOME.
+#   START=DIR                     a finished network whose codecs are taken where none are trained under UNISONO_HOME yet
+#                                 (runs/codecs.sh and `unisono train image-codec --size small` do that); nano by default
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 shared=${1:?name the folder with the raw data, e.g. runs/small.sh ../shared/data}
@@ -17,11 +18,22 @@ size=${SIZE:-small}
 home=${UNISONO_HOME:-$HOME/.cache/unisono}
 scale=()
 network=()
+start=()
 if [ -n "${CRUMB:-}" ]; then
     scale=(--scale 0.002)
+    crumb=$home/crumb-small     # what is hardly trained must not be taken for what is
+    mkdir -p "$crumb" "$home/bases" "$home/sources"
+    ln -sfn "$(realpath "$home/bases")" "$crumb/bases"
+    ln -sfn "$(realpath "$home/sources")" "$crumb/sources"
+    home=$crumb
     network=(--set loop.num_steps=2 --set loader.batch_size=1 --set loop.validate_every=2 --set compile=false)
 fi
-"${unisono[@]}" data network --shared "$shared" --size "$size" --init "$base" --workers 2 "${scale[@]}"
+export UNISONO_HOME=$home
+"${unisono[@]}" data speech --shared "$shared" --workers 2 "${scale[@]}"
+"${unisono[@]}" data world --shared "$shared" --workers 2 "${scale[@]}"
+[ -e "$home/runs/audio-voices/codec" ] || [ -e "$home/runs/audio-codec/codec" ] ||
+    start=(--start "${START:-unisono/weights/nano}")
+"${unisono[@]}" data network "${start[@]}" --shared "$shared" --size "$size" --init "$base" --workers 2 "${scale[@]}"
 if [ -n "${WAYS:-}" ]; then
     for way in $WAYS; do
         "${unisono[@]}" train network --size "$size" --init "$base" --name "small-$way" --minutes "${MINUTES:-60}" \

@@ -55,7 +55,7 @@ class ChatOptions:
     video: list[str] = field(default_factory=list)
     model: str | None = None
     out: str = "text"
-    voice: str = "heart"
+    voice: str = ""  # empty = the usual one
     save: str | None = None
     engine: str = "auto"
     seed: int | None = None

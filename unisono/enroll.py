@@ -21,7 +21,7 @@ def run(model: str | None) -> int:
     """
     folder = Path(model or default_weights())
     omni = Omni(folder)
-    names = omni.tokenizer.voices or ["heart"]
+    names = omni.tokenizer.speakers
     said = {
         name: [omni.say(text, voice=name, seed=0).pcm for text in track(SENTENCES, name)] for name in names
     }

@@ -90,7 +90,7 @@ class Omni:
         self,
         *,
         outputs: Iterable[str] = ("text",),
-        voice: str = "heart",
+        voice: str = "",
         instructions: str = "",
         seed: int | None = None,
     ) -> "Conversation":
@@ -104,13 +104,13 @@ class Omni:
         return Conversation(self, outputs=outputs, voice=voice, instructions=instructions, seed=seed)
 
     def reply(
-        self, *parts: Input, outputs: Iterable[str] = ("text",), voice: str = "heart", seed: int | None = None
+        self, *parts: Input, outputs: Iterable[str] = ("text",), voice: str = "", seed: int | None = None
     ) -> Reply:
         """One question of words, sound, pictures and clips in a fresh conversation -> its whole reply."""
         with self.conversation(outputs=outputs, voice=voice, seed=seed) as conversation:
             return conversation.reply(*parts)
 
-    def say(self, sentence: str, *, voice: str = "heart", seed: int | None = None) -> Reply:
+    def say(self, sentence: str, *, voice: str = "", seed: int | None = None) -> Reply:
         """Says the sentence word for word -> a reply whose `pcm` is (N,) float32 at `sample_rate`.
 
         The network was taught sentences of up to 90 letters. UserError for an empty sentence.
@@ -140,8 +140,9 @@ class Conversation:
             raise UserError(f"instructions are text, got {type(instructions).__name__}")
         if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):
             raise UserError(f"a seed is a whole number from 0 on, got {seed!r}")
-        known = omni.tokenizer.voices
-        if "audio" in self.outputs and known and voice not in known:
+        known = omni.tokenizer.speakers
+        self.voice = voice or known[0]
+        if "audio" in self.outputs and self.voice not in known:
             raise UserError(f"no voice {voice!r}; this network speaks as {', '.join(known)}")
         self.seed = seed
         self.finish_reason: str | None = None
@@ -150,7 +151,7 @@ class Conversation:
         self.before = START  # whose message the last one is
         # Closed with the next conversation: now the engine may be at work, and in another thread.
         weakref.finalize(self, omni.forgotten.append, self.session)
-        system = [f"voice: {voice}"] if "audio" in self.outputs else []
+        system = [f"voice: {omni.tokenizer.taught(self.voice)}"] if "audio" in self.outputs else []
         system += [instructions] if instructions else []
         try:
             if system:
@@ -227,7 +228,7 @@ class Conversation:
             self.before = before
             raise
         events = self.omni.tokenizer.stream()
-        sound = self.omni.tokenizer.audio_codec.decoder_stream()
+        sound = self.omni.tokenizer.decoder_stream(self.voice)
         try:
             for id in making:
                 for event in events.push(id):

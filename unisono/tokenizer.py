@@ -17,8 +17,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image as Pictures
 
+from unisono.codecs.audio import DecoderStream
 from unisono.codecs.image import ImageCodec
 from unisono.codecs.load import AnyAudioCodec, load_audio_codec
+from unisono.codecs.speech import SpeechCodec, SpeechDecoderStream
 from unisono.core.errors import TooLongError, UserError
 from unisono.core.home import atomic_write
 from unisono.media import Footage, Sound
@@ -110,6 +112,24 @@ class OmniTokenizer:
         self.voices = list(voices)  # that the network was taught to speak with, the usual one first
         self.audio_codec, self.image_codec = audio_codec, image_codec
         self.template = Template(vocab, text, turns)
+
+    @property
+    def speakers(self) -> list[str]:
+        """Names of the voices that replies are spoken in, the usual one first: those of the codec where it is
+        told the voice, else those that the network was taught."""
+        if isinstance(self.audio_codec, SpeechCodec):
+            return self.audio_codec.speakers
+        return self.voices or ["heart"]
+
+    def taught(self, speaker: str) -> str:
+        """The voice that the network is told of to speak as `speaker`: one that it was taught."""
+        return (self.voices or ["heart"])[0] if isinstance(self.audio_codec, SpeechCodec) else speaker
+
+    def decoder_stream(self, speaker: str) -> DecoderStream | SpeechDecoderStream:
+        """Codes of a reply that arrive in pieces -> its sound in the voice of `speaker`."""
+        if isinstance(self.audio_codec, SpeechCodec):
+            return self.audio_codec.decoder_stream(speaker)
+        return self.audio_codec.decoder_stream()
 
     @classmethod
     def load(cls, folder: str | Path) -> "OmniTokenizer":

@@ -21,7 +21,9 @@ def add(commands: Any) -> None:
         metavar="LIST",
         help="what replies are made of: text,audio,image (default: text); speech and drawings become files",
     )
-    command.add_argument("--voice", default="heart", help="voice of spoken replies (default: heart)")
+    command.add_argument(
+        "--voice", default="", help="voice of spoken replies (default: the network's usual one)"
+    )
     command.add_argument(
         "--save", metavar="DIR", help="where spoken and drawn replies go (default: a temporary folder)"
     )

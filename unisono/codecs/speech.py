@@ -130,6 +130,12 @@ class SpeechCodec(nn.Module):
         style = self.voice(voice)[None].expand(codes.shape[0], -1)
         return self.decoder(self.quantizer.from_codes(codes), style)[0]
 
+    @property
+    def speakers(self) -> list[str]:
+        """Presets that were taught, the usual one first; all where none was."""
+        taught = [name for name, style in zip(PRESETS, self.presets) if style.any()] or list(PRESETS)
+        return sorted(taught, key=lambda name: name != DEFAULT_VOICE)
+
     def voice(self, voice: Voice) -> Tensor:
         """(S,) the style of a preset, or the style itself. UserError as in `decode`."""
         if isinstance(voice, str):

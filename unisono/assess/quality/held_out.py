@@ -73,7 +73,7 @@ class Bench:
                     break
         return list(found.values())
 
-    def ask(self, *parts: Input, outputs: tuple[str, ...] = ("text",), voice: str = "heart") -> Reply:
+    def ask(self, *parts: Input, outputs: tuple[str, ...] = ("text",), voice: str = "") -> Reply:
         """One question in a fresh conversation, always the same seed."""
         return self.omni.reply(*parts, outputs=outputs, voice=voice, seed=0)
 

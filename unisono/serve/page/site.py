@@ -33,7 +33,7 @@ TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".s
 @router.get("/page/choices")
 async def choices(request: Request) -> dict[str, Any]:
     """The voices and models that the settings offer."""
-    return {"voices": service_of(request).tokenizer.voices or ["heart"], "models": list(OWN)}
+    return {"voices": service_of(request).tokenizer.speakers, "models": list(OWN)}
 
 
 @router.get("/")

@@ -20,11 +20,29 @@ from unisono.media import Footage, Sound
 from unisono.serve.reply.events import Trace
 from unisono.serve.reply.guards import Guards
 from unisono.serve.reply.pieces import Pieces
+from unisono.serve.wire.errors import ApiError
 from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.message import Part, Text
 
 Result = TypeVar("Result")
 Input = str | Sound | Footage | Pictures.Image
+
+
+PRESETS = (
+    "alloy",
+    "ash",
+    "ballad",
+    "coral",
+    "echo",
+    "fable",
+    "nova",
+    "onyx",
+    "sage",
+    "shimmer",
+    "verse",
+    "marin",
+    "cedar",
+)
 
 
 class Network:
@@ -42,6 +60,21 @@ class Network:
                 name if (name := self.vocab.modality(id)) in ("audio", "image") else "text"
                 for id in range(self.vocab.size)
             ]
+        )
+
+    def voice(self, name: object) -> str:
+        """A voice of the network for a name of its own or of OpenAI's presets, given as a string or {"id":
+        ...}.
+        """
+        if isinstance(name, dict):
+            name = name.get("id")
+        own = self.tokenizer.speakers
+        if name in own:
+            return str(name)
+        if name in PRESETS:
+            return own[PRESETS.index(name) % len(own)]
+        raise ApiError(
+            f"There is no voice {name!r}; choose from {', '.join((*own, *PRESETS))}.", 400, "voice"
         )
 
     @cached_property

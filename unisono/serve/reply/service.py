@@ -27,22 +27,6 @@ from unisono.serve.wire.errors import ApiError
 from unisono.serve.wire.model_names import is_answered
 from unisono.tokens.message import Message, Text
 
-PRESETS = (
-    "alloy",
-    "ash",
-    "ballad",
-    "coral",
-    "echo",
-    "fable",
-    "nova",
-    "onyx",
-    "sage",
-    "shimmer",
-    "verse",
-    "marin",
-    "cedar",
-)
-
 
 class Service(Network):
     """A loaded network and the two threads that compute: the engine's and the codecs'."""
@@ -100,21 +84,6 @@ class Service(Network):
             )
         return name
 
-    def voice(self, name: object) -> str:
-        """A voice of the network for a name of its own or of OpenAI's presets, given as a string or {"id":
-        ...}.
-        """
-        if isinstance(name, dict):
-            name = name.get("id")
-        own = self.tokenizer.voices or ["heart"]
-        if name in own:
-            return str(name)
-        if name in PRESETS:
-            return own[PRESETS.index(name) % len(own)]
-        raise ApiError(
-            f"There is no voice {name!r}; choose from {', '.join((*own, *PRESETS))}.", 400, "voice"
-        )
-
     def usual_grammar(self, outputs: frozenset[str]) -> Grammar:
         """What a reply made of `outputs` may contain."""
         return Grammar(
@@ -133,7 +102,7 @@ class Service(Network):
         """
         self.tokenizer.check_letters(messages, self.scheduler.engine.max_length)
         if "audio" in spec.outputs:
-            voice = f"voice: {self.voice(spec.voice)}"
+            voice = f"voice: {self.tokenizer.taught(self.voice(spec.voice))}"
             first = messages[0] if messages and messages[0].role == "system" else None
             said = f"{voice}\n{first.text}" if first and first.text else voice
             messages = [Message("system", [Text(said)]), *messages[1 if first else 0 :]]
