@@ -30,7 +30,7 @@ if [ -n "${CRUMB:-}" ]; then
 fi
 export UNISONO_HOME=$home
 "${unisono[@]}" data speech --shared "$shared" --workers 2 "${scale[@]}"
-"${unisono[@]}" data world --shared "$shared" --workers 2 "${scale[@]}"
+"${unisono[@]}" data world --shared "$shared" --init "$base" --workers 2 "${scale[@]}"
 [ -e "$home/runs/audio-voices/codec" ] || [ -e "$home/runs/audio-codec/codec" ] ||
     start=(--start "${START:-unisono/weights/nano}")
 "${unisono[@]}" data network "${start[@]}" --shared "$shared" --size "$size" --init "$base" --workers 2 "${scale[@]}"

@@ -30,12 +30,14 @@ from unisono.core.errors import UserError
 from unisono.core.record import write_record
 from unisono.data.pictures.named import gallery
 from unisono.data.shards.build import ELSEWHERE, made_with, network_data, take_over
+from unisono.data.shards.lessons import spoken_words
 from unisono.data.shards.shard import Shard
 from unisono.data.shards.trained import AUDIO_STAGES, audio_run, finished, image_run
 from unisono.data.speech.corpus import build_codec_speech, build_reply_speech, build_world_speech
 from unisono.data.speech.material import build_material
 from unisono.data.speech.plans import MAIN_VOICE
 from unisono.data.speech.waves import Waves, sound_folders
+from unisono.data.words.ask import answers_file
 from unisono.data.world.conversations import spoken_texts
 from unisono.data.world.samples import load_stories
 from unisono.model.hf import load_pretrained, save_pretrained
@@ -65,8 +67,11 @@ def make_data(options: DataOptions) -> int:
         build_material(options.shared, home, scale)
     elif options.what == "world":
         build_reply_speech(options.shared, home / "speech" / MAIN_VOICE, workers, scale)
-        texts = spoken_texts(1, max(1, int(150000 * scale)))
-        build_world_speech(*texts, home / "speech" / "world", workers, scale)
+        questions, answers = spoken_texts(1, max(1, int(150000 * scale)))
+        if options.init:
+            own = spoken_words(answers_file(home, Base.load(options.init, home).name))
+            questions, answers = questions | own[0], answers | own[1]
+        build_world_speech(questions, answers, home / "speech" / "world", workers, scale)
     else:
         _shards(options, options.shared)
     return 0
@@ -135,7 +140,7 @@ def train(options: TrainOptions) -> int:
 
 def _check_init(options: CommonOptions, command: str) -> None:
     """UserError where an LLM is named for what has nothing to do with one."""
-    if options.init and options.what != "network":
+    if options.init and options.what not in ("network", *(["world"] if command == "data" else [])):
         raise UserError(
             f"--init is for the network; `unisono {command} {options.what}` makes the same for every base"
         )

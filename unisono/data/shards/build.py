@@ -25,7 +25,7 @@ from unisono.core.record import PHONEMES
 from unisono.data.phrasings import rephrase
 from unisono.data.shards.coder import REPLY_VOICES
 from unisono.data.shards.disjoint import check_disjoint
-from unisono.data.shards.lessons import VAL_LESSONS, LessonCounts, base_makers, lessons
+from unisono.data.shards.lessons import VAL_LESSONS, LessonCounts, base_makers, lessons, own_words
 from unisono.data.shards.prepare import Counts, prepare
 from unisono.data.shards.shard import Shard
 from unisono.data.shards.trained import VOICES_STAGES, Sound, audio_run, finished, image_run, sound_of
@@ -186,7 +186,9 @@ def network_data(
                 max_bytes=max_bytes,
                 cutter=cutter,
                 lessons=lessons(answers, split, more, drawn) if base else (),
-                makers=base_makers(home, shared, more, counts.of("talk")) if base else {},
+                makers=base_makers(home, shared, more, counts.of("talk"), own_words(answers, split))
+                if base
+                else {},
                 typed=rephrase.said if base else None,
                 **facts,
             )

@@ -78,6 +78,7 @@ MODES = {
     "read": [(0, 0), (0, 0), (1, 0)],
     "letters": [(0, 0), (0, 0), (1, 0)],
     "recall": [(0, 0)],
+    "words": [(0, 0), (0, 0), (1, 0), (0, 1), (1, 1)],
 }
 WRITTEN = [(0, 0)]  # of tasks that nobody has spoken
 Maker = Callable[[random.Random], Raw]
