@@ -109,7 +109,7 @@ def memory(config: Qwen3Config, setting: Setting) -> dict[str, float]:
 def seconds(config: Qwen3Config, setting: Setting, hardware: Hardware) -> dict[str, float]:
     """The least that one step takes by each limit of the hardware."""
     count, ids = parameters(config), setting.ids_at_once * setting.accumulate
-    flops = train_flops_per_id(config, setting.row_length)
+    flops = float(train_flops_per_id(config, setting.row_length))
     if setting.recompute:  # the blocks once more forward
         flops = flops * 4 / 3 - 2 * config.vocab_size * config.hidden_size
     found = memory(config, setting)
