@@ -18,6 +18,8 @@ MEANING = ("What does it mean in English?", "Translate this into English.")
 SOUND = ("What do you hear?", "What sound is this?", "What is this sound?")
 DESCRIBE = ("Describe the picture.", "What is in the picture?", "What do you see?", "Tell me what you see.")
 DRAW = ("Draw {}.", "Please draw {}.", "Make a picture of {}.", "Show me {}.")
+# Of a network that begins from an LLM: how a schema is told that its answer must fit, and JSON of no schema.
+AS_JSON, ANY_JSON = "Answer as JSON after this schema: {schema}", "Answer as JSON."
 
 
 def voice_line(voice: str) -> str:

@@ -12,10 +12,11 @@ from unisono.data.calls.values import draw, joined, schema_of
 from unisono.data.calls.words import WORDS
 from unisono.data.world.sayings import CAPITALS, OPPOSITES
 from unisono.tokens.message import Message, Text
+from unisono.tokens.phrases import ANY_JSON, AS_JSON
 
 # How clients tell the schema: instructor, LangChain, and people who write it themselves.
 TELLING = (
-    "Answer as JSON after this schema: {schema}",
+    AS_JSON,
     "Reply only with JSON that fits this schema: {schema}",
     "Respond with a JSON object. Schema: {schema}",
     "Return an instance of the JSON, not the schema itself. The schema is: {schema}",
@@ -25,7 +26,7 @@ TELLING = (
     "Answer in JSON with the keys {keys}.",
     "Give me JSON. Keys: {keys}.",
 )
-UNTOLD = ("Answer as JSON.", "Reply with a JSON object.", "Give the result as JSON.", "Use JSON.")
+UNTOLD = (ANY_JSON, "Reply with a JSON object.", "Give the result as JSON.", "Use JSON.")
 TAKE = (
     "Extract the {}: {}",
     "Take the {} from this text: {}",

@@ -2,6 +2,7 @@
 objects, a reply's spec.
 """
 
+import json
 import uuid
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ from unisono.serve.reply.tools import Toolbox
 from unisono.serve.wire.errors import ApiError
 from unisono.serve.wire.requests import RequestBody
 from unisono.tokens.message import Message, Text
+from unisono.tokens.phrases import ANY_JSON, AS_JSON
 
 MAX_IDS = 4096  # of a reply that names no limit: about what this network holds
 MAX_WORDS = 40  # text ids before a picture that must come
@@ -119,9 +121,26 @@ class Plan:
 
 def with_tools(messages: list[Message], toolbox: Toolbox) -> list[Message]:
     """The conversation with a line for each tool at the end of its first system message."""
-    if not toolbox.tools:
+    return _with_lines(messages, "\n".join(tool.line for tool in toolbox.tools))
+
+
+def with_form(service: Service, messages: list[Message], given: dict[str, Any] | None) -> list[Message]:
+    """The conversation with the schema of response_format or text.format, once it has been read, at the end
+    of its first system message, as it was taught. nano, which is no LLM, was taught none."""
+    kind = given.get("type") if given else "text"
+    if kind == "text" or service.vocab.end_id is None:
         return messages
-    lines = "\n".join(tool.line for tool in toolbox.tools)
+    assert given
+    inner = given.get("json_schema", given)
+    schema = inner.get("schema")
+    told = AS_JSON.format(schema=json.dumps(schema, ensure_ascii=False)) if schema else ANY_JSON
+    return _with_lines(messages, told)
+
+
+def _with_lines(messages: list[Message], lines: str) -> list[Message]:
+    """The conversation with these at the end of its first system message."""
+    if not lines:
+        return messages
     if messages and messages[0].role == "system":
         return [Message("system", [Text(f"{messages[0].text}\n{lines}".lstrip("\n"))]), *messages[1:]]
     return [Message("system", [Text(lines)]), *messages]

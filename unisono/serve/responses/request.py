@@ -8,7 +8,7 @@ from pydantic import Field
 from starlette.requests import HTTPConnection
 
 from unisono.serve.reply.parts import PartReader
-from unisono.serve.reply.plan import MAX_IDS, Plan, Shared, read_form, with_tools
+from unisono.serve.reply.plan import MAX_IDS, Plan, Shared, read_form, with_form, with_tools
 from unisono.serve.reply.service import Service, service_of
 from unisono.serve.reply.tools import Toolbox, read_tools
 from unisono.serve.responses.items import ItemReader, with_instructions
@@ -80,8 +80,9 @@ async def read_response(request: HTTPConnection, wanted: ResponseRequest) -> Rea
     must_draw = canvas is not None and _must_draw(wanted, toolbox)
     if must_draw and form:
         raise ApiError("text.format has no place where a picture must be drawn.", 400, "text.format")
+    told = with_tools(with_instructions(messages, wanted.instructions), toolbox)
     plan = Plan(
-        with_tools(with_instructions(messages, wanted.instructions), toolbox),
+        with_form(service, told, wanted.text.format if wanted.text else None),
         frozenset({"text", "image"} if canvas else {"text"}),
         toolbox,
         call_form,

@@ -6,7 +6,7 @@ from fastapi import Request
 from pydantic import Field
 
 from unisono.serve.reply.parts import PartReader
-from unisono.serve.reply.plan import MAX_IDS, Plan, Shared, read_form, with_tools
+from unisono.serve.reply.plan import MAX_IDS, Plan, Shared, read_form, with_form, with_tools
 from unisono.serve.reply.sampling import read_bias
 from unisono.serve.reply.service import service_of
 from unisono.serve.reply.tools import Toolbox, read_tools, written
@@ -107,6 +107,7 @@ async def read_plan(request: Request, wanted: ChatRequest) -> Plan:
     bias = read_bias(wanted.logit_bias, service.vocab.span("special").end)
     call_form = await toolbox.form(service)
     messages = with_tools(await read_messages(request, wanted.messages), toolbox)
+    messages = with_form(service, messages, wanted.response_format)
     return Plan(
         messages,
         frozenset({"text", *(wanted.modalities or ())}),
