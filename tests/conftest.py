@@ -194,7 +194,7 @@ class Running:
 
         from unisono.serve.app import create_app
         from unisono.serve.reply.service import Service
-        from unisono.serve.wire.guard import Settings
+        from unisono.serve.wire.access import Settings
 
         self.settings = Settings(**settings)
         self.service = Service(folder, guards=guards)
@@ -246,31 +246,23 @@ def lively(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SAMPLING, "image", Sampling(temperature=1.0))
 
 
-# Rooms in which a warning is an error, as pyproject.toml says; the others join as they are found clean.
-CLEAN = tuple(
-    Path(__file__).parent / room
-    for room in (
-        "base",
-        "codecs",
-        "core",
-        "data/own",
-        "data/shards",
-        "data/speech",
-        "data/world",
-        "engine",
-        "forecast",
-        "media",
-        "model",
-        "tasks",
-        "tokens",
-        "train",
+# A warning is an error, as pyproject.toml says; not yet in these, which were not seen clean to their end.
+UNSEEN = tuple(
+    Path(__file__).parent / place
+    for place in (
+        "assess",
+        "provenance",
+        "serve/page",
+        "serve/test_fuzz_http.py",
+        "serve/test_load.py",
+        "speakers",
     )
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if not any(room in item.path.parents for room in CLEAN):
+        if any(place in (item.path, *item.path.parents) for place in UNSEEN):
             item.add_marker(pytest.mark.filterwarnings("default"))
 
 

@@ -22,7 +22,7 @@ WIRE_RATE = 24000
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(work, 80))
+    asyncio.run(asyncio.wait_for(work, 180))
 
 
 def question(rate: int, silence_s: float = 0.0) -> np.ndarray:

@@ -141,7 +141,8 @@ def test_turns_and_commands(talker: Talker, media: Media) -> None:
     )
     assert talker.number == 5 and talker.voice == "joe" and talker.outputs == ("image",)
     assert {path.name for path in talker.folder.iterdir()} == {"reply4.wav", "reply5.png"}
-    assert Image.open(talker.folder / "reply5.png").size == (256, 256)
+    with Image.open(talker.folder / "reply5.png") as drawn:
+        assert drawn.size == (256, 256)
     assert "/mic [SECONDS]" in shown(talker) and "spoken, " in shown(talker)
     assert [line for line in shown(talker).splitlines() if line.startswith("drawn: ")] == [
         f"drawn: {talker.folder / 'reply5.png'}"

@@ -31,7 +31,7 @@ def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[st
     if "input" not in options:
         options["stdin"] = subprocess.DEVNULL
     return subprocess.run(
-        [*COMMAND, *map(str, arguments)], stderr=subprocess.PIPE, check=False, timeout=60, **options
+        [*COMMAND, *map(str, arguments)], stderr=subprocess.PIPE, check=False, timeout=300, **options
     )  # type: ignore[call-overload]
 
 
@@ -108,7 +108,7 @@ def test_without_standard_input(tiny_network: Path) -> None:
             capture_output=True,
             encoding="utf8",
             check=False,
-            timeout=60,
+            timeout=300,
             cwd=Path(__file__).parent.parent,
         )
         for more in (["Hi"], [])

@@ -66,7 +66,8 @@ def test_a_drawing(tiny_network: Path, tmp_path: Path, capsys: pytest.CaptureFix
         and found[0].startswith("loaded in ")
         and "all after" in found[-1]
     )
-    assert Image.open(tmp_path / "reply1.png").size == (256, 256)
+    with Image.open(tmp_path / "reply1.png") as drawn:
+        assert drawn.size == (256, 256)
 
 
 def test_the_same_seed_prints_the_same(

@@ -130,7 +130,7 @@ def test_no_file_is_long(path: Path) -> None:
     assert length <= MAX_FILE_LINES, f"{path} has {length} lines"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+@pytest.mark.parametrize("path", [*FILES, *TESTS], ids=name_of)
 def test_no_function_is_long(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

@@ -103,8 +103,11 @@ def test_what_cannot_be_said_is_explained(omni: Omni) -> None:
 def test_a_picture_whose_file_is_cut_off_is_explained(omni: Omni, tmp_path: Path) -> None:
     drawing().resize((256, 256)).save(tmp_path / "whole.png")
     (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:-60])
-    with pytest.raises(UserError, match="expected a whole picture"):
-        omni.code(Pictures.open(tmp_path / "cut.png"))
+    with (
+        Pictures.open(tmp_path / "cut.png") as cut,
+        pytest.raises(UserError, match="expected a whole picture"),
+    ):
+        omni.code(cut)
 
 
 def test_one_output_may_be_a_word(omni: Omni) -> None:

@@ -66,26 +66,30 @@ def test_livekit_services(shipped_server: Running) -> None:
             openai.responses.LLM(temperature=0, use_websocket=False, **at),
             openai.responses.LLM(temperature=0, **socket),
         ):
-            pieces = [
-                chunk.delta.content
-                async for chunk in model.chat(chat_ctx=asked)
-                if chunk.delta and chunk.delta.content
-            ]
-            assert "".join(pieces) == ANSWER
-            made = await model.chat(chat_ctx=asked, tools=[look_at], tool_choice="required").collect()
+            async with model:
+                pieces = [
+                    chunk.delta.content
+                    async for chunk in model.chat(chat_ctx=asked)
+                    if chunk.delta and chunk.delta.content
+                ]
+                assert "".join(pieces) == ANSWER
+                made = await model.chat(chat_ctx=asked, tools=[look_at], tool_choice="required").collect()
             assert made.tool_calls[0].name == "look_at"
             seen.append(json.loads(made.tool_calls[0].arguments)["place"])
         assert set(seen) <= {"sea", "sky"}
         for model in ("tts-1", "gpt-4o-mini-tts"):  # the one as a body of sound, the other as events
-            async with openai.TTS(model=model, voice="alloy", **at).synthesize(ANSWER) as stream:
+            async with (
+                openai.TTS(model=model, voice="alloy", **at) as voice,
+                voice.synthesize(ANSWER) as stream,
+            ):
                 assert_speech((await stream.collect()).data.tobytes())
-        whole = await openai.STT(model="gpt-4o-mini-transcribe", use_realtime=False, **at).recognize(
-            _frames(pcm16(question(WIRE_RATE)))
-        )
+        async with openai.STT(model="gpt-4o-mini-transcribe", use_realtime=False, **at) as listener:
+            whole = await listener.recognize(_frames(pcm16(question(WIRE_RATE))))
         assert whole.type == stt.SpeechEventType.FINAL_TRANSCRIPT and is_about_the_sky(
             whole.alternatives[0].text
         )
-        async with openai.STT(model="gpt-4o-mini-transcribe", use_realtime=True, **at).stream() as hearing:
+        live = openai.STT(model="gpt-4o-mini-transcribe", use_realtime=True, **at)
+        async with live, live.stream() as hearing:
             for frame in _frames(pcm16(question(WIRE_RATE, 1.0))):
                 hearing.push_frame(frame)
             async for event in hearing:

@@ -40,8 +40,7 @@ def test_openai_agents(shipped_server: Running, shape: str) -> None:
 
     agents.set_tracing_disabled(True)
 
-    async def main() -> None:
-        client = AsyncOpenAI(base_url=shipped_server.url, api_key="x", max_retries=0)
+    async def main(client: AsyncOpenAI) -> None:
         kind = agents.OpenAIChatCompletionsModel if shape == "chat" else agents.OpenAIResponsesModel
         model = kind(model="gpt-4o", openai_client=client)
         settings = agents.ModelSettings(temperature=0, max_tokens=60)
@@ -61,7 +60,11 @@ def test_openai_agents(shipped_server: Running, shape: str) -> None:
         assert kinds[:2] == ["tool_call_item", "tool_call_output_item"] and kinds[-1] == "message_output_item"
         assert done.new_items[1].output == ANSWER
 
-    run(main())
+    async def with_client() -> None:
+        async with AsyncOpenAI(base_url=shipped_server.url, api_key="x", max_retries=0) as client:
+            await main(client)
+
+    run(with_client())
 
 
 def test_openai_agents_realtime(shipped_server: Running) -> None:

@@ -23,23 +23,25 @@ def test_two_replicas_answer(tiny_network: Path) -> None:
         f"serve.start(http_options={{'host': '127.0.0.1', 'port': {port}}})\n"
         "serve.run(app({'replicas': 2})); print('ready', flush=True); time.sleep(300)"
     )
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", script],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "UNISONO_MODEL": str(tiny_network), "PYTHONPATH": str(ROOT)},
-    )
-    try:
-        while "ready" not in (line := process.stdout.readline()):
-            assert line, "Ray did not start"
-        processes = set()
-        until = time.monotonic() + 30
-        while len(processes) < 2 and time.monotonic() < until:
-            processes.add(httpx.get(f"http://127.0.0.1:{port}/health").json()["process"])
-        assert len(processes) == 2
-        assert httpx.get(f"http://127.0.0.1:{port}/v1/models").json()["object"] == "list"
-        assert httpx.get(f"http://127.0.0.1:{port}/v1/nothing").json()["error"]["type"] == "not_found_error"
-    finally:
-        process.terminate()
-        process.wait(60)
+    ) as process:
+        try:
+            while "ready" not in (line := process.stdout.readline()):
+                assert line, "Ray did not start"
+            processes = set()
+            until = time.monotonic() + 30
+            while len(processes) < 2 and time.monotonic() < until:
+                processes.add(httpx.get(f"http://127.0.0.1:{port}/health").json()["process"])
+            assert len(processes) == 2
+            assert httpx.get(f"http://127.0.0.1:{port}/v1/models").json()["object"] == "list"
+            assert (
+                httpx.get(f"http://127.0.0.1:{port}/v1/nothing").json()["error"]["type"] == "not_found_error"
+            )
+        finally:
+            process.terminate()
+            process.wait(60)

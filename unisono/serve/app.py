@@ -27,8 +27,8 @@ from unisono.serve.v1 import (
     operations,
     provenance,
 )
+from unisono.serve.wire.access import AccessControl, Settings
 from unisono.serve.wire.errors import ApiError, answer_error
-from unisono.serve.wire.guard import Guard, Settings
 from unisono.serve.wire.handshake import Handshakes
 from unisono.serve.wire.head import HeadAsGet
 
@@ -60,6 +60,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
         yield
         await call.close_calls(app)
         service.close()
+        app.state.server.files.close()
 
     app = FastAPI(
         title="Unisono",
@@ -76,8 +77,8 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
         app.add_exception_handler(kind, answer_error)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_middleware(HeadAsGet)
-    app.add_middleware(Guard, settings=settings)
-    app.add_middleware(Handshakes)  # around the guard, which refuses sockets too
+    app.add_middleware(AccessControl, settings=settings)
+    app.add_middleware(Handshakes)  # around AccessControl, which refuses sockets too
     return app
 
 

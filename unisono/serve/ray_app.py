@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from unisono.core.home import default_weights
 from unisono.serve.app import create_app
 from unisono.serve.reply.service import Service
-from unisono.serve.wire.guard import Settings
+from unisono.serve.wire.access import Settings
 
 MAX_ONGOING = 96  # requests and open sessions of one replica
 

@@ -24,7 +24,7 @@ from unisono.serve.app import create_app
 from unisono.serve.reply.guards import chosen, tell
 from unisono.serve.reply.scheduler import Scheduler
 from unisono.serve.reply.service import Service
-from unisono.serve.wire.guard import Settings, is_loopback
+from unisono.serve.wire.access import Settings, is_loopback
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +110,7 @@ def read_keys(file: Path | None, host: str) -> tuple[str, ...]:
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket at the address; taken before anything is loaded, so that a wrong one is known at once."""
+    made: socket.socket | None = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -119,6 +120,8 @@ def listen(host: str, port: int) -> socket.socket:
         made.bind(address)
         made.listen(2048)
     except (OSError, OverflowError, UnicodeError) as error:
+        if made:
+            made.close()
         raise UserError(
             f"cannot listen at {host}:{port}: {getattr(error, 'strerror', None) or error}; choose "
             f"another --host or --port"

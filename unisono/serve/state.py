@@ -7,8 +7,8 @@ from unisono.serve.realtime.call import PeerCall
 from unisono.serve.reply.service import Service
 from unisono.serve.responses.store import ResponseStore
 from unisono.serve.v1.chat_request import MAX_SPOKEN, SPOKEN_S
+from unisono.serve.wire.access import Settings
 from unisono.serve.wire.file_store import FileStore
-from unisono.serve.wire.guard import Settings
 from unisono.serve.wire.kept import Kept
 from unisono.serve.wire.shown import ShownPictures, shown_pictures
 from unisono.tokens.message import Part

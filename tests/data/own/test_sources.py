@@ -27,17 +27,12 @@ def picture(path: Path, shade: int) -> None:
     Image.new("RGB", (32, 32), (shade, 255 - shade, shade // 2)).save(path)
 
 
-def test_conversations_of_openai_become_talk(
-    tmp_path: Path, tiny_network: Path, tokenizer: OmniTokenizer
-) -> None:
-    (tmp_path / "media").mkdir()
-    (tmp_path / "media" / "a.wav").write_bytes(wav())
-    (tmp_path / "media" / "b.png").write_bytes(png())
-    write_clip(tmp_path / "media" / "c.mp4")
+def conversations() -> list[dict | str]:
+    """Chats as OpenAI's fine-tuning takes them: of text, of every kind of part, with a call."""
     call = {"id": "1", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Ulm"}'}}
     tools = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
     data = base64.b64encode(wav()).decode()
-    given: list[dict | str] = [
+    return [
         chat("Who sings?", "Ada sings."),
         {
             "messages": [
@@ -77,7 +72,16 @@ def test_conversations_of_openai_become_talk(
             "tools": tools,
         },
     ]
-    report = build(tmp_path / "home", tiny_network, write_lines(tmp_path / "chat.jsonl", given))
+
+
+def test_conversations_of_openai_become_talk(
+    tmp_path: Path, tiny_network: Path, tokenizer: OmniTokenizer
+) -> None:
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "a.wav").write_bytes(wav())
+    (tmp_path / "media" / "b.png").write_bytes(png())
+    write_clip(tmp_path / "media" / "c.mp4")
+    report = build(tmp_path / "home", tiny_network, write_lines(tmp_path / "chat.jsonl", conversations()))
     assert report.documents == {"mine/talk": 3} and not report.left_out
     vocab = tokenizer.vocab
     (spoken,) = [

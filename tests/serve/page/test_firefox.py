@@ -94,21 +94,20 @@ def browser(tmp_path: Path) -> Iterator[Browser]:
             f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in PREFERENCES.items()
         )
     )
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [FIREFOX, "--headless", "--no-remote", "--profile", str(tmp_path), "--remote-debugging-port", "0"],
         stderr=subprocess.PIPE,
         text=True,
         env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "MOZ_DISABLE_CONTENT_SANDBOX": "1"},
-    )
-    try:
-        for told in process.stderr or ():
-            if "WebDriver BiDi listening on" in told:
-                break
-        with connect(told.split()[-1] + "/session", max_size=None) as line:
-            yield Browser(line)
-    finally:
-        process.kill()
-        process.wait()
+    ) as process:
+        try:
+            for told in process.stderr or ():
+                if "WebDriver BiDi listening on" in told:
+                    break
+            with connect(told.split()[-1] + "/session", max_size=None) as line:
+                yield Browser(line)
+        finally:
+            process.kill()
 
 
 def test_words_a_drawing_and_a_call(browser: Browser, shipped_server: Running) -> None:

@@ -10,61 +10,61 @@ from conftest import Running
 from live_client import check, spoken, talk, wire
 from realtime_cases import brief, run, slow, wordy
 
+FRAMES = [
+    "",
+    "null",
+    "[]",
+    "{",
+    "NaN",
+    '{"type": 5}',
+    '{"type": "none"}',
+    "x" * 100_000,
+    b"\x00\xff",
+    '{"type": "session.update"}',
+    "[" * 100_000,
+    '{"type": "session.update", "session": 1}',
+    '{"type": "input_audio_buffer.append"}',
+    '{"type": "input_audio_buffer.append", "audio": "%%%"}',
+    '{"type": "input_audio_buffer.append", "audio": 5, "event_id": {}}',
+    '{"type": "conversation.item.create"}',
+    '{"type": "response.create", "response": []}',
+    (
+        '{"type": "conversation.item.create", "item": {"type": "message", "role": "user", "content": '
+        '[{"type": "input_text", "text": "\\ud800"}]}}'
+    ),
+    '{"type": "conversation.item.create", "item": {"type": "function_call_output", "call_id": 5}}',
+    '{"type": "conversation.item.truncate", "item_id": []}',
+    (
+        '{"type": "conversation.item.create", "item": {"type": "function_call", "name": "!", '
+        '"arguments": "{"}}'
+    ),
+    '{"type": "output_audio_buffer.clear"}',
+    '{"type": "conversation.item.create", "item": {"type": "message", "role": "user", "content": [5]}}',
+    '{"type": "response.cancel", "response_id": 5}',
+    json.dumps(
+        {
+            "type": "conversation.item.create",
+            "item": {
+                "type": "message",
+                "role": "user",
+                "content": [{"type": "input_text", "text": "ab " * 50_000}],
+            },
+        }
+    ),
+    (
+        '{"type": "session.update", "session": {"type": "realtime", "audio": {"input": '
+        '{"turn_detection": {"type": "server_vad", "threshold": 1e999}}}}}'
+    ),
+]
+
 
 def test_nothing_that_clients_send_ends_a_session(tiny_server: Running) -> None:
-    frames = [
-        "",
-        "null",
-        "[]",
-        "{",
-        "NaN",
-        '{"type": 5}',
-        '{"type": "none"}',
-        "x" * 100_000,
-        b"\x00\xff",
-        '{"type": "session.update"}',
-        "[" * 100_000,
-        '{"type": "session.update", "session": 1}',
-        '{"type": "input_audio_buffer.append"}',
-        '{"type": "input_audio_buffer.append", "audio": "%%%"}',
-        '{"type": "input_audio_buffer.append", "audio": 5, "event_id": {}}',
-        '{"type": "conversation.item.create"}',
-        '{"type": "response.create", "response": []}',
-        (
-            '{"type": "conversation.item.create", "item": {"type": "message", "role": "user", "content": '
-            '[{"type": "input_text", "text": "\\ud800"}]}}'
-        ),
-        '{"type": "conversation.item.create", "item": {"type": "function_call_output", "call_id": 5}}',
-        '{"type": "conversation.item.truncate", "item_id": []}',
-        (
-            '{"type": "conversation.item.create", "item": {"type": "function_call", "name": "!", '
-            '"arguments": "{"}}'
-        ),
-        '{"type": "output_audio_buffer.clear"}',
-        '{"type": "conversation.item.create", "item": {"type": "message", "role": "user", "content": [5]}}',
-        '{"type": "response.cancel", "response_id": 5}',
-        json.dumps(
-            {
-                "type": "conversation.item.create",
-                "item": {
-                    "type": "message",
-                    "role": "user",
-                    "content": [{"type": "input_text", "text": "ab " * 50_000}],
-                },
-            }
-        ),
-        (
-            '{"type": "session.update", "session": {"type": "realtime", "audio": {"input": '
-            '{"turn_detection": {"type": "server_vad", "threshold": 1e999}}}}}'
-        ),
-    ]
-
     async def main() -> None:
         async with websockets.connect(f"ws{tiny_server.url[4:]}/realtime", max_size=None) as socket:
-            for frame in frames:
+            for frame in FRAMES:
                 await socket.send(frame)
             faults = []
-            while len(faults) < len(frames):
+            while len(faults) < len(FRAMES):
                 event = check(json.loads(await asyncio.wait_for(socket.recv(), 20)))
                 assert event["type"] in ("error", "session.created", "conversation.created"), event
                 faults += [event["error"]] if event["type"] == "error" else []

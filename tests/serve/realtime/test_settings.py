@@ -9,8 +9,22 @@ from conftest import Running
 from live_client import talk
 from realtime_cases import MANUAL, TOOL, brief, reply, run
 
+FAULTY = (
+    {"audio": {"output": {"voice": "nobody"}}},
+    {"output_modalities": ["text", "audio"]},
+    {"tool_choice": "required"},
+    {"audio": {"input": {"turn_detection": {"type": "magic"}}}},
+    {"max_output_tokens": 5000},
+    {"model": "gpt-4o"},
+    {"audio": {"output": {"speed": 3}}},
+    {"audio": {"input": {"format": {"type": "audio/mp3"}}}},
+    {"tools": [{"type": "function"}]},
+    {"instructions": 7},
+    {"prompt": {"id": "pmpt_1", "version": "2"}},
+)
 
-def test_updates_are_merged_or_refused_whole(tiny_server: Running) -> None:
+
+def test_updates_are_merged(tiny_server: Running) -> None:
     async def main() -> None:
         async with talk(tiny_server) as talking:
             created = talking.events[0]["session"]
@@ -63,19 +77,15 @@ def test_updates_are_merged_or_refused_whole(tiny_server: Running) -> None:
                 and session["audio"]["output"]["speed"] == 1.2
                 and session["max_output_tokens"] == "inf"
             )
-            for faulty in (
-                {"audio": {"output": {"voice": "nobody"}}},
-                {"output_modalities": ["text", "audio"]},
-                {"tool_choice": "required"},
-                {"audio": {"input": {"turn_detection": {"type": "magic"}}}},
-                {"max_output_tokens": 5000},
-                {"model": "gpt-4o"},
-                {"audio": {"output": {"speed": 3}}},
-                {"audio": {"input": {"format": {"type": "audio/mp3"}}}},
-                {"tools": [{"type": "function"}]},
-                {"instructions": 7},
-                {"prompt": {"id": "pmpt_1", "version": "2"}},
-            ):
+
+    run(main())
+
+
+def test_faulty_updates_are_refused_whole(tiny_server: Running) -> None:
+    async def main() -> None:
+        async with talk(tiny_server) as talking:
+            await talking.update(instructions="")
+            for faulty in FAULTY:
                 await talking.send(
                     "session.update",
                     session={"type": "realtime", "instructions": "changed", **faulty},

@@ -16,7 +16,10 @@ from unisono.serve.wire import file_store as files
 def server(tiny_network: Path) -> Iterator[Running]:
     running = Running(tiny_network, keys=("sk-one", "sk-two"))
     yield running
+    folder = Path(running.server.config.app.state.server.files.folder.name)
+    assert folder.is_dir()
     running.stop()
+    assert not folder.exists()  # the files go with the server
 
 
 @pytest.fixture

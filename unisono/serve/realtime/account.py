@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from unisono.serve.reply.events import Usage
-from unisono.serve.wire.guard import WINDOW_S, Limits
+from unisono.serve.wire.access import WINDOW_S, Limits
 from unisono.serve.wire.metrics import IDS
 
 

@@ -13,8 +13,8 @@ from pydantic import Field
 from unisono.serve.realtime.session import Live, State
 from unisono.serve.realtime.settings import SessionRequest, SessionSettings, default_session, merged, prepared
 from unisono.serve.reply.service import Service, service_of
+from unisono.serve.wire.access import sent_key
 from unisono.serve.wire.errors import ApiError
-from unisono.serve.wire.guard import sent_key
 from unisono.serve.wire.requests import RequestBody, json_body, read_json
 
 router = APIRouter(prefix="/v1")

@@ -29,8 +29,8 @@ from unisono.serve.realtime.sdp import Offer
 from unisono.serve.realtime.session import Live
 from unisono.serve.realtime.settings import LIFE_S
 from unisono.serve.reply.plan import new_id
+from unisono.serve.wire.access import sent_key
 from unisono.serve.wire.errors import ApiError
-from unisono.serve.wire.guard import sent_key
 from unisono.signals import to_mono
 
 log = logging.getLogger("unisono.serve")

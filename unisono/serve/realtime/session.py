@@ -20,8 +20,8 @@ from unisono.serve.realtime.listening import Listening, Times
 from unisono.serve.realtime.response import Response
 from unisono.serve.realtime.settings import Locked, Prepared, SessionSettings, prepared
 from unisono.serve.reply.service import Service
+from unisono.serve.wire.access import Limits
 from unisono.serve.wire.errors import ApiError
-from unisono.serve.wire.guard import Limits
 from unisono.serve.wire.metrics import SESSIONS
 
 log = logging.getLogger("unisono.serve")

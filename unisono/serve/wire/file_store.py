@@ -72,6 +72,13 @@ class FileStore:
         """Made when the first file comes."""
         return tempfile.TemporaryDirectory(prefix="unisono-files-")
 
+    def close(self) -> None:
+        """Removes the folder and forgets its files."""
+        self.files.clear()
+        made = self.__dict__.pop("folder", None)
+        if made is not None:
+            made.cleanup()
+
     def of(self, key: str) -> dict[str, StoredFile]:
         """What a key keeps, oldest first, without what has expired."""
         own = self.files.setdefault(key, {})

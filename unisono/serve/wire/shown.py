@@ -5,7 +5,7 @@ needs no key, as an <img> sends none; it lasts an hour.
 import secrets
 from typing import Any
 
-from unisono.serve.wire.guard import SHOWN
+from unisono.serve.wire.access import SHOWN
 from unisono.serve.wire.kept import Kept
 
 SHOWN_S, MAX_SHOWN, MAX_SHOWN_BYTES = 3600, 200, 100_000_000  # of a key

@@ -92,7 +92,7 @@ class Limits:
 
 @dataclass
 class _Exchange:
-    """One request and its answer on their way through the guard."""
+    """One request and its answer on their way through `AccessControl`."""
 
     scope: Scope
     send: Send
@@ -135,7 +135,7 @@ class _Exchange:
         log.info("request", extra={"fields": fields})
 
 
-class Guard:
+class AccessControl:
     """ASGI middleware. Puts `key` (a name for whoever asks) and `limits` into the request's state."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
