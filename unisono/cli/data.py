@@ -14,7 +14,7 @@ def add(commands: Any) -> None:
     """Declares the command."""
     command = commands.add_parser(
         "data",
-        help="build the training data: speech, then token shards",
+        help="make training data: your own (add), or the shipped network's",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

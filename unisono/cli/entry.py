@@ -17,6 +17,9 @@ EPILOG = """examples:
   unisono chat --audio question.wav --out text,audio      ask aloud, be answered aloud
   unisono chat --out image "Draw a red circle."           a picture
   unisono show "Hello" --image cat.png                    the ids that the network reads
+  unisono serve --open                                    the page, and OpenAI's API
+  unisono data add facts chats.jsonl                      your own data; then:
+  unisono train network --data facts --name mine          fine-tune the network with it
   runs/cpu.sh DATA                                        train everything from raw data"""
 COMMANDS = (chat, show, data, train, serve, export, bench, assess, card, forecast, provenance)
 
