@@ -53,10 +53,10 @@ def test_a_build_that_is_killed_goes_on_to_the_same_shards(tmp_path: Path, tiny_
         soundfile.write(source / f"{number:03d}.wav", tone(0.1 + number / 400), 16000)
         (source / f"{number:03d}.txt").write_text(f"number {number}")
     command = [sys.executable, "-m", "unisono.cli", "data", "add", "mine", str(source), "--licence", "own"]
-    command += ["--start", str(tiny_network), "--workers", "2", "--home"]
+    command += ["--start", str(tiny_network), "--home", str(tmp_path / "a"), "--workers"]
     killed = 0
-    for _ in range(2):
-        with subprocess.Popen([*command, str(tmp_path / "a")], start_new_session=True) as process:
+    for workers in ("2", "1"):
+        with subprocess.Popen([*command, workers], start_new_session=True) as process:
             parts, before = tmp_path / "a" / "own" / "mine" / "parts", killed
             until = time.monotonic() + 240
             while time.monotonic() < until and len(list(parts.glob("0*.npz"))) <= before:

@@ -174,7 +174,7 @@ def _pesq_lost(clips: Sequence[Pcm]) -> Numbers:
     try:
         from pesq import pesq
     except ImportError as error:
-        raise UserError(f"bench guards needs the package {error.name}; pip install 'unisono[eval]'") from None
+        raise UserError(f"bench guards needs the package {error.name}; pip install 'unisono[pesq]'") from None
     lost = [
         pesq(SAMPLE_RATE, pcm, pcm, "wb") - pesq(SAMPLE_RATE, pcm, _marked(pcm), "wb") for pcm in clips[::3]
     ]
