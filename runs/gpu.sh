@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # One piece of training on one CUDA GPU: at most MINUTES (8), then it stops cleanly; call it again to go on.
 #   runs/gpu.sh                                        the chain: the first stage that is not finished, then the next
-#   runs/gpu.sh STAGE [SIZE [options of unisono train]]   one stage: audio-codec, audio-encoder, audio-decoder, image-codec or network
+#   BASE=smollm2 runs/gpu.sh                           the same; the network begins from this LLM (see runs/small.sh)
+#   runs/gpu.sh STAGE [SIZE [options of unisono train]]   one stage, by its name in unisono train
 # The inputs lie under UNISONO_HOME. The chain needs little: the picture codec of a size draws its own pictures, the network's shards are
 # made once, beside the speech, with that codec. To carry them where 64 MB fit, keep 39 for the codecs of small that lie beside them:
 #   unisono data network --shared DIR --size small --max-mb 20
@@ -25,6 +26,6 @@ finished() { compgen -G "$home/runs/$1/train-*.json" > /dev/null; }
 finished "$codec" || piece image-codec
 if ! finished "$codec"; then echo "gpu.sh: the picture codec goes on next time" >&2; exit; fi
 if [ ! -f "$home/shards/$size/train/manifest.json" ]; then
-    echo "gpu.sh: the picture codec is finished; now make the shards: unisono data network --shared DIR --size $size --max-mb 20" >&2; exit
+    echo "gpu.sh: the picture codec is finished; now make the shards: unisono data network --shared DIR --size $size --max-mb 20${BASE:+ --init $BASE}" >&2; exit
 fi
-finished "network-$size" || piece network
+finished "network-$size" || piece network ${BASE:+--init "$BASE"}
