@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from unisono.core.errors import UserError
+from unisono.core.mel import slaney_bands
 
 SAMPLE_RATE = 16000  # of the network
 NUM_MELS = 40
@@ -96,14 +97,8 @@ def _mel_frames(pcm: Tensor) -> Tensor:
 
 @functools.lru_cache(maxsize=1)
 def _mel_bands() -> Tensor:
-    """(40, 201) triangles of equal area on Slaney's mel scale, linear below 1 kHz and logarithmic above."""
-    steps = np.linspace(0, 15 + np.log(SAMPLE_RATE / 2 / 1000) / (np.log(6.4) / 27), NUM_MELS + 2)
-    edges = np.where(steps < 15, steps * 200 / 3, 1000 * np.exp((steps - 15) * np.log(6.4) / 27))
-    bins = np.linspace(0, SAMPLE_RATE / 2, MEL_WINDOW // 2 + 1)
-    rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
-    falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
-    area = (2 / (edges[2:] - edges[:-2]))[:, None]
-    return torch.from_numpy((np.clip(np.minimum(rising, falling), 0, None) * area).astype(np.float32))
+    """(40, 201) bands."""
+    return slaney_bands(NUM_MELS, MEL_WINDOW // 2 + 1, SAMPLE_RATE).T.contiguous()
 
 
 def _at_16_khz(pcm: np.ndarray, rate: int) -> np.ndarray:
