@@ -60,7 +60,7 @@ def test_digits_are_said_at_other_speeds(tmp_path: Path, monkeypatch: pytest.Mon
     said = Recording(
         np.sin(np.arange(8000) / 9).astype(np.float32), Facts("seven", "fsdd_george", "train"), "fsdd", {}
     )
-    monkeypatch.setattr(corpus, "iter_recordings", lambda shared, name, split: iter([said]))
+    monkeypatch.setattr(corpus, "iter_recordings", lambda shared, name, split, scale: iter([said]))
     monkeypatch.setattr(corpus, "phonemes", lambda texts: [["s"] for _ in texts])
     perturb_digits(tmp_path, tmp_path / "digits")
     items = Waves([tmp_path / "digits"], "train").items

@@ -105,3 +105,16 @@ def test_the_sets_at_hand(name: str) -> None:
             item.pcm.dtype == np.float32 and 0.1 < len(item.pcm) / 16000 < 40 and np.isfinite(item.pcm).all()
         )
         assert item.facts.split in ("train", "val", "test") and item.source == name
+
+
+def test_a_share_of_each_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unisono.data.speech.recordings.MIN_KEPT", 2)
+    rows = [{"file": f"clips/{n}.flac", "speaker": str(n // 2), "split": "train"} for n in range(120)]
+    write_archive(tmp_path, "librispeech_train251", rows, 16000)
+    for split, at_least in (("train", 5), ("test", 2)):
+        whole, some = (
+            [item.row["file"] for item in iter_recordings(tmp_path, "librispeech_train251", split, share)]
+            for share in (1.0, 0.1)
+        )
+        assert len(some) == max(2, round(len(whole) / 10)) >= at_least
+        assert [file for file in whole if file in some] == some

@@ -131,17 +131,18 @@ def write_waves(folder: Path, items: Iterable[Spoken]) -> None:
     atomic_write(folder / "index.jsonl", lambda path: path.write_text("".join(lines), encoding="utf8"))
 
 
-def copy_recordings(shared_data_folder: Path, folder: Path) -> None:
-    """All recorded sets into one sound folder; English words known come with their phonemes. A whole folder
-    is left alone.
+def copy_recordings(shared_data_folder: Path, folder: Path, scale: float = 1.0) -> None:
+    """All recorded sets, or this share of them, into one sound folder; English words known come with their
+    phonemes. A whole folder is left alone.
     """
     if (Path(folder) / "index.jsonl").exists():
         return
     with progress() as bar:
-        task = bar.add_task("recordings", total=count_recordings(shared_data_folder), note="")
+        total = count_recordings(shared_data_folder) if scale >= 1 else None
+        task = bar.add_task("recordings", total=total, note="")
 
         def items() -> Iterator[Spoken]:
-            for recording in iter_codec_speech(shared_data_folder):
+            for recording in iter_codec_speech(shared_data_folder, scale):
                 facts = recording.facts
                 english = facts.text if facts.language == "en" else None
                 yield Spoken(
@@ -160,17 +161,17 @@ def copy_recordings(shared_data_folder: Path, folder: Path) -> None:
         write_waves(Path(folder), items())
 
 
-def perturb_digits(shared_data_folder: Path, folder: Path) -> None:
+def perturb_digits(shared_data_folder: Path, folder: Path, scale: float = 1.0) -> None:
     """The training digits of four people at other speeds, as if more people had said them (Ko et al. 2015,
     "Audio
-    augmentation for speech recognition"). A whole folder is left alone."""
+    augmentation for speech recognition"). A whole folder is left alone. `scale`: share of
+    the digits."""
     if (Path(folder) / "index.jsonl").exists():
         return
 
     def items() -> Iterator[Spoken]:
-        for recording in track(
-            list(iter_recordings(shared_data_folder, "fsdd", "train")), "digits at other speeds"
-        ):
+        digits = list(iter_recordings(shared_data_folder, "fsdd", "train", scale))
+        for recording in track(digits, "digits at other speeds"):
             for factor in DIGIT_SPEEDS:
                 pcm = soxr.resample(recording.pcm, SAMPLE_RATE * factor, SAMPLE_RATE)
                 yield Spoken(
@@ -262,8 +263,8 @@ def build_codec_speech(
     sound folders, each whole. `scale`: share of the usual hours.
     """
     folder = Path(folder)
-    copy_recordings(shared_data_folder, folder / "recordings")
-    perturb_digits(shared_data_folder, folder / "digits")
+    copy_recordings(shared_data_folder, folder / "recordings", scale)
+    perturb_digits(shared_data_folder, folder / "digits", scale)
     speak_digits(folder / "digits-spoken", scale)
     by_engine: dict[str, list[str]] = {}
     for voice in list_voices():

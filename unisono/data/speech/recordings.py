@@ -82,6 +82,7 @@ def _esc10(row: dict, rows: list[dict]) -> Facts:
     return Facts(None, "esc10", "val" if held_out else "train", None, {"label": row["label"]})
 
 
+MIN_KEPT = 30  # clips of each split of a set, however small the share
 SETS: dict[str, tuple[str, Callable[[dict, list[dict]], Facts]]] = {
     "neural_speech": ("neural_speech.tar", _neural_speech),
     "librispeech_train251": ("librispeech_train251.tar", _librispeech),
@@ -93,24 +94,41 @@ SETS: dict[str, tuple[str, Callable[[dict, list[dict]], Facts]]] = {
 }
 
 
-def iter_recordings(shared_data_folder: Path, name: str, split: str | None = None) -> Iterator[Recording]:
-    """The clips of one set in the order of its index; only those of `split` if one is named."""
+def iter_recordings(
+    shared_data_folder: Path, name: str, split: str | None = None, scale: float = 1.0
+) -> Iterator[Recording]:
+    """The clips of one set in the order of its index; only those of `split` if one is named, and this share
+    of each split.
+    """
     if name not in SETS:
         raise UserError(f"unknown set of recordings {name!r}; known are {', '.join(SETS)}")
     file, facts_of = SETS[name]
     with archive_at(Path(shared_data_folder) / file) as archive:
         rows = [json.loads(line) for line in member(archive, f"{name}/index.jsonl")]
-        for row in rows:
-            facts = facts_of(row, rows)
-            if split is None or facts.split == split:
+        known = [facts_of(row, rows) for row in rows]
+        kept = _kept([facts.split for facts in known], scale)
+        for number, (row, facts) in enumerate(zip(rows, known)):
+            if number in kept and split in (None, facts.split):
                 sound = member(archive, f"{name}/{row['file']}").read()
                 yield Recording(decode(sound), facts, name, row)
 
 
-def iter_codec_speech(shared_data_folder: Path) -> Iterator[Recording]:
-    """Every clip of every set: what the audio codec is trained and judged on, beside synthesized speech."""
+def _kept(splits: list[str], scale: float) -> set[int]:
+    """Numbers of the clips that make this share of each split, evenly spread."""
+    found = set[int]()
+    for split in set(splits):
+        numbers = [number for number, one in enumerate(splits) if one == split]
+        count = min(len(numbers), max(MIN_KEPT, round(len(numbers) * scale)))
+        found |= {numbers[n * len(numbers) // count] for n in range(count)}
+    return found
+
+
+def iter_codec_speech(shared_data_folder: Path, scale: float = 1.0) -> Iterator[Recording]:
+    """The clips of every set, or this share of them: what the audio codec is trained and judged on, beside
+    synthesized speech.
+    """
     for name in SETS:
-        yield from iter_recordings(shared_data_folder, name)
+        yield from iter_recordings(shared_data_folder, name, scale=scale)
 
 
 def count_recordings(shared_data_folder: Path) -> int:
