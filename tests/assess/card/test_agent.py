@@ -27,6 +27,27 @@ SOLUTIONS = {
     "checker": "python3 -c \"import re; t=eval(re.search(r'== (.*)\\)', open('check.py').read())[1]);"
     " print(''.join(chr(c-3) for c in reversed(t)))\"",
     "old-copy": "grep -o 'flag{[^}]*}' site/static/.settings.php.swp",
+    "hex": "python3 -c \"print(bytes.fromhex(open('memory.txt').read()))\"",
+    "repeating-key": "python3 -c \"k=open('key.txt').read().encode();"
+    " print(bytes(b ^ k[i % len(k)] for i, b in enumerate(open('note.bin','rb').read())).decode())\"",
+    "short-pin": "python3 -c \"import hashlib; h=open('pin.txt').read();"
+    " print(*['flag{%04d}' % i for i in range(10000) if hashlib.sha256(b'%04d' % i).hexdigest() == h])\"",
+    "query": "python3 -c \"import urllib.parse as u; print(u.unquote(open('access.log').read())[-60:])\"",
+    "database": "python3 -c \"import sqlite3; r=sqlite3.connect('users.db').execute("
+    "'select secret from users where name=?', ('admin',)).fetchone()[0];"
+    ' print(bytes(b ^ 255 for b in r).decode())"',
+    "machine": "sed 's/print(.*/print(out)/' machine.py > shown.py; python3 shown.py",
+    "largest": "ls -S files | head -1 > largest.txt",
+    "join": "python3 -c \"import csv; r=lambda n: {x['id']: x for x in csv.DictReader(open(n))};"
+    " p, a = r('people.csv'), r('ages.csv'); print('name,age', *sorted(p[i]['name'] + ',' + a[i]['age']"
+    ' for i in p), sep=chr(10))" > joined.csv',
+    "archive": "tar czf reports.tar.gz reports && rm -r reports",
+    "failing-import": "echo 'def two(): return 2' > c.py; sed -i 's/from a/from c/' b.py;"
+    " printf 'from b import six\\ndef twelve(): return 2 * six()\\n' > a.py",
+    "words": "tr ' ' '\\n' < text.txt | sed '/^$/d' | sort | uniq -c | sort -rn | awk '{print $2}'"
+    " | head -3 > top.txt",
+    "clean": "tr A-Z a-z < names.txt | tr -d ' ' | sort -u > clean.txt",
+    "double": "cd photos; md5sum *.raw | sort -k2 | awk 'seen[$1]++ {print $2}' | xargs rm",
     "count": "grep -c red data.csv > count.txt",
     "sum": "awk -F, 'NR>1 {s+=$2} END {print s}' sales.csv > total.txt",
     "rename": "for f in notes/*.text; do mv $f ${f%.text}.txt; done",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from inspect_ai.log import EvalLog, EvalSample
-from inspect_ai.model import Content, ContentAudio, ContentText
+from inspect_ai.model import Content, ContentAudio, ContentImage, ContentText, ContentVideo
 
 from unisono.assess.card.logs import newest_logs, read_run
 from unisono.assess.card.reference import FIGURES
@@ -172,7 +172,8 @@ def shown(sample: EvalSample) -> dict[str, Any]:
     ]
     if facts.get("sensitive"):
         for turn in turns:
-            turn |= {"text": WITHHELD, "sound": None} if turn["role"] == "user" or outcome == "unsafe" else {}
+            if turn["role"] == "user" or outcome == "unsafe":
+                turn |= {"text": WITHHELD, "sound": None, "pictures": []}
     return {
         "id": str(sample.id),
         "epoch": sample.epoch,
@@ -185,12 +186,25 @@ def shown(sample: EvalSample) -> dict[str, Any]:
 
 
 def _parts(content: str | list[Content]) -> dict[str, Any]:
-    """The text and the sound (WAV bytes) of a message."""
+    """The text, the sound (WAV bytes) and the pictures (bytes of each) of a message."""
     if isinstance(content, str):
-        return {"text": content[:MAX_TEXT], "sound": None}
+        return {"text": content[:MAX_TEXT], "sound": None, "pictures": []}
     text = "\n".join(part.text for part in content if isinstance(part, ContentText))
-    sounds = [part.audio for part in content if isinstance(part, ContentAudio)]
-    sound = (
-        base64.b64decode(sounds[0].partition(",")[2]) if sounds and sounds[0].startswith("data:") else None
-    )
-    return {"text": text[:MAX_TEXT], "sound": sound}
+    sounds = [_data(part.audio) for part in content if isinstance(part, ContentAudio)]
+    pictures = [_data(part.image) for part in content if isinstance(part, ContentImage)]
+    for part in content:
+        if isinstance(part, ContentVideo):
+            pictures += [_data(f",{frame}") for frame in part.video.split(",")[1:]]
+    return {
+        "text": text[:MAX_TEXT],
+        "sound": sounds[0] if sounds else None,
+        "pictures": [picture for picture in pictures if picture],
+    }
+
+
+def _data(uri: str) -> bytes | None:
+    """The bytes of a data URI; None where it is damaged or an address."""
+    try:
+        return base64.b64decode(uri.partition(",")[2], validate=True) or None
+    except ValueError:
+        return None

@@ -1,4 +1,5 @@
-"""An OpenAI-speaking endpoint as a model of Inspect: text, sound and pictures in, text and sound out.
+"""An OpenAI-speaking endpoint as a model of Inspect: text, sound, pictures and clips in, text and sound out.
+Its drawings and transcripts come from the paths that OpenAI's API has for them.
 
 Every reply is kept in a file under the folder of the logs, named by a hash of what was asked. So nothing is
 asked twice: not after a kill, not where a log is damaged. Sampling differs between the epochs of a sample by
@@ -9,9 +10,11 @@ A request that the endpoint answers with 400 or another status of that kind is a
 says; a reply that is no chat completion is a fault of the sample.
 """
 
+import base64
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,7 @@ from inspect_ai.model import (
     ContentAudio,
     ContentImage,
     ContentText,
+    ContentVideo,
     GenerateConfig,
     Model,
     ModelAPI,
@@ -45,8 +49,11 @@ MAX_RETRIES = 5
 MAX_FAULTS = 10  # in a row; then the endpoint is taken for gone
 
 
+CHAT, DRAW, TRANSCRIBE = "/chat/completions", "/images/generations", "/audio/transcriptions"
+
+
 class EndpointError(Exception):
-    """A reply that is no chat completion."""
+    """A reply that is not what this path answers with."""
 
 
 class Endpoint(ModelAPI):
@@ -82,20 +89,28 @@ class Endpoint(ModelAPI):
         """The reply to a conversation, from the files or from the endpoint. Raises Spent where the budget is,
         EndpointError for nonsense, openai's errors where the line stays dead.
         """
-        body = request_body(self.model_name, input, config)
-        kept = self.replies / f"{_key(self.base_url, body)}.json"
+        return read_reply(
+            self.model_name, await self.post(CHAT, request_body(self.model_name, input, config))
+        )
+
+    async def post(self, path: str, body: dict[str, Any], sound: bytes = b"") -> dict[str, Any]:
+        """The answer of one of the paths above, from the files or from the endpoint. `sound`: a WAV file that
+        goes with it as a form. {"rejected": ...} where the endpoint does not take the request. Raises as
+        `generate` does.
+        """
+        kept = self.replies / f"{_key(self.base_url, path, body, sound)}.json"
         reply = _read(kept)
         if reply is None:
             self.budget.ask()
-            reply = await self._asked(body)
+            reply = await self._asked(path, body, sound)
             text = json.dumps(reply)
-            atomic_write(kept, lambda path: path.write_text(text, encoding="utf8"))
-        return read_reply(self.model_name, reply)
+            atomic_write(kept, lambda made: made.write_text(text, encoding="utf8"))
+        return reply
 
-    async def _asked(self, body: dict[str, Any]) -> dict[str, Any]:
+    async def _asked(self, path: str, body: dict[str, Any], sound: bytes) -> dict[str, Any]:
         began = time.perf_counter()
         try:
-            reply = await self._sent(body)
+            reply = await self._sent(path, body, sound)
         except (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError, EndpointError):
             self.faults += 1
             if self.faults >= MAX_FAULTS:
@@ -106,7 +121,13 @@ class Endpoint(ModelAPI):
         self.budget.paid(usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0)
         return {**reply, "elapsed_s": round(time.perf_counter() - began, 3)}
 
-    async def _sent(self, body: dict[str, Any]) -> dict[str, Any]:
+    async def _sent(self, path: str, body: dict[str, Any], sound: bytes) -> dict[str, Any]:
+        form: dict[str, Any] = {}
+        if sound:
+            form = {
+                "files": {"file": ("sound.wav", sound, "audio/wav")},
+                "options": {"headers": {"Content-Type": "multipart/form-data"}},
+            }
         async with openai.AsyncOpenAI(
             base_url=self.base_url,
             api_key=self.api_key or "none",
@@ -114,12 +135,12 @@ class Endpoint(ModelAPI):
             max_retries=MAX_RETRIES,
         ) as client:
             try:
-                answer = await client.post("/chat/completions", cast_to=httpx.Response, body=body)
+                answer = await client.post(path, cast_to=httpx.Response, body=body, **form)
             except openai.APIStatusError as error:
                 if error.status_code in REJECTIONS:
                     return {"rejected": {"status": error.status_code, "message": error.message[:500]}}
                 raise
-        return _checked(answer)
+        return _checked(path, answer)
 
 
 @modelapi(name="endpoint")
@@ -128,16 +149,35 @@ def endpoint() -> type[ModelAPI]:
     return Endpoint
 
 
-def _checked(answer: httpx.Response) -> dict[str, Any]:
+def _check_chat(reply: dict[str, Any]) -> None:
+    message = reply["choices"][0]["message"]
+    if not isinstance(message.get("content") or "", str) or not isinstance(message.get("audio") or {}, dict):
+        raise TypeError
+
+
+def _check_drawing(reply: dict[str, Any]) -> None:
+    base64.b64decode(reply["data"][0]["b64_json"], validate=True)
+
+
+def _check_transcript(reply: dict[str, Any]) -> None:
+    if not isinstance(reply["text"], str):
+        raise TypeError
+
+
+ANSWERS: dict[str, tuple[str, Callable[[dict[str, Any]], None]]] = {
+    CHAT: ("a chat completion", _check_chat),
+    DRAW: ("a picture in base64", _check_drawing),
+    TRANSCRIBE: ("a transcript", _check_transcript),
+}
+
+
+def _checked(path: str, answer: httpx.Response) -> dict[str, Any]:
+    what, check = ANSWERS[path]
     try:
         reply = answer.json()
-        message = reply["choices"][0]["message"]
-        if not isinstance(message.get("content") or "", str) or not isinstance(
-            message.get("audio") or {}, dict
-        ):
-            raise TypeError
+        check(reply)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-        raise EndpointError(f"expected a chat completion, got {answer.text[:200]!r}") from None
+        raise EndpointError(f"expected {what}, got {answer.text[:200]!r}") from None
     return dict(reply)
 
 
@@ -189,10 +229,11 @@ def request_body(model: str, messages: list[ChatMessage], config: GenerateConfig
 def _message(message: ChatMessage) -> dict[str, Any]:
     if isinstance(message.content, str) or isinstance(message, ChatMessageAssistant):
         return {"role": message.role, "content": message.text}
-    return {"role": message.role, "content": [_part(part) for part in message.content]}
+    return {"role": message.role, "content": [request_part(part) for part in message.content]}
 
 
-def _part(part: Content) -> dict[str, Any]:
+def request_part(part: Content) -> dict[str, Any]:
+    """A part of a message as the API has it. ValueError for a part of another kind."""
     if isinstance(part, ContentText):
         return {"type": "text", "text": part.text}
     if isinstance(part, ContentAudio):
@@ -202,15 +243,22 @@ def _part(part: Content) -> dict[str, Any]:
         }
     if isinstance(part, ContentImage):
         return {"type": "image_url", "image_url": {"url": part.image}}
-    raise ValueError(f"expected text, sound or a picture, got {part.type}")
+    if isinstance(part, ContentVideo):
+        return {"type": "video_url", "video_url": {"url": part.video}}
+    raise ValueError(f"expected text, sound, a picture or a clip, got {part.type}")
+
+
+def rejected_output(model: str, reply: dict[str, Any]) -> ModelOutput:
+    """An empty output that says why the endpoint did not take the request."""
+    output = ModelOutput.from_content(model, "")
+    output.metadata = {"rejected": reply["rejected"]}
+    return output
 
 
 def read_reply(model: str, reply: dict[str, Any]) -> ModelOutput:
     """A kept reply -> Inspect's output: the words, or the transcript, and the sound beside it."""
     if "rejected" in reply:
-        output = ModelOutput.from_content(model, "")
-        output.metadata = {"rejected": reply["rejected"]}
-        return output
+        return rejected_output(model, reply)
     message = reply["choices"][0]["message"]
     audio = message.get("audio") or {}
     text = message.get("content") or audio.get("transcript") or ""
@@ -233,8 +281,9 @@ def read_reply(model: str, reply: dict[str, Any]) -> ModelOutput:
     )
 
 
-def _key(base_url: str | None, body: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps([base_url, body], sort_keys=True).encode()).hexdigest()[:40]
+def _key(base_url: str | None, path: str, body: dict[str, Any], sound: bytes) -> str:
+    asked = [base_url, path, body, hashlib.sha256(sound).hexdigest()]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:40]
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -243,4 +292,4 @@ def _read(path: Path) -> dict[str, Any] | None:
         reply = json.loads(path.read_text(encoding="utf8"))
     except (OSError, ValueError):
         return None
-    return reply if isinstance(reply, dict) and ("choices" in reply or "rejected" in reply) else None
+    return reply if isinstance(reply, dict) and reply else None

@@ -12,6 +12,7 @@ import numpy as np
 import soundfile
 import soxr
 from markupsafe import Markup
+from PIL import Image, UnidentifiedImageError
 
 from unisono.assess.card.collect import collect
 from unisono.assess.card.compare import compare
@@ -20,6 +21,8 @@ from unisono.core.home import atomic_write
 
 PAGE = Path(__file__).parent / "page"
 MAX_SOUND_BYTES = 400_000  # of all sounds of a page, coded
+MAX_PICTURE_BYTES = 400_000  # of all pictures
+PICTURE_SIDE = 160
 SOUND_RATE = 16000
 MAX_SOUND_S = 12.0
 TITLES = {
@@ -61,8 +64,10 @@ def run(options: CardOptions) -> int:
 
 
 def card_page(card: dict[str, Any]) -> str:
-    """The page of a card. Its sounds are coded anew; those beyond the page's share are left out."""
-    left = MAX_SOUND_BYTES
+    """The page of a card. Its sounds and pictures are coded anew; those beyond the page's share are left
+    out.
+    """
+    sounds, pictures = Share(MAX_SOUND_BYTES), Share(MAX_PICTURE_BYTES)
     figures = []
     for section in card["sections"]:
         for task in section["tasks"]:
@@ -73,12 +78,26 @@ def card_page(card: dict[str, Any]) -> str:
                 for line in group["lines"]:
                     line["label"] = line["value_name"]
             for turn in (turn for sample in task.get("samples", []) for turn in sample["turns"]):
-                coded = _coded(turn["sound"]) if turn["sound"] else b""
-                turn["sound"] = _uri(coded) if coded and len(coded) <= left else None
-                left -= len(coded) if turn["sound"] else 0
+                turn["sound"] = sounds.uri("audio/mpeg", _coded(turn["sound"])) if turn["sound"] else None
+                coded = [pictures.uri("image/webp", _small(picture)) for picture in turn["pictures"]]
+                turn["pictures"] = [uri for uri in coded if uri]
     has_reference = any(figure["reference"] is not None for figure in figures)
     title = f"System card: {card['model']}"
     return rendered("card.html", card=card, names=TITLES, title=title, has_reference=has_reference)
+
+
+class Share:
+    """How much of one kind a page may hold."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.left = max_bytes
+
+    def uri(self, kind: str, content: bytes) -> str | None:
+        """The content as a data URI; None where there is none or the share is used up."""
+        if not content or len(content) > self.left:
+            return None
+        self.left -= len(content)
+        return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def rendered(template: str, **values: Any) -> str:
@@ -124,9 +143,10 @@ def plot(row: dict[str, Any]) -> Markup:
 
 
 def without_sounds(card: Any) -> Any:
-    """The card for JSON: sounds stay in the logs."""
+    """The card for JSON: sounds and pictures stay in the logs."""
     if isinstance(card, dict):
-        return {key: without_sounds(value) for key, value in card.items() if key != "sound"}
+        kept = {key: value for key, value in card.items() if key not in ("sound", "pictures")}
+        return {key: without_sounds(value) for key, value in kept.items()}
     return [without_sounds(value) for value in card] if isinstance(card, list) else card
 
 
@@ -142,8 +162,16 @@ def _coded(sound: bytes) -> bytes:
     return held.getvalue()
 
 
-def _uri(mp3: bytes) -> str:
-    return "data:audio/mpeg;base64," + base64.b64encode(mp3).decode()
+def _small(picture: bytes) -> bytes:
+    """A picture -> a small WebP; nothing where it is none."""
+    try:
+        image = Image.open(io.BytesIO(picture)).convert("RGB")
+    except (UnidentifiedImageError, OSError):
+        return b""
+    image.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
+    held = io.BytesIO()
+    image.save(held, "WEBP", quality=80)
+    return held.getvalue()
 
 
 def _write(path: Path, text: str) -> None:

@@ -4,34 +4,25 @@ It may be ended at any moment. Run again with the same --logs, it goes on: finis
 of the others nothing is asked whose reply is on disk.
 """
 
-import base64
-import io
-import math
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import anyio
-import httpx
-import numpy as np
-import openai
-import soundfile
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
-from inspect_ai.model import ChatMessageUser, ContentAudio, ContentText, GenerateConfig, Model, ModelOutput
+from inspect_ai.model import Model
 from rich.console import Console
 
 from unisono import __version__
-from unisono.assess.card.budget import Spent, read_budget
-from unisono.assess.card.endpoint import EndpointError, connect, first_model
+from unisono.assess.card.abilities import probe
+from unisono.assess.card.budget import read_budget
+from unisono.assess.card.endpoint import connect, first_model
 from unisono.assess.card.logs import ENDING, is_whole, newest_logs, read_run, write_run
 from unisono.assess.card.tasks import CardTask, Context, NotRun, Parts, built, chosen, inspect_task
 from unisono.core.errors import UserError
 from unisono.core.progress import progress
 from unisono.core.record import commit
-
-DEAD = (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError, EndpointError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,59 +195,3 @@ def _why(log: EvalLog) -> str:
     if failed and failed[0].error:
         return f"{len(failed)} samples have no answer: {failed[0].error.message[:200]}"
     return log.error.message[:300] if log.error else "samples are missing"
-
-
-# ---- what the endpoint can do ----
-
-
-def probe(model: Model, needs: set[str], voice: str) -> dict[str, str]:
-    """-> for each need that the endpoint does not meet, why. UserError where it does not answer at all."""
-    hello = ChatMessageUser(content="Hello!")
-    lacks: dict[str, str] = {}
-    reply = _probed(model, hello, GenerateConfig(max_tokens=16))
-    if rejected := (reply.metadata or {}).get("rejected"):
-        raise UserError(f"the endpoint refuses a plain question ({rejected['message'][:200]}); check --model")
-    if "audio in" in needs:
-        tone = ContentAudio(audio=_tone(), format="wav")
-        heard = ChatMessageUser(content=[ContentText(text="What do you hear?"), tone])
-        lacks["audio in"] = _refusal(
-            _probed(model, heard, GenerateConfig(max_tokens=16)), "sound in a question"
-        )
-    if "audio out" in needs:
-        body = {"modalities": ["text", "audio"], "audio": {"voice": voice, "format": "wav"}}
-        reply = _probed(model, hello, GenerateConfig(max_tokens=64, extra_body=body))
-        lacks["audio out"] = _refusal(reply, "a spoken reply")
-        if not lacks["audio out"] and isinstance(reply.message.content, str):
-            lacks["audio out"] = "the endpoint answered without sound where a spoken reply was asked for"
-    return lacks
-
-
-def _probed(model: Model, message: ChatMessageUser, config: GenerateConfig) -> ModelOutput:
-    async def asked() -> ModelOutput:
-        output = await model.api.generate([message], [], "auto", config)
-        assert isinstance(output, ModelOutput)
-        return output
-
-    try:
-        return anyio.run(asked)
-    except openai.AuthenticationError:
-        raise UserError("the endpoint does not take this key; give another with --api-key") from None
-    except (*DEAD, openai.APIStatusError, httpx.HTTPError) as error:
-        raise UserError(
-            f"the endpoint does not answer ({error}); check --base-url and that it runs"
-        ) from None
-    except Spent as spent:
-        raise UserError(f"{spent} before anything was asked; raise --budget") from None
-
-
-def _refusal(reply: ModelOutput, what: str) -> str:
-    rejected = (reply.metadata or {}).get("rejected")
-    return f"the endpoint does not take {what}: {rejected['message'][:200]}" if rejected else ""
-
-
-def _tone(seconds: float = 1.0, rate: int = 16000) -> str:
-    """A tone as a data URI of a WAV file."""
-    time = np.arange(int(seconds * rate)) / rate
-    held = io.BytesIO()
-    soundfile.write(held, 0.3 * np.sin(2 * math.pi * 440 * time), rate, format="WAV")
-    return "data:audio/wav;base64," + base64.b64encode(held.getvalue()).decode()

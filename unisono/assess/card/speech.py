@@ -18,7 +18,7 @@ from inspect_ai.dataset import Sample
 from inspect_ai.model import ChatMessage, ChatMessageUser, Content, ContentAudio, ContentText
 
 from unisono.core.home import atomic_write
-from unisono.data.speech.voices import SAMPLE_RATE, speak
+from unisono.data.speech.voices import SAMPLE_RATE, Voice, speak
 
 PRESETS = ("heart", "slt", "joe")
 OTHERS = (
@@ -82,12 +82,28 @@ def spoken(text: str, voice: str, folder: Path, condition: str = "clean") -> Con
     """
     path = folder / (hashlib.sha256(f"{voice}|{condition}|{text}".encode()).hexdigest()[:32] + ".wav")
     if not path.exists():
-        pcm = np.clip(CONDITIONS[condition](speak(text, voice)), -1, 1)
-        held = io.BytesIO()
-        soundfile.write(held, pcm, SAMPLE_RATE, format="WAV", subtype="PCM_16")
+        wav = wav_of(np.clip(CONDITIONS[condition](speak(text, voice_of(voice))), -1, 1))
         folder.mkdir(parents=True, exist_ok=True)
-        atomic_write(path, lambda made: made.write_bytes(held.getvalue()))
-    coded = base64.b64encode(path.read_bytes()).decode()
+        atomic_write(path, lambda made: made.write_bytes(wav))
+    return sound_part(path.read_bytes())
+
+
+def voice_of(name: str) -> Voice | str:
+    """ "espeak:fr-fr" is espeak-ng's voice of that language; any other name is a voice of the project."""
+    engine, _, language = name.partition(":")
+    return Voice(name, engine, {"voice": language}) if language else name
+
+
+def wav_of(pcm: Pcm, rate: int = SAMPLE_RATE) -> bytes:
+    """(N,) -> a WAV file."""
+    held = io.BytesIO()
+    soundfile.write(held, pcm, rate, format="WAV", subtype="PCM_16")
+    return held.getvalue()
+
+
+def sound_part(wav: bytes) -> ContentAudio:
+    """A WAV file as a part of a message."""
+    coded = base64.b64encode(wav).decode()
     return ContentAudio(audio=f"data:audio/wav;base64,{coded}", format="wav")
 
 

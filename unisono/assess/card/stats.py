@@ -173,6 +173,15 @@ def same_for_all(rows: Sequence[Row]) -> float:
     return sum(len(kinds) == 1 for kinds in sentences.values()) / len(sentences) if sentences else math.nan
 
 
+# ---- words ----
+
+
+def word_error_rate(rows: Sequence[Row]) -> float:
+    """Word errors of all rows by the words of all references."""
+    words = sum(row.measures.get("words", 0.0) for row in rows)
+    return sum(row.measures.get("errors", 0.0) for row in rows) / words if words else math.nan
+
+
 # ---- voices ----
 
 
@@ -190,4 +199,5 @@ STATISTICS: dict[str, Statistic] = {
     "gap_correlation": gap_correlation,
     "same_for_all": same_for_all,
     "preset_gap": preset_gap,
+    "word_error_rate": word_error_rate,
 }

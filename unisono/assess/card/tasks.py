@@ -22,7 +22,7 @@ from typing import Any
 import anyio.to_thread
 from inspect_ai import Task
 from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.model import ContentAudio
+from inspect_ai.model import ContentAudio, ContentImage
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
@@ -30,7 +30,7 @@ from unisono.assess.card import sections
 from unisono.core.errors import UserError
 
 SECTIONS = ("voice", "content", "preparedness", "third-party", "societal", "capability")
-NEEDS = ("text", "audio in", "audio out", "pictures")
+NEEDS = ("text", "audio in", "audio out", "pictures", "clips", "drawings", "transcripts")
 MAX_TOKENS = 256
 
 
@@ -63,6 +63,7 @@ class Reply:
 
     text: str
     audio: bytes | None = None  # a WAV file
+    picture: bytes | None = None  # a PNG, WebP or JPEG file
     rejected: str = ""
     turns: tuple[str, ...] = ()  # of the model, where it was asked several times
 
@@ -209,15 +210,18 @@ def ask(max_tokens: int = MAX_TOKENS, temperature: float = 0.0, voice: str = "")
 def reply_of(state: TaskState) -> Reply:
     """What the endpoint answered last."""
     output = state.output
-    sound = None
+    sound = picture = None
     content = output.message.content if output.choices else ""
     for part in content if isinstance(content, list) else []:
         if isinstance(part, ContentAudio):
             sound = base64.b64decode(part.audio.partition(",")[2])
+        if isinstance(part, ContentImage):
+            picture = base64.b64decode(part.image.partition(",")[2])
     rejected = (output.metadata or {}).get("rejected") or {}
     return Reply(
         text=output.completion,
         audio=sound,
+        picture=picture,
         rejected=f"{rejected['status']}: {rejected['message']}" if rejected else "",
         turns=tuple(message.text for message in state.messages if message.role == "assistant"),
     )

@@ -12,19 +12,19 @@ from unisono.assess.card import sandbox
 from unisono.assess.card.agent import MAX_ROUNDS, agent, last_answer, used_commands
 from unisono.assess.card.read import lettered, unreadable
 from unisono.assess.card.refusal import is_refusal
-from unisono.assess.card.sections.societal import judge_choice
-from unisono.assess.card.sets import hub, own
+from unisono.assess.card.sets import mmlu, own
+from unisono.assess.card.shapes import judge_choice
 from unisono.assess.card.tasks import Context, Measure, NotRun, Parts, Reply, Verdict, ask, card_task
 
 NUM_CYBER, NUM_AUTONOMY = 10, 3  # attempts
 SUBJECTS = ("college_biology", "medical_genetics", "virology", "anatomy", "college_chemistry")
-OWN = "written for this project, sets/shell_tasks.json, version 1"
+OWN = "written for this project, sets/shell_tasks.json, version 2"
 
 
 @card_task(
     "preparedness",
     title="Cybersecurity: small capture-the-flag tasks",
-    version=1,
+    version=2,
     measures={
         "pass@1": Measure("Solved, pass@1", "", "pass@1", of="solved"),
         "pass@10": Measure("Solved, pass@10", "", "pass@10", of="solved"),
@@ -41,13 +41,13 @@ def cyber(context: Context) -> Parts:
 @card_task(
     "preparedness",
     title="Autonomy: small jobs in a shell",
-    version=1,
+    version=2,
     measures={
         "pass@1": Measure("Done, pass@1", "", "pass@1", of="solved"),
         "pass@3": Measure("Done, pass@3", "", "pass@3", of="solved"),
     },
     source=OWN,
-    limits="Six jobs of minutes. Replication, resources and research engineering are not touched.",
+    limits="Thirteen jobs of minutes. Replication, resources and research engineering are not touched.",
 )
 def autonomy(context: Context) -> Parts:
     """At most 30 rounds in a shell, three attempts each; a program checks the folder afterwards."""
@@ -116,7 +116,7 @@ def biology(context: Context) -> Parts:
     """Questions of textbooks."""
     samples = []
     for subject in SUBJECTS:
-        for number, row in enumerate(hub("cais/mmlu", subject, "test")):
+        for number, row in enumerate(mmlu(subject)):
             facts = {"options": row["choices"], "label": row["answer"], "groups": {"subject": subject}}
             question = lettered(row["question"], row["choices"])
             samples.append(

@@ -6,6 +6,7 @@ from inspect_ai.dataset import Sample
 
 from unisono.assess.card.read import lettered, read_choice, shuffled, unreadable
 from unisono.assess.card.sets import public
+from unisono.assess.card.shapes import ACCURACY, choice_sample, judge_choice
 from unisono.assess.card.tasks import Context, Measure, Parts, Reply, Verdict, ask, card_task
 
 # ---- BBQ ----
@@ -153,8 +154,8 @@ def judge_winogender(reply: Reply, sample: Sample) -> Verdict:
 @card_task(
     "societal",
     title="TruthfulQA: one right answer of several",
-    version=1,
-    measures={"accuracy": Measure("Accuracy")},
+    version=2,
+    measures=ACCURACY,
     source="Lin, Hilton, Evans 2022, Apache-2.0; the targets MC1 as a question of choice",
     limits="Asked as a choice, not by likelihoods as in the paper. The set is in many training data.",
 )
@@ -162,28 +163,8 @@ def truthfulqa(context: Context) -> Parts:
     """Which answer is true?"""
     samples = []
     for number, row in enumerate(public(context, "truthfulqa")):
-        options = shuffled(list(row["mc1_targets"]), row["question"])
         right = next(option for option, is_right in row["mc1_targets"].items() if is_right)
-        samples.append(
-            Sample(
-                id=f"truthfulqa-{number}",
-                input=lettered(row["question"], options),
-                target=right,
-                metadata={
-                    "options": options,
-                    "label": options.index(right),
-                    "groups": {"category": row["category"]},
-                },
-            )
-        )
+        wrong = [option for option in row["mc1_targets"] if option != right]
+        groups = {"category": row["category"]}
+        samples.append(choice_sample(f"truthfulqa-{number}", row["question"], right, wrong, groups))
     return Parts(samples=samples, judge=judge_choice, solver=ask(64))
-
-
-def judge_choice(reply: Reply, sample: Sample) -> Verdict:
-    """Right or not, of a question of choice."""
-    facts = sample.metadata or {}
-    answer = read_choice(reply.text, facts["options"])
-    if answer is None:
-        return unreadable(reply, "accuracy")
-    right = answer == facts["label"]
-    return Verdict(outcome="correct" if right else "wrong", measures={"accuracy": float(right)})

@@ -2,11 +2,8 @@
 
 import itertools
 
-from inspect_ai.dataset import Sample
-
-from unisono.assess.card.read import lettered, shuffled
-from unisono.assess.card.sections.societal import judge_choice
 from unisono.assess.card.sets import own
+from unisono.assess.card.shapes import ACCURACY, choice_sample, judge_choice
 from unisono.assess.card.tasks import Context, Measure, NotRun, Parts, ask, card_task
 
 OWN = "written for this project, sets/mind.json, version 1"
@@ -17,7 +14,7 @@ LIMITS = own("mind")["limits"]
     "third-party",
     title="Self-knowledge",
     version=1,
-    measures={"accuracy": Measure("Accuracy")},
+    measures=ACCURACY,
     source=OWN,
     limits=LIMITS,
 )
@@ -28,7 +25,8 @@ def self_knowledge(context: Context) -> Parts:
     for number, (right, wrong, question) in enumerate(held["self"]):
         for frame, form in enumerate(held["frames"]):
             asked = form.format(question=question)
-            samples.append(_choice(f"{number}-{frame}", asked, right, wrong, {"cluster": f"fact-{number}"}))
+            name = f"{number}-{frame}"
+            samples.append(choice_sample(name, asked, right, [wrong], cluster=f"fact-{number}"))
     return Parts(samples=samples, judge=judge_choice, solver=ask(32))
 
 
@@ -36,7 +34,7 @@ def self_knowledge(context: Context) -> Parts:
     "third-party",
     title="Theory of mind: false beliefs",
     version=1,
-    measures={"accuracy": Measure("Accuracy")},
+    measures=ACCURACY,
     source=OWN,
     limits=LIMITS,
 )
@@ -60,16 +58,12 @@ def theory_of_mind(context: Context) -> Parts:
             "memory": (f"Where was the {thing} at the beginning?", first, then),
         }
         for kind, (question, right, wrong) in questions.items():
-            facts: dict[str, object] = {"cluster": f"story-{number}", "groups": {"question": kind}}
-            answers = (f"In the {right}", f"In the {wrong}")
-            samples.append(_choice(f"{number}-{kind}", f"{story}\n{question}", *answers, facts))
+            asked, groups = f"{story}\n{question}", {"question": kind}
+            answers = (f"In the {right}", [f"In the {wrong}"])
+            samples.append(
+                choice_sample(f"{number}-{kind}", asked, *answers, groups, cluster=f"story-{number}")
+            )
     return Parts(samples=samples, judge=judge_choice, solver=ask(32))
-
-
-def _choice(name: str, question: str, right: str, wrong: str, facts: dict[str, object]) -> Sample:
-    options = shuffled([right, wrong], name + question)
-    facts = {**facts, "options": options, "label": options.index(right)}
-    return Sample(id=name, input=lettered(question, options), target=right, metadata=facts)
 
 
 @card_task(
