@@ -24,6 +24,10 @@ from unisono.tokens.template import Template
 FILE = "moderation.safetensors"
 WINDOW = 128  # ids judged together; a longer text gets the highest score of its windows
 FLAGGED = 0.5  # probability from which a text is flagged
+NOT_FIT = (
+    "This judge misses most harmful requests and flags some harmless ones (docs/measured.md): do not guard "
+    "anything with it."
+)
 
 
 class Moderator:

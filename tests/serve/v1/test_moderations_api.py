@@ -70,6 +70,14 @@ def test_one_text(client: OpenAI) -> None:
     assert result.flagged == any(result.categories.model_dump().values())
 
 
+def test_it_says_that_it_is_not_fit_to_guard(server: Running) -> None:
+    answer = httpx.post(f"{server.url}/moderations", json={"input": "Hello!"}).json()
+    assert answer["fit_to_guard"] is False and "do not guard anything" in answer["note"]
+    [first, *_] = httpx.get(f"{server.url}/models").json()["data"]
+    assert first["guards"]["moderation"] is False and "No guard" in first["note"]
+    assert {"watermark", "c2pa", "voice"} < set(first["guards"])
+
+
 def test_texts_have_a_result_each_and_it_is_their_own(client: OpenAI) -> None:
     texts = ["I will hurt you.", "The sky is blue.", "How do I steal a car?", "word " * 600]
     together = client.moderations.create(input=texts, model="omni-moderation-latest").results

@@ -31,6 +31,14 @@ class Guards:
     signer: manifest.Signer | None = None
     voice: VoiceGuard | None = None
 
+    def on(self) -> dict[str, bool]:
+        """Each guard by its name, and whether it is on."""
+        return {
+            "watermark": self.watermark,
+            "c2pa": self.signer is not None,
+            "voice": self.voice is not None,
+        }
+
     def mark(self, rate: int, speed: float = 1.0) -> Watermark | None:
         """A watermark for one stream of speech; None where that guard is off."""
         return Watermark(rate, speed=speed) if self.watermark else None

@@ -1,4 +1,6 @@
-"""GET /v1/models: the network under its own name and under those that clients have as defaults."""
+"""GET /v1/models: the network under its own name and under those that clients have as defaults, and which
+guards are on.
+"""
 
 from typing import Any
 
@@ -8,10 +10,14 @@ from unisono.serve.reply.service import Service, service_of
 from unisono.serve.wire.model_names import listed
 
 router = APIRouter(prefix="/v1")
+NOT_GUARDED = (
+    "No guard of this server reads what is asked or answered; put one before it where people use it."
+)
 
 
 def _model(name: str, service: Service) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": service.created, "owned_by": "unisono"}
+    own = {"id": name, "object": "model", "created": service.created, "owned_by": "unisono"}
+    return {**own, "guards": {**service.guards.on(), "moderation": False}, "note": NOT_GUARDED}
 
 
 @router.get("/models")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from unisono.core.errors import UserError
 from unisono.engine.grammar import Grammar, Rules
-from unisono.moderation.moderator import FLAGGED, Moderator, begin, windows
+from unisono.moderation.moderator import FLAGGED, NOT_FIT, Moderator, begin, windows
 from unisono.moderation.phrases import CATEGORIES
 from unisono.serve.reply.events import ReplySpec, Usage, Words
 from unisono.serve.reply.in_order import account, add, check_letters, rounded
@@ -47,7 +47,7 @@ class ModerationRequest(RequestBody):
 
 @router.post("/moderations", openapi_extra=json_body(ModerationRequest))
 async def moderations(request: Request) -> dict[str, Any]:
-    """Flags and scores of 13 categories."""
+    """Flags and scores of 13 categories and, beyond OpenAI's form, whether to rely on them."""
     wanted, service = await read_json(request, ModerationRequest), service_of(request)
     model = "omni-moderation-latest" if wanted.model is None else service.check_model(wanted.model)
     usage = Usage()
@@ -72,7 +72,8 @@ async def moderations(request: Request) -> dict[str, Any]:
             scores[number] = np.maximum(scores[number], row)
     account(request, usage)
     results = [_result(row, bool(written), bool(seen)) for row, (written, seen) in zip(scores, groups)]
-    return {"id": f"modr-{uuid.uuid4().hex[:24]}", "model": model, "results": results}
+    told = {"fit_to_guard": False, "note": NOT_FIT}
+    return {"id": f"modr-{uuid.uuid4().hex[:24]}", "model": model, "results": results, **told}
 
 
 async def _moderator(service: Service) -> Moderator:
