@@ -26,7 +26,7 @@ from unisono.assess.card.sections.sight import (
 from unisono.assess.card.sections.voice_languages import judge_cut
 from unisono.assess.card.sets import own
 from unisono.assess.card.stats import Row, estimate
-from unisono.assess.card.tasks import Context, NotRun, Reply, all_tasks
+from unisono.assess.card.tasks import Context, NotRun, Reply, all_tasks, limited
 from unisono.core.errors import UserError
 from unisono.data.world.conversations import draw_request
 
@@ -188,3 +188,18 @@ def test_own_sets_are_large_enough(tmp_path: Path) -> None:
             assert task.name in small or len(names) >= 200, (task.name, len(names))
         json.dumps([sample.metadata for sample in parts.samples])
     assert all(len(own("shell_tasks")[kind]) >= 12 for kind in ("cyber", "autonomy"))
+
+
+def test_a_limit_draws_from_each_kind_and_keeps_clusters_whole() -> None:
+    samples = [
+        Sample(id=f"{n}-{turn}", input="", metadata={"harmful": n < 3, "cluster": str(n)})
+        for n in range(12)
+        for turn in range(2)
+    ]
+    kept = limited(samples, 8)
+    assert [sum(bool(one.metadata["harmful"]) is harmful for one in kept) for harmful in (True, False)] == [
+        4,
+        4,
+    ]
+    assert len({one.metadata["cluster"] for one in kept}) == 4 and kept == limited(samples, 8)
+    assert limited(samples, 30) == samples and len(limited(samples, 23)) == 24

@@ -158,20 +158,31 @@ def cluster_of(sample: Sample) -> str:
     return str((sample.metadata or {}).get("cluster", sample.id))
 
 
+def kind_of(sample: Sample) -> str:
+    """Samples of several kinds (harmful and harmless, own and foreign) are drawn alike."""
+    facts = sample.metadata or {}
+    return str([facts.get(name) for name in ("harmful", "asks", "kind", "condition")])
+
+
 def limited(samples: Sequence[Sample], limit: int | None) -> list[Sample]:
-    """At least `limit` samples, drawn by whole clusters, the same ones each time; all without a limit."""
+    """At least `limit` samples, drawn by whole clusters and from each kind in turn, the same ones each time;
+    all without a limit.
+    """
     if limit is None or limit >= len(samples):
         return list(samples)
-    clusters = sorted({cluster_of(sample) for sample in samples})
-    random.Random(0).shuffle(clusters)
-    held: dict[str, list[Sample]] = {name: [] for name in clusters}
+    held: dict[str, list[Sample]] = {}
     for sample in samples:
-        held[cluster_of(sample)].append(sample)
+        held.setdefault(cluster_of(sample), []).append(sample)
+    by_kind: dict[str, list[str]] = {}
+    for name in sorted(held):
+        by_kind.setdefault(kind_of(held[name][0]), []).append(name)
+    for names in by_kind.values():
+        random.Random(0).shuffle(names)
     kept: list[Sample] = []
-    for name in clusters:
-        if len(kept) >= limit:
-            break
-        kept += held[name]
+    while len(kept) < limit:
+        for names in by_kind.values():
+            if names and len(kept) < limit:
+                kept += held[names.pop()]
     return kept
 
 
