@@ -61,6 +61,10 @@ def test_answers_of_one_cluster_are_not_independent() -> None:
     alike = mean(rows("x", [1, 1, 0, 0], ["a", "a", "b", "b"]), "x")
     assert alike.stderr == pytest.approx(0.5)  # as of two answers
     assert mean(rows("x", [1]), "x").stderr is None
+    same = mean(rows("x", [0] * 6), "x")  # six answers alike are no proof that all are
+    assert same.value == 0 and same.stderr > 0.05 and same.high == pytest.approx(wilson(0.0, 6)[1])
+    grouped = mean(rows("x", [1] * 6, list("aaabbb")), "x")
+    assert grouped.low == pytest.approx(wilson(1.0, 2)[0])
 
 
 def test_bbq_scores_by_the_papers_formulas() -> None:

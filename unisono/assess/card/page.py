@@ -82,8 +82,15 @@ def card_page(card: dict[str, Any]) -> str:
                 coded = [pictures.uri("image/webp", _small(picture)) for picture in turn["pictures"]]
                 turn["pictures"] = [uri for uri in coded if uri]
     has_reference = any(figure["reference"] is not None for figure in figures)
-    title = f"System card: {card['model']}"
-    return rendered("card.html", card=card, names=TITLES, title=title, has_reference=has_reference)
+    is_part = any(task.get("limit") for section in card["sections"] for task in section["tasks"])
+    return rendered(
+        "card.html",
+        card=card,
+        names=TITLES,
+        title=f"System card: {card['model']}",
+        has_reference=has_reference,
+        is_part=is_part,
+    )
 
 
 class Share:

@@ -52,7 +52,11 @@ def estimate(rows: Sequence[Row], measure: str, statistic: str = "mean") -> Esti
 
 
 def mean(rows: Sequence[Row], measure: str) -> Estimate | None:
-    """The mean over rows; Wilson's interval for shares of independent rows, the normal one otherwise."""
+    """The mean over rows; Wilson's interval for shares of independent rows, the normal one otherwise.
+
+    Where all answers are alike, their spread says nothing of the error: Wilson's interval over the clusters
+    then gives both.
+    """
     if not rows:
         return None
     values = np.array([row.measures[measure] for row in rows], float)
@@ -65,8 +69,9 @@ def mean(rows: Sequence[Row], measure: str) -> Estimate | None:
         return Estimate(value, None, None, None, n)
     spread = sum(residual**2 for residual in residuals.values()) * clusters / (clusters - 1)
     stderr = math.sqrt(spread) / n
-    if clusters == n and set(values) <= {0.0, 1.0}:
-        return Estimate(value, stderr, *wilson(value, n), n)
+    if set(values) <= {0.0, 1.0} and (clusters == n or value in (0.0, 1.0)):
+        low, high = wilson(value, clusters)
+        return Estimate(value, stderr or (high - low) / (2 * Z), low, high, n)
     return Estimate(value, stderr, value - Z * stderr, value + Z * stderr, n)
 
 
