@@ -136,3 +136,10 @@ def test_json_fits_its_schema(split: str, number: int, service: Service) -> None
     assert made.text in messages[-1].text
     if number < 6:
         assert follows(Compiler(service.pieces).text(made.schema, True, "schema"), service, made.json)
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_every_split_has_enough_functions_for_its_conversations(split: str) -> None:
+    """Of the validation's functions none can miss a value."""
+    made = list(calls.conversations(split, 300, 1, [("How are you?", "I am well.")]))
+    assert len(made) == 300 and all(messages[0].role == "system" for messages in made)

@@ -143,12 +143,12 @@ def ask_two(split: str, rng: random.Random, talk: Talk) -> Asked:
 def ask_none(split: str, rng: random.Random, talk: Talk) -> Asked:
     """For something that none of the functions does."""
     offered = offered_with(any_function(split, rng), split, rng, rng.choice((0, 1, 2, 3)))
-    if rng.random() < 0.7:
+    domains = {one.function.domain for one in offered}
+    others = [one for one in functions_of(split) if one.domain not in domains]
+    if not others or rng.random() < 0.7:
         question, answer = rng.choice(talk)
         return Asked(offered, question, (), answer)
-    domains = {one.function.domain for one in offered}
-    other = rng.choice([one for one in functions_of(split) if one.domain not in domains])
-    return Asked(offered, request(offer(other, rng), rng).text, (), rng.choice(REFUSALS))
+    return Asked(offered, request(offer(rng.choice(others), rng), rng).text, (), rng.choice(REFUSALS))
 
 
 def ask_too_little(split: str, rng: random.Random, talk: Talk) -> tuple[Asked, Parameter]:
@@ -235,8 +235,10 @@ FORMS: dict[str, tuple[float, Callable[[str, random.Random, Talk], list[Message]
 
 def conversation(split: str, rng: random.Random, talk: Talk) -> list[Message]:
     """A conversation with functions of a split. `talk`: questions that need no function, with answers."""
-    weights = [share for share, _ in FORMS.values()]
-    _, make = rng.choices(list(FORMS.values()), weights)[0]
+    there = [
+        form for name, form in FORMS.items() if name != "missing" or any(map(can_miss, functions_of(split)))
+    ]
+    _, make = rng.choices(there, [share for share, _ in there])[0]
     return make(split, rng, talk)
 
 
