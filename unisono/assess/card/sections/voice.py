@@ -149,7 +149,7 @@ def preset_voice(context: Context) -> Parts:
     for number in range(160):
         text = questions[number % len(questions)]
         groups = {"turn": conditions[number % 4]}
-        more = {"condition": conditions[number % 4], "groups": groups}
+        more: dict[str, Any] = {"condition": conditions[number % 4], "groups": groups}
         samples.append(voice_sample(f"turn-{number}", text, number // 4, asks="speak", **more))
     for number, text in enumerate(
         ["Hm.", "Yes.", "What?", "Oh!"] * 10
