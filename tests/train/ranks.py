@@ -9,33 +9,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import crumb
 import torch
 
 from unisono.core.config import override
 from unisono.core.distributed import joined
 from unisono.core.errors import UserError
-from unisono.data.shards.loader import LoaderConfig
 from unisono.data.shards.shard import Shard
-from unisono.train.loop import LoopConfig, run
-from unisono.train.network import NetworkProgram, NetworkRecipe
+from unisono.train.loop import run
+from unisono.train.network import NetworkProgram
 from unisono.train.trainable import RowRates
 
-RECIPE = NetworkRecipe(
-    size="tiny",
-    compile=False,
-    task_shares={},
+RECIPE = replace(
+    crumb.RECIPE,
     validation_batches=1,
-    loader=LoaderConfig(batch_size=4, row_length=64, block_ids=400, chained_share=0.0),
-    loop=LoopConfig(
-        num_steps=6,
-        learning_rate=1e-2,
-        warmup_steps=2,
-        validate_every=3,
-        device="cpu",
-        bf16=False,
-        muon=True,
-        checkpoint_every_s=0.0,
-    ),
+    loop=replace(crumb.RECIPE.loop, checkpoint_every_s=0.0),
 )
 
 

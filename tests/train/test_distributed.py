@@ -3,19 +3,21 @@ when they go on."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import crumb
 import pytest
 import torch
+from kills import killed
 from safetensors.torch import load_file
 
+from unisono.cli import main
 from unisono.core.distributed import Group, group_of, rows_of
 from unisono.core.errors import UserError
-from unisono.data.shards.shard import ShardWriter
 
 RANKS = Path(__file__).parent / "ranks.py"
 
@@ -24,12 +26,7 @@ RANKS = Path(__file__).parent / "ranks.py"
 def shard(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve documents; "code" ids (from 100 on) and "word" ids below."""
     folder: Path = tmp_path_factory.mktemp("shard")
-    rng = np.random.default_rng(0)
-    writer = ShardWriter(folder, 128)
-    for number in range(12):
-        ids = np.concatenate([[number], rng.integers(10, 128, size=20 + number)])
-        writer.add(ids, np.arange(len(ids)) > 0, "even" if number % 2 == 0 else "odd")
-    writer.close(text_end=100)
+    crumb.documents(folder, 12, longer=1)
     return folder
 
 
@@ -40,7 +37,7 @@ def launched(shard: Path, folder: Path, size: int, *cases: dict[str, Any]) -> su
     environment = {
         **os.environ,
         "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")]),
+        "PYTHONPATH": os.pathsep.join([os.getcwd(), str(RANKS.parents[1]), os.environ.get("PYTHONPATH", "")]),
     }
     return subprocess.run(
         [sys.executable, *many, *words], env=environment, capture_output=True, text=True, timeout=600
@@ -108,6 +105,24 @@ def test_a_process_that_is_lost_ends_the_training_which_resumes(shard: Path, tmp
     assert again.returncode == 0, again.stderr[-3000:]
     whole = launched(shard, tmp_path, 2, {"run": "whole"})
     assert whole.returncode == 0 and far(weights(tmp_path / "lost"), weights(tmp_path / "whole")) == 0
+
+
+def test_a_kill_at_a_random_moment_is_told_in_one_sentence_and_resumed(tmp_path: Path) -> None:
+    found = killed(tmp_path, 1)
+    assert found["kills"] == 1 and found["most_different_weight"] == 0
+    (said,) = found["said"]
+    assert re.fullmatch(r"unisono: process [01] of 2 was ended by SIGKILL[^\n]* resumes [^\n]*\n", said), said
+
+
+@pytest.mark.slow
+def test_twenty_kills(tmp_path: Path) -> None:
+    found = killed(tmp_path, 20)
+    assert found["kills"] == 20 and found["most_different_weight"] == 0
+
+
+def test_several_processes_are_for_training_from_shards(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "network", "--processes", "2", "--data", "facts", "--name", "mine"]) == 2
+    assert "--processes is for training codecs and the network from shards" in capsys.readouterr().err
 
 
 def test_what_cannot_be_shared(shard: Path, tmp_path: Path) -> None:

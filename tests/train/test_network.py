@@ -6,45 +6,27 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
+import crumb
 import pytest
 import torch
 
 from unisono.core.errors import UserError
-from unisono.data.shards.loader import LoaderConfig
-from unisono.data.shards.shard import Shard, ShardWriter
+from unisono.data.shards.shard import Shard
 from unisono.model.hf import load_pretrained
-from unisono.train.loop import LoopConfig, run
-from unisono.train.network import NetworkProgram, NetworkRecipe, in_units
+from unisono.train.loop import run
+from unisono.train.network import NetworkProgram, in_units
 
-RECIPE = NetworkRecipe(
-    size="tiny",
-    compile=False,
-    task_shares={},
-    loader=LoaderConfig(batch_size=2, row_length=64, block_ids=400, chained_share=0.0),
-    loop=LoopConfig(
-        num_steps=60,
-        learning_rate=1e-2,
-        warmup_steps=5,
-        validate_every=60,
-        device="cpu",
-        bf16=False,
-        muon=True,
-    ),
+RECIPE = replace(
+    crumb.RECIPE,
+    loader=replace(crumb.RECIPE.loader, batch_size=2),
+    loop=replace(crumb.RECIPE.loop, num_steps=60, warmup_steps=5, validate_every=60),
 )
 
 
 @pytest.fixture(scope="module")
 def shard(tmp_path_factory) -> Shard:
-    """Eight documents; "code" ids (from 100 on) and "word" ids below."""
-    folder: Path = tmp_path_factory.mktemp("shard")
-    rng = np.random.default_rng(0)
-    writer = ShardWriter(folder, 128)
-    for number in range(8):
-        ids = np.concatenate([[number], rng.integers(10, 128, size=20)])
-        writer.add(ids, np.arange(21) > 0, "even" if number % 2 == 0 else "odd")
-    writer.close(text_end=100)
-    return Shard(folder)
+    """Eight documents."""
+    return crumb.documents(tmp_path_factory.mktemp("shard"), 8)
 
 
 def test_a_crumb_is_learned_by_heart(shard: Shard, tmp_path: Path) -> None:

@@ -47,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdin, sys.stdout):
         if hasattr(stream, "reconfigure"):  # a letter that a terminal cannot show is no reason to stop
             stream.reconfigure(errors="replace")
-    arguments = parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    arguments = parser().parse_args(words, argparse.Namespace(words=words))
     try:
         return loaded(arguments)()
     except UserError as error:

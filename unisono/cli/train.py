@@ -1,6 +1,8 @@
 """`unisono train`: its options."""
 
 import argparse
+import os
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -73,6 +75,13 @@ def add(commands: Any) -> None:
         help="network: name of the run and of the finished folder (default: its size); "
         "stages of the codec of 25 ids a second: another run beside the usual one",
     )
+    _add_how(command)
+    add_home(command)
+    _add_dry_run(command)
+
+
+def _add_how(command: argparse.ArgumentParser) -> None:
+    """Options of how a recipe is trained."""
     command.add_argument(
         "--set",
         action="append",
@@ -86,8 +95,13 @@ def add(commands: Any) -> None:
         default=0,
         help="stop after so many minutes; the next call goes on (default: no limit)",
     )
-    add_home(command)
-    _add_dry_run(command)
+    command.add_argument(
+        "--processes",
+        type=whole_number(1, 1024),
+        default=1,
+        metavar="N",
+        help="share the training among so many processes of this machine, one for each GPU (default: 1)",
+    )
 
 
 def _add_dry_run(command: argparse.ArgumentParser) -> None:
@@ -119,11 +133,10 @@ def _add_dry_run(command: argparse.ArgumentParser) -> None:
         "--points", type=Path, metavar="RUNS.csv", help="measured runs, from which the loss is forecast"
     )
     group.add_argument(
-        "--shape",
-        nargs="+",
-        default=[],
-        metavar="FIELD=VALUE",
-        help="another shape than the size's, e.g. hidden_size=4096 num_hidden_layers=36 vocab_size=150000",
+        "--vocab-size",
+        type=whole_number(1),
+        metavar="N",
+        help="default: that of the shards, or of the package",
     )
     group.add_argument("--records", type=Path, metavar="DIR", help="keep the numbers in a record there")
     group.add_argument("--json", action="store_true", help="tell as one line of JSON")
@@ -137,6 +150,13 @@ def _add_own(command: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME",
         help="network: go on from finished weights with your own data, as `unisono data add` named it",
+    )
+    command.add_argument(
+        "--shards",
+        default="",
+        metavar="ADDRESS",
+        help="network: the folder of shards, as `unisono data network` made it, where it lies in a store, "
+        "such as s3://bucket/shards/nano; it is copied into --home first (default: shards/SIZE of --home)",
     )
     command.add_argument(
         "--start",
@@ -161,6 +181,8 @@ def load(arguments: argparse.Namespace) -> Callable[[], int]:
         raise UserError(f"--data is for the network, not for {arguments.what}")
     if arguments.dry_run:
         return _dry_run(arguments)
+    if arguments.processes > 1 and "RANK" not in os.environ:  # this is not one of them
+        return _launch(arguments)
     if arguments.what == "moderation":
         from unisono.train.moderation import run
 
@@ -180,6 +202,16 @@ def load(arguments: argparse.Namespace) -> Callable[[], int]:
     from unisono.train.programs import train
 
     return partial(train, typed(TrainOptions, arguments))
+
+
+def _launch(arguments: argparse.Namespace) -> Callable[[], int]:
+    """-> the call that starts the same command in several processes."""
+    if arguments.data or arguments.what in ("moderation", "speakers"):
+        raise UserError("--processes is for training codecs and the network from shards; leave it out here")
+    from unisono.train.launch import launched
+
+    command = [sys.executable, "-m", "unisono.cli", *arguments.words]
+    return partial(launched, arguments.processes, command)
 
 
 def _dry_run(arguments: argparse.Namespace) -> Callable[[], int]:

@@ -22,6 +22,9 @@ LOST = (
     "start the same command again: it resumes from the last checkpoint"
 )
 
+# Set by `unisono train --processes` in the processes it starts: it says itself who is lost, and says it once.
+LAUNCHED = "UNISONO_LAUNCHED"
+
 
 @dataclass(frozen=True)
 class Group:
@@ -63,15 +66,20 @@ def joined(device: torch.device) -> Iterator[Group]:
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
         yield group
     except distributed.DistError:
-        raise UserError(LOST) from None
+        raise _lost() from None
     except RuntimeError as error:  # gloo's way to say it
         if any(sign in str(error) for sign in ("Connection closed", "Connection reset", "imed out")):
-            raise UserError(LOST) from None
+            raise _lost() from None
         raise
     finally:
         if distributed.is_initialized():
             with contextlib.suppress(RuntimeError):
                 distributed.destroy_process_group()
+
+
+def _lost() -> BaseException:
+    """What ends a process that cannot go on without another one."""
+    return SystemExit(2) if LAUNCHED in os.environ else UserError(LOST)
 
 
 def rows_of(batch: Any, start: int, step: int) -> Any:

@@ -28,13 +28,15 @@ class CommonOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class DataOptions(CommonOptions):
-    """Of `unisono data`; `sources` to `tasks` are those of `add`."""
+    """Of `unisono data`; `sources` to `deduplicate` are those of `add`."""
 
     sources: Sequence[str] = ()  # a name, then where the data lies
     licence: str | None = None
     task: str = ""
     count: int = 1000
     tasks: str = ""
+    quality: bool = False
+    deduplicate: bool = False
     workers: int = 1
     scale: float = 1.0
     max_mb: float = float("inf")
@@ -46,6 +48,7 @@ class TrainOptions(CommonOptions):
     """Of `unisono train`."""
 
     data: Sequence[str] = ()  # names of somebody's own data
+    shards: str = ""  # where the shards lie, if not in home: a folder, or an address of a store
     replay: float = 0.5
     name: str = ""
     set: Sequence[str] = ()  # FIELD=VALUE of a recipe
