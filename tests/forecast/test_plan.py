@@ -189,7 +189,8 @@ def test_the_command_line_of_a_dry_run(tmp_path: Path, capsys: pytest.CaptureFix
     ]
     runs.write_text("\n".join(["parameters,ids,loss", *lines]))
     words = f"train network --dry-run --home {tmp_path} --hardware h100 --gpus 8 --ids 2e10 --price 2 --json"
-    shape = ["--shape", "hidden_size=2048", "num_hidden_layers=20", "vocab_size=30000"]
+    shape = ["--set", "shape.hidden_size=2048", "--set", "shape.num_hidden_layers=20"]
+    shape += ["--vocab-size", "30000"]
     more = ["--set", "loader.batch_size=64", "--points", str(runs), "--records", str(tmp_path / "records")]
     assert not main([*words.split(), "--size", "base", *shape, *more])
     told = json.loads(capsys.readouterr().out.splitlines()[-1])

@@ -36,7 +36,7 @@ class DryRunOptions(TrainOptions):
     utilization: float = 0.4
     price: float = 0.0
     points: Path | None = None
-    shape: tuple[str, ...] = ()
+    vocab_size: int | None = None
     records: Path | None = None
     json: bool = False
 
@@ -47,7 +47,7 @@ def run(options: DryRunOptions) -> int:
         can_keep(options.records)
     numbers = planned(options)
     if options.records:
-        config = {"size": options.network_size, "shape": list(options.shape), "set": list(options.set)}
+        config = {"size": options.network_size, "set": list(options.set)}
         write_record("dry-run", numbers, config=config, folder=options.records)
     tell(numbers, options.json)
     return 0
@@ -88,7 +88,7 @@ def planned(options: DryRunOptions) -> dict[str, Any]:
 
 
 def shape_of(options: DryRunOptions, recipe: NetworkRecipe) -> Qwen3Config:
-    """The network's shape: that of the size, of the base or of the start, with the fields of --shape."""
+    """The network's shape: that of the size, of the base or of the start."""
     own = Vocabulary.load(default_weights() / "vocabulary.json")
     if options.init:
         base = config_from_hf(read_config(base_folder(options.init, options.home)))
@@ -98,10 +98,10 @@ def shape_of(options: DryRunOptions, recipe: NetworkRecipe) -> Qwen3Config:
     else:
         shards = sorted((options.home / "shards" / options.network_size).glob("train*/manifest.json"))
         size = Shard(shards[0].parent).manifest["vocab_size"] if shards else own.size
-        config = preset(recipe.size, size)
+        config = preset(recipe.size, options.vocab_size or size, **recipe.shape)
     if recipe.num_hidden_layers:
         config = replace(config, num_hidden_layers=recipe.num_hidden_layers)
-    return override(config, options.shape)
+    return config
 
 
 def _forecast(points: Path, parameters: int, ids: float) -> dict[str, Any]:

@@ -126,10 +126,15 @@ class Qwen3Config:
 
 
 def preset(size: str, vocab_size: int, **changes: Any) -> Qwen3Config:
-    """The config of a named size; `changes` override single fields."""
+    """The config of a named size; `changes` override fields. UserError for an unknown size or field."""
     if size not in SIZES:
         raise UserError(f"unknown size {size!r}; choose one of {', '.join(SIZES)}")
-    return Qwen3Config(vocab_size=vocab_size, **{**SIZES[size], **changes})
+    if unknown := set(changes) - set(SIZES[size]):
+        raise UserError(
+            f"no field {min(unknown)!r} in the shape of a size; expected one of {', '.join(SIZES[size])}"
+        )
+    whole = {name: int(value) if value == int(value) else value for name, value in changes.items()}
+    return Qwen3Config(vocab_size=vocab_size, **{**SIZES[size], **whole})
 
 
 def weight_shapes(config: Qwen3Config) -> dict[str, tuple[int, ...]]:

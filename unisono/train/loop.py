@@ -132,6 +132,7 @@ class _Run:
                 betas=(config.beta1, config.beta2),
                 muon=config.muon,
                 rows=getattr(program, "row_rates", None),
+                ratio=getattr(program, "width_ratio", 1.0),
             )
             self.modules[name] = (module, optimizer, loss)
 

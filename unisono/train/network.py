@@ -25,6 +25,7 @@ from unisono.model.hf import load_pretrained, save_pretrained
 from unisono.model.transformer import Block, Qwen3, packed_mask
 from unisono.train.loop import LoopConfig, Loss, Numbers, Parts
 from unisono.train.lora import load_adapter, merged, save_adapter
+from unisono.train.mup import initialize, width_ratio
 from unisono.train.sharding import recomputed, sharded
 from unisono.train.trainable import RowRates, arranged
 
@@ -34,6 +35,8 @@ class NetworkRecipe:
     """Defaults of the nano network."""
 
     size: str = "nano"
+    shape: dict[str, float] = field(default_factory=dict)  # fields of the size's shape that are others
+    mup: int = 0  # hidden_size at which the learning rate was found, 0: no matter; see train/mup.py
     loop: LoopConfig = field(
         default_factory=lambda: LoopConfig(
             num_steps=12000,
@@ -187,7 +190,7 @@ class NetworkProgram:
                 f"no task {min(unknown)!r} in the shards; choose from {', '.join(train.task_names)}"
             )
         left_out = {task: 0.0 for task in train.task_names if recipe.tasks and task not in recipe.tasks}
-        self.val = val
+        self.val, self.width_ratio = val, 1.0
         vocab_size, self.text_end = train.manifest["vocab_size"], train.manifest["text_end"]
         self.model = arranged(
             self._start(vocab_size),
@@ -211,10 +214,17 @@ class NetworkProgram:
         self.modules: dict[str, tuple[nn.Module, Loss]] = {"network": (self.model, self.loss)}
 
     def _start(self, vocab_size: int) -> Qwen3:
-        if not self.recipe.start_from:
-            return Qwen3(preset(self.recipe.size, vocab_size))
-        model = load_pretrained(self.recipe.start_from, vocab_size=vocab_size)
-        return merged(load_adapter(model, Path(self.recipe.adapter))) if self.recipe.adapter else model
+        recipe = self.recipe
+        if not recipe.start_from:
+            model = Qwen3(preset(recipe.size, vocab_size, **recipe.shape))
+            if recipe.mup:
+                self.width_ratio = width_ratio(model, recipe.mup)
+                initialize(model, self.width_ratio)
+            return model
+        if recipe.mup or recipe.shape:
+            raise UserError("mup and shape are for networks that begin from nothing; leave them out here")
+        model = load_pretrained(recipe.start_from, vocab_size=vocab_size)
+        return merged(load_adapter(model, Path(recipe.adapter))) if recipe.adapter else model
 
     def batch(self, step: int) -> dict[str, Tensor]:
         """Packed rows; see data/loader.py."""

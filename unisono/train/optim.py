@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from unisono.train.muon import Muon
+from unisono.train.mup import is_between_layers, muon_rate, rate
 from unisono.train.sharding import like, own_rows
 from unisono.train.trainable import RowRates
 
@@ -24,22 +25,30 @@ class Optimizers:
         betas: tuple[float, float],
         muon: bool,
         rows: RowRates | None = None,
+        ratio: float = 1.0,
     ) -> None:
+        """ratio: the network's width beside that of the learning rate; see train/mup.py."""
         named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
-        matrices = [
-            p for name, p in named if muon and p.ndim == 2 and "embed" not in name and "lm_head" not in name
-        ]
+        matrices = [p for name, p in named if muon and is_between_layers(name, p)]
         taken = {id(p) for p in matrices}
-        rest = [p for _, p in named if id(p) not in taken]
-        groups = [
-            {"params": [p for p in rest if p.ndim >= 2], "weight_decay": weight_decay},
-            {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
+        kinds: dict[tuple[bool, float], list[nn.Parameter]] = {(True, 1.0): [], (False, 1.0): []}
+        for name, p in named:
+            if id(p) not in taken:
+                kinds.setdefault((p.ndim >= 2, rate(name, p, ratio)), []).append(p)
+        groups = [  # as much of a weight decays in a step, whatever its rate
+            {
+                "params": kinds[kind],
+                "weight_decay": weight_decay / kind[1] if kind[0] else 0.0,
+                "rate": kind[1],
+            }
+            for kind in sorted(kinds, reverse=True)
         ]
         self.parts: list[torch.optim.Optimizer] = [
             torch.optim.AdamW(groups, lr=learning_rate, betas=betas, fused=True)
         ]
         if matrices:
-            self.parts.append(Muon(matrices, learning_rate, weight_decay))
+            self.parts.append(Muon(matrices, learning_rate, weight_decay / muon_rate(ratio)))
+            self.parts[-1].param_groups[0]["rate"] = muon_rate(ratio)
         self.learning_rate, self.rows = learning_rate, rows
         self.tables = [
             p for name, p in named if rows and p.ndim == 2 and ("embed" in name or "lm_head" in name)
@@ -49,7 +58,9 @@ class Optimizers:
         """Sets every learning rate to `factor` times its peak."""
         for part in self.parts:
             for group in part.param_groups:
-                group["lr"] = self.learning_rate * factor
+                group["lr"] = (
+                    self.learning_rate * factor * group.get("rate", 1.0)
+                )  # older checkpoints name none
 
     def zero_grad(self) -> None:
         """Forgets all gradients."""
