@@ -100,6 +100,14 @@ def _add_own(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--tasks", default="", metavar="LIST", help="add: only these of hear,speak,describe,draw,read,talk"
     )
+    command.add_argument(
+        "--quality",
+        action="store_true",
+        help="add: leave out plain texts that are no English prose or repeat themselves, by Gopher's rules",
+    )
+    command.add_argument(
+        "--deduplicate", action="store_true", help="add: leave out plain texts that are like one before"
+    )
 
 
 def load(command: argparse.ArgumentParser, arguments: argparse.Namespace) -> Callable[[], int]:

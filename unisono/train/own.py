@@ -2,6 +2,7 @@
 with them.
 """
 
+import hashlib
 import json
 import shutil
 import tempfile
@@ -19,9 +20,11 @@ from unisono.core.distributed import group_of
 from unisono.core.errors import UserError
 from unisono.core.home import default_weights
 from unisono.core.record import PHONEMES, weights_of, write_record
+from unisono.core.store import fetched, is_address
 from unisono.data.own.add import NAME, add, codecs_of, facts_of, own_folder, tell
 from unisono.data.own.coding import TASKS
 from unisono.data.own.items import Item
+from unisono.data.own.quality import judged
 from unisono.data.own.sources import items_of
 from unisono.data.shards.loader import LoaderConfig
 from unisono.data.shards.shard import Shard
@@ -55,8 +58,12 @@ def run_add(options: DataOptions) -> int:
     wanted = tuple(task for task in options.tasks.split(",") if task) or TASKS
     if unknown := set(wanted) - set(TASKS):
         raise UserError(f"no task {min(unknown)!r}; choose from {', '.join(TASKS)}")
-    items = [item for source in sources for item in items_of(source)]
-    facts = {"task": options.task} if options.task else {}
+    items = [item for source in sources for item in items_of(_local(source, options.home))]
+    facts: dict[str, Any] = {"task": options.task} if options.task else {}
+    if options.quality or options.deduplicate:
+        kept = judged(items, quality=options.quality, duplicates=options.deduplicate)
+        items, facts["texts"] = kept.items, kept.to_json()
+        print(f"texts: {json.dumps(facts['texts'])}")
     if options.task:
         items = task_items(find_task(options.task), options.count)
     start = start_of(options)
@@ -65,6 +72,14 @@ def run_add(options: DataOptions) -> int:
     command = f"unisono train network{_start_options(options)} --data {name} --name mine"
     print(f"learn it with: {command}   ({folder})")
     return 0
+
+
+def _local(source: str, home: Path) -> str:
+    """The source, or the copy of one that lies in a store."""
+    if not is_address(source):
+        return source
+    place = hashlib.sha256(source.encode()).hexdigest()[:16]
+    return str(fetched(source, home / "sources" / place))
 
 
 def start_of(options: CommonOptions) -> Path:

@@ -28,6 +28,7 @@ from unisono.core.device import seed_all
 from unisono.core.distributed import group_of
 from unisono.core.errors import UserError
 from unisono.core.record import write_record
+from unisono.core.store import fetched
 from unisono.data.pictures.named import gallery
 from unisono.data.shards.build import ELSEWHERE, made_with, network_data, take_over
 from unisono.data.shards.lessons import spoken_words
@@ -212,6 +213,8 @@ def _start_of(run: Path) -> Path:
 
 def _network(options: TrainOptions) -> tuple[NetworkProgram, NetworkRecipe]:
     size = options.network_size
+    if options.shards:
+        fetched(options.shards, options.home / "shards" / size)
     usual = FROM_BASE if options.init else RECIPES.get(size, NetworkRecipe(size=size))
     recipe, name = _recipe(usual, options), options.name or size
     run = options.home / "runs" / f"network-{name}"
