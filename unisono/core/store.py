@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from unisono.core.errors import UserError
-from unisono.core.home import atomic_write
+from unisono.core.home import NO_ROOM, atomic_write
 
 MANIFEST = "manifest.json"  # of a shard; written last, also here
 
@@ -48,8 +48,17 @@ def _copy(files: Any, path: str, size: int | None, target: Path) -> None:
     """One file, whole or not at all."""
     if target.exists() and target.stat().st_size == size:
         return
+
+    def copy(part: Path) -> None:
+        try:
+            files.get_file(path, str(part))
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise
+            raise RuntimeError(str(error)) from error  # the store's fault, not that of this disk
+
     target.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write(target, lambda part: files.get_file(path, str(part)))
+    atomic_write(target, copy)
     if size is not None and target.stat().st_size != size:
         target.unlink()
         raise UserError(f"{path} came cut short; run the command again")
