@@ -69,6 +69,9 @@ def run_add(options: DataOptions) -> int:
     start = start_of(options)
     report = add(options.home, name, items, start, options.licence, options.workers, wanted, **facts)
     tell(report)
+    if "texts" in facts:
+        switches = {"quality": options.quality, "deduplicate": options.deduplicate}
+        write_record("texts-kept", facts["texts"], config=switches, folder=folder)
     command = f"unisono train network{_start_options(options)} --data {name} --name mine"
     print(f"learn it with: {command}   ({folder})")
     return 0
