@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from unisono.core.errors import UserError
@@ -57,7 +58,11 @@ def judged(items: Iterable[Item], *, quality: bool, duplicates: bool) -> Kept:
     """The items without the texts that the switches leave out. A text that cannot be read stays, for the
     coding to say what is wrong with it.
     """
-    judges: list[Judge] = ([fault_of] if quality else []) + ([Duplicates()] if duplicates else [])
+    judges: list[Judge] = []
+    if quality:
+        judges.append(fault_of)
+    if duplicates:
+        judges.append(Duplicates())
     kept = Kept()
     for item in items:
         text = _text(item)
@@ -76,7 +81,7 @@ def judged(items: Iterable[Item], *, quality: bool, duplicates: bool) -> Kept:
 def _text(item: Item) -> str | None:
     """The words of a plain text; None for anything else."""
     try:
-        if item.kind == "text" and not item.fault:
+        if item.kind == "text" and isinstance(item.source, Path):
             return text_of(read_bytes(item.source))
         if item.kind == "chat" and isinstance(item.source, Slice):
             text = json_line(read_bytes(item.source)).get("text")
