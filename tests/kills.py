@@ -92,8 +92,9 @@ def killed(folder: Path, kills: int, seed: int = 1) -> dict[str, Any]:
         steps.append(step_of(checkpoint))
     for name in ("killed", "whole"):
         last = started(folder / "shard", folder, name, num_steps)
-        if last.wait(timeout=1200):
-            raise RuntimeError(last.communicate()[1])
+        said_last = last.communicate(timeout=1200)[1]  # which closes the pipe, too
+        if last.returncode:
+            raise RuntimeError(said_last)
     one, other = (load_file(folder / name / "network" / "model.safetensors") for name in ("killed", "whole"))
     return {
         "kills": len(said),
