@@ -129,7 +129,7 @@ def test_turns_and_commands(talker: Talker, media: Media) -> None:
         "",
         f"/image {media('a.png')} what is this?",
         f"/audio {media('a.wav')}",
-        "/voice joe",
+        "/voice heart",
         "/out text,audio",
         "Say: good morning.",
         "/new",
@@ -139,7 +139,7 @@ def test_turns_and_commands(talker: Talker, media: Media) -> None:
         "/quit",
         "never said",
     )
-    assert talker.number == 5 and talker.voice == "joe" and talker.outputs == ("image",)
+    assert talker.number == 5 and talker.voice == "heart" and talker.outputs == ("image",)
     assert {path.name for path in talker.folder.iterdir()} == {"reply4.wav", "reply5.png"}
     with Image.open(talker.folder / "reply5.png") as drawn:
         assert drawn.size == (256, 256)

@@ -16,6 +16,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from unisono.cli import main
+from unisono.core.device import has_fast_bf16
 from unisono.core.distributed import Group
 from unisono.core.errors import UserError
 from unisono.data.shards.loader import LoaderConfig
@@ -128,7 +129,7 @@ def test_memory_is_that_of_a_measured_step(
         row_length=LENGTH,
         accumulate=accumulate,
         recompute=recompute,
-        bf16=bf16,
+        bf16=bf16 and has_fast_bf16(torch.device("cpu")),
         muon=muon,
         is_gpu=False,
     )

@@ -4,7 +4,7 @@
 without QK-norm and with biases of queries, keys and values.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import inf
 from typing import Any
 
@@ -129,11 +129,14 @@ def preset(size: str, vocab_size: int, **changes: Any) -> Qwen3Config:
     """The config of a named size; `changes` override fields. UserError for an unknown size or field."""
     if size not in SIZES:
         raise UserError(f"unknown size {size!r}; choose one of {', '.join(SIZES)}")
-    if unknown := set(changes) - set(SIZES[size]):
+    if unknown := set(changes) - {one.name for one in fields(Qwen3Config)}:
         raise UserError(
             f"no field {min(unknown)!r} in the shape of a size; expected one of {', '.join(SIZES[size])}"
         )
-    whole = {name: int(value) if value == int(value) else value for name, value in changes.items()}
+    whole = {
+        name: int(value) if isinstance(value, float) and value.is_integer() else value
+        for name, value in changes.items()
+    }
     return Qwen3Config(vocab_size=vocab_size, **{**SIZES[size], **whole})
 
 

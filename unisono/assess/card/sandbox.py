@@ -43,6 +43,13 @@ mount --bind "$work" "$root/work"
 exec prlimit --as="$memory" --cpu="$cpu" --fsize="$file" --nproc="$processes" --core=0 \
     chroot "$root" /bin/sh -c 'cd /work && exec "$@"' sh "$@"
 """
+ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+    "HOME": "/work",
+    "LANG": "C.UTF-8",
+    # A file that is written again within a second, in the same length, would run as it was before.
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +126,7 @@ def run(command: list[str], work: Path, limits: Limits | None = None, stdin: str
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
-            env={"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/work", "LANG": "C.UTF-8"},
+            env=ENVIRONMENT,
         )
         try:
             process.communicate(stdin.encode(), timeout=limits.wall_s)

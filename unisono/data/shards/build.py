@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from unisono.base.base import Base
-from unisono.codecs.audio import AudioCodec
 from unisono.codecs.image import ImageCodec
 from unisono.codecs.load import load_audio_codec
 from unisono.codecs.phonemes import PhonemeReader
+from unisono.codecs.speech import SpeechCodec
 from unisono.codecs.storage import made_by
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
@@ -28,7 +28,15 @@ from unisono.data.shards.disjoint import check_disjoint
 from unisono.data.shards.lessons import VAL_LESSONS, LessonCounts, base_makers, lessons, own_words
 from unisono.data.shards.prepare import Counts, prepare
 from unisono.data.shards.shard import Shard
-from unisono.data.shards.trained import VOICES_STAGES, Sound, audio_run, finished, image_run, sound_of
+from unisono.data.shards.trained import (
+    AUDIO_STAGES,
+    VOICES_STAGES,
+    Sound,
+    audio_run,
+    finished,
+    image_run,
+    sound_of,
+)
 from unisono.data.speech.codebank import CodeBank, Encoding, encode_all
 from unisono.data.speech.cutter import WordCutter
 from unisono.data.speech.waves import Waves, sound_folders
@@ -73,11 +81,10 @@ def take_over(start: Path, home: Path, size: str, *, with_text: bool = True) -> 
     data. UserError where others are there already.
     """
     runs = home / "runs"
-    audio = (
-        "audio-codec"
-        if isinstance(load_audio_codec(start / "audio_codec"), AudioCodec)
-        else VOICES_STAGES[-1]
+    has_voices = (start / "audio_codec" / "config.json").is_file() and isinstance(
+        load_audio_codec(start / "audio_codec"), SpeechCodec
     )
+    audio = VOICES_STAGES[-1] if has_voices else AUDIO_STAGES[0]
     pieces = {start / READER: runs / audio / PHONEMES}
     if with_text:
         pieces[start / "tokenizer.json"] = home / "texts" / f"tokenizer-{TEXT_SIZES[size]}.json"
@@ -94,7 +101,7 @@ def take_over(start: Path, home: Path, size: str, *, with_text: bool = True) -> 
             f"the text vocabulary of {start} has {has} pieces, of --size {size} at most "
             f"{TEXT_SIZES[size]}; name the size of this network"
         )
-    if audio == "audio-codec" and (last := audio_run(home)) != audio:
+    if not has_voices and (last := audio_run(home)) != audio:
         raise UserError(
             f"{runs / last} holds another audio codec, which would be used instead; choose another "
             f"--home or move it away"
