@@ -23,7 +23,7 @@ INSTALL = "pip install --no-deps resemblyzer"
 WINDOW_S, STEP_S = 0.5, 0.25  # of speech that is judged at a time, and how often
 LAST = 3  # windows whose mean decides, once there are so many
 # Cosine below which a voice is foreign: just under the lowest window of ten clips of the network's own
-# speech. How many foreign voices pass is not measured yet: `unisono bench guards --only voice`.
+# speech. How many foreign voices pass: `unisono bench guards --only voice`, docs/guards.md.
 THRESHOLD = 0.76
 PART = SAMPLE_RATE // 100  # 10 ms
 AUDIBLE = 0.01  # root mean square of 10 ms; pauses say nothing of a voice

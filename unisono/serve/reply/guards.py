@@ -20,7 +20,7 @@ NAMES = {
     "voice": "speech in another voice than the chosen one is cut off",
 }
 
-USUAL = ("watermark", "c2pa")  # where none are named; how often `voice` cuts wrongly is not measured yet
+USUAL = ("watermark", "c2pa")  # where none are named; `voice` has to be named, see docs/guards.md
 
 
 @dataclass(frozen=True)
