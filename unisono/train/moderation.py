@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from unisono.core.home import default_weights
+from unisono.core.progress import track
 from unisono.core.record import mean_stderr
 from unisono.moderation.moderator import FLAGGED, Moderator, begin, fingerprint, windows
 from unisono.moderation.phrases import CATEGORIES, Phrase, phrases
@@ -46,7 +47,7 @@ class Reader:
         """
         ids = [windows(self.text.encode(text))[0] for text in texts]
         found: dict[int, Floats] = {}
-        for batch in batches(ids):
+        for batch in track(list(batches(ids)), "phrases read"):
             found.update(zip(batch, self.states.means(self.begin, [ids[place] for place in batch])))
         return np.stack([found[place] for place in range(len(ids))])
 
@@ -117,7 +118,8 @@ def train(folder: str | Path, seed: int = 1) -> tuple[Moderator, dict[str, Any]]
     found = phrases(seed)
     means = Reader(folder).means([phrase.text for phrase in found])
     inputs, wanted, fold = means.reshape(len(found), -1), targets(found), folds(found, seed)
-    tried = {decay: held_out(inputs, wanted, fold, decay) for decay in DECAYS}
+    decays = track(DECAYS, "weight decays tried")
+    tried = {decay: held_out(inputs, wanted, fold, decay) for decay in decays}
     decay = min(tried, key=lambda decay: loss(tried[decay], wanted))
     is_harm = wanted.max(1) > 0
     most = float(np.quantile(_logits(tried[decay]).max(1)[~is_harm], 1 - ALARMS))
