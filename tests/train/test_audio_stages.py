@@ -166,6 +166,8 @@ def test_the_decoder_speaks_in_a_voice(
     assert one.shape == (1, 12 * 640) and not torch.allclose(one, other, atol=1e-4)
     again = replace(VOICES, start_from=str(tmp_path / "codec"))
     went_on = AudioVoicesProgram(again, SpeechEncoder(ENCODER), AudioTeacher.load(teacher), *sets)
+    reader = PhonemeReader.load(tmp_path / PHONEMES)
+    assert torch.equal(went_on.reader.layers[0].weight, reader.layers[0].weight)
     assert torch.allclose(went_on.codec.decode(torch.arange(12)[None], codec.presets[0]), one, atol=1e-3)
 
 

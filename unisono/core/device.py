@@ -30,9 +30,7 @@ def pick_device(name: str | None = None) -> torch.device:
 
 
 def has_fast_bf16(device: torch.device) -> bool:
-    """Does it have instructions for bfloat16? A CPU without them emulates: a convolution takes 70 times as
-    long.
-    """
+    """Does it have instructions for bfloat16? A CPU without them emulates, far slower than float32."""
     return device.type == "cuda" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 

@@ -85,15 +85,17 @@ class AudioVoicesProgram:
         )
         self.codec = SpeechCodec(recipe.codec.around(encoder.config))
         self.origin = made_by(teacher if recipe.by_teacher else encoder)
+        self.reader = PhonemeReader(len(encoder.config.levels))
         if recipe.start_from:
             start = SpeechCodec.load(recipe.start_from)
             self.codec.decoder.load_state_dict(start.decoder.state_dict())
             self.codec.style.load_state_dict(start.style.state_dict())
             self.origin += made_by(start)
+            if (path := Path(recipe.start_from).parent / PHONEMES).exists():  # of the stage before
+                self.reader.load_state_dict(PhonemeReader.load(path).state_dict())
         self.codec.encoder.load_state_dict(encoder.state_dict())
         self.codec.encoder.eval().requires_grad_(False)
         self.model, self.distance = Speaker(self.codec), MelDistance(encoder.config.sample_rate)
-        self.reader = PhonemeReader(len(encoder.config.levels))
         self.modules: dict[str, tuple[nn.Module, Loss]] = {
             "reader": (self.reader, self.reader_loss),
             "speaker": (self.model, self.loss),

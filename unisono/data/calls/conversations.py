@@ -8,6 +8,7 @@ import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from unisono.data.calls.functions import Function, Parameter, functions_of
 from unisono.data.calls.request import Offered, Wanted, can_miss, offer, request, tidy, told
@@ -151,9 +152,15 @@ def ask_none(split: str, rng: random.Random, talk: Talk) -> Asked:
     return Asked(offered, request(offer(rng.choice(others), rng), rng).text, (), rng.choice(REFUSALS))
 
 
+@lru_cache(maxsize=3)
+def incomplete(split: str) -> tuple[Function, ...]:
+    """Functions of a split that can be asked for with a value too little; the validation has none."""
+    return tuple(one for one in functions_of(split) if can_miss(one))
+
+
 def ask_too_little(split: str, rng: random.Random, talk: Talk) -> tuple[Asked, Parameter]:
     """For a call that needs one value more -> and which."""
-    function = rng.choice([one for one in functions_of(split) if can_miss(one)])
+    function = rng.choice(incomplete(split))
     offered = offered_with(function, split, rng, rng.choice((0, 1, 2)))
     name = rng.choice(can_miss(function))
     wanted = request(offered[0], rng, name)
@@ -235,9 +242,7 @@ FORMS: dict[str, tuple[float, Callable[[str, random.Random, Talk], list[Message]
 
 def conversation(split: str, rng: random.Random, talk: Talk) -> list[Message]:
     """A conversation with functions of a split. `talk`: questions that need no function, with answers."""
-    there = [
-        form for name, form in FORMS.items() if name != "missing" or any(map(can_miss, functions_of(split)))
-    ]
+    there = [form for name, form in FORMS.items() if name != "missing" or incomplete(split)]
     _, make = rng.choices(there, [share for share, _ in there])[0]
     return make(split, rng, talk)
 
