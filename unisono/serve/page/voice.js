@@ -108,7 +108,7 @@ export class Voice extends EventTarget {
     this.source.connect(this.capture);
     this.player = new AudioWorkletNode(this.audio, "player");
     this.player.connect(this.audio.destination);
-    this.player.port.onmessage = ({ data }) => { if (data.cleared !== undefined) this.truncate(Math.round(data.cleared / 24)); };
+    this.player.port.onmessage = ({ data }) => { if (data.cleared !== undefined) this.truncate(Math.floor(data.cleared / 24)); };
     this.watch(this.player, (level, time) => this.heard(level, time));
   }
 
