@@ -2,8 +2,7 @@
 file for llama.cpp.
 
 Every id has a name there: special ids, time marks and the codes of sound and pictures are added tokens, so
-that a
-conversation can be written as text (<|user|>What is this?<|begin_image|><|image_17|>...).
+that a conversation can be written as text (<|user|>What is this?<|begin_image|><|image_17|>...).
 """
 
 import json

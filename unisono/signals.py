@@ -92,10 +92,9 @@ def plain(picture: Pictures.Image) -> Pictures.Image:
 
 def trimmed(pictures: Sequence[Pictures.Image]) -> list[Pictures.Image]:
     """Pictures of one size, such as the frames of a clip -> the same in RGB without what is empty, in all of
-    them, at the ends of their
-    longer side, until they are square: of a wide picture the codec would see every third row for nothing (68
-    % of the answers
-    about wide pictures were right, 97 % about square ones, 2026-11-22)."""
+    them, at the ends of their longer side, until they are square: of a wide picture the codec would see every
+    third row for nothing (68 % of the answers about wide pictures were right, 97 % about square ones,
+    2026-11-22)."""
     pictures = [plain(picture) for picture in pictures]
     (wide, high), sizes = pictures[0].size, {picture.size for picture in pictures}
     spare = abs(wide - high)

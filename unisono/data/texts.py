@@ -1,8 +1,7 @@
 """Plain texts beyond the small world's templates: stories, dialogues, books, sentences.
 
 Whole stories and dialogues are kept apart by split, books by parts of fifty pieces: there are too few of
-them. Long ones are
-cut into pieces of a few hundred words.
+them. Long ones are cut into pieces of a few hundred words.
 """
 
 import json

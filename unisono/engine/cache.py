@@ -2,9 +2,8 @@
 device.
 
 The cache is one array per layer with one row, a slot, per sequence. It starts small and doubles, in slots and
-in
-ids per slot, so an idle engine costs little and nobody has to guess the number of users. Forgetting is free:
-keys and values past a sequence's length are never attended to and are overwritten by the next feed.
+in ids per slot, so an idle engine costs little and nobody has to guess the number of users. Forgetting is
+free: keys and values past a sequence's length are never attended to and are overwritten by the next feed.
 """
 
 from abc import abstractmethod

@@ -36,8 +36,7 @@ class Engine(ABC):
         """Appends ids to each sequence, all in one step -> (N, V) logits of the id that follows each.
 
         A sequence may occur once and needs at least one id. UserError if one would become too long,
-        ValueError
-        for an id outside the vocabulary; nothing has been fed then, to any sequence.
+        ValueError for an id outside the vocabulary; nothing has been fed then, to any sequence.
         """
 
     @abstractmethod

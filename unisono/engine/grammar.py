@@ -2,8 +2,8 @@
 vocabulary.
 
 A reply is text, with stretches of sound and pictures in between, up to <|end|>. Sound follows the text that
-it
-speaks; a picture is exactly as many codes as the picture codec makes. Before all that the network may think.
+it speaks; a picture is exactly as many codes as the picture codec makes. Before all that the network may
+think.
 """
 
 import copy
@@ -74,8 +74,7 @@ class Rules:
         words_of: Callable[[Sequence[int]], Script] | None = None,
     ) -> "Rules":
         """Of a reply made of `outputs`: it is written, whatever is wanted besides; sound is bounded by its
-        words, and what was thought
-        is what is said."""
+        words, and what was thought is what is said."""
         return cls(
             outputs=outputs | {"text"},
             force_audio="audio" in outputs,

@@ -1,7 +1,6 @@
 """A checkpoint as one ONNX graph, built by hand with the fused operators of ONNX Runtime, weights optionally
-in
-4 or 8 bits. Nothing is traced and no file is written: the graph holds names, the weights are handed over as
-arrays.
+in 4 or 8 bits. Nothing is traced and no file is written: the graph holds names, the weights are handed over
+as arrays.
 
 Inputs  ids (B, T) int64; seqlens_k (B,) int32 = ids of the sequence after this step, minus 1;
         total_length (1,) int32 = the longest of them; past_k.L / past_v.L (B, K, S, D) per layer L.

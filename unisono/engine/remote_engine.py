@@ -2,10 +2,8 @@
 by token ids.
 
 Each feed asks /v1/completions for one id with the log-probabilities of the likeliest; they stand in for the
-logits,
-and whatever is not among them counts as far less likely. The other side's prefix cache keeps what was said
-before.
-Start vLLM with --max-logprobs as large as NUM_LOGPROBS here.
+logits, and whatever is not among them counts as far less likely. The other side's prefix cache keeps what was
+said before. Start vLLM with --max-logprobs as large as NUM_LOGPROBS here.
 
 Shapes: N sequences fed together, V vocab_size.
 """

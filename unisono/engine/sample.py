@@ -40,10 +40,9 @@ DEFAULTS = {
 }
 
 # What talking to the network uses. Cutting the tail is better than cooling: of 30 requests 76 % of the
-# attributes came with the likeliest 40 %
-# of each code's probability, which leaves a choice of places, 74 % near temperature 0, which draws the same
-# picture each time; the voice has
-# word errors of .50 with the likeliest 85 %, .70 with all of them at temperature 0.7 (dev/LOG.md 2026-11-21).
+# attributes came with the likeliest 40 % of each code's probability, which leaves a choice of places, 74 %
+# near temperature 0, which draws the same picture each time; the voice has word errors of .50 with the
+# likeliest 85 %, .70 with all of them at temperature 0.7 (dev/LOG.md 2026-11-21).
 SAMPLING = {
     "text": GREEDY,
     "audio": Sampling(temperature=0.85, top_k=100, top_p=0.85),

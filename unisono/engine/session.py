@@ -2,8 +2,7 @@
 fork.
 
 Ids are fed as late as possible and all at once. A ReplyState is iterated for one conversation; a server's
-scheduler feeds
-the pending ids of many in one batch, hands each its logits with `accept`, and calls `step`.
+scheduler feeds the pending ids of many in one batch, hands each its logits with `accept`, and calls `step`.
 
 Shapes: V vocab_size.
 """

@@ -1,11 +1,9 @@
 """Fits a scaling law to measured runs: Huber's loss on the logarithm of the loss, from many starts, with a
 bootstrap.
 
-Outliers: runs that lie further off the law than OUTLIER robust standard deviations are left out and told,
-one after
-the other, the law fitted anew each time. On the Chinchilla points these are the five that Besiroglu et al.
-2024
-(arXiv 2404.10102) leave out by hand.
+Outliers: runs that lie further off the law than OUTLIER robust standard deviations are left out and told, one
+after the other, the law fitted anew each time. On the Chinchilla points these are the five that Besiroglu et
+al. 2024 (arXiv 2404.10102) leave out by hand.
 
 Shapes: P points, K free numbers.
 """

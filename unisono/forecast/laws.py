@@ -1,8 +1,7 @@
 """Scaling laws: what each predicts, and the numbers that a fit may choose.
 
-Each law predicts the natural logarithm of the loss from its inputs and from a vector of free numbers, all
-of which
-may take any value; `constants` turns these into the constants that papers print.
+Each law predicts the natural logarithm of the loss from its inputs and from a vector of free numbers, all of
+which may take any value; `constants` turns these into the constants that papers print.
 
 Shapes: P points, K free numbers of a law.
 """

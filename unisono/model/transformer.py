@@ -67,10 +67,8 @@ def blockwise_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor
     ahead is not computed.
 
     (B, H, T, D), (B, K, T, D) twice, (B, 1, T, T) bool -> (B, H, T, D). Compiled for a CPU it takes half the
-    time of
-    scaled_dot_product_attention forward and backward (T 512, 4 heads, bf16: 26 ms, not 51; dev/LOG.md
-    2026-11-21);
-    uncompiled it is slower.
+    time of scaled_dot_product_attention forward and backward (T 512, 4 heads, bf16: 26 ms, not 51; dev/LOG.md
+    2026-11-21); uncompiled it is slower.
     """
     repeats, width = q.shape[1] // k.shape[1], q.shape[2] // BLOCKS
     k, v = k.repeat_interleave(repeats, dim=1), v.repeat_interleave(repeats, dim=1)
@@ -224,8 +222,7 @@ class Qwen3(nn.Module):
         """(B, T) ids and labels -> (B, T) cross-entropy in nats, float32; 0 where the label is -100.
 
         labels[b, t] is the id that follows ids[b, t]: already shifted, because only the loader knows where
-        one
-        document ends and the next begins.
+        one document ends and the next begins.
         """
         logits = self.logits(self(ids, positions, attention_mask)).float()
         return functional.cross_entropy(

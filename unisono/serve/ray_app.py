@@ -4,8 +4,7 @@
     serve run unisono.serve.ray_app:app replicas=4
 
 Keys come from UNISONO_API_KEYS, the network from UNISONO_MODEL (default: the weights in the package). What a
-client
-refers to later (stored responses, spoken answers, files, calls) is kept by the replica that made it.
+client refers to later (stored responses, spoken answers, files, calls) is kept by the replica that made it.
 """
 
 import os

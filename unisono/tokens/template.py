@@ -13,8 +13,7 @@ written.
     clip       <|begin_video|> <|t:0.0|> picture [sound] <|t:0.5|> picture [sound] ... <|end_video|>
 
 Learned (loss_mask 1): everything the assistant says after its mark, and of the user's sound its end and,
-where
-an rng is given, one code in eight, so that the probability of <|end_audio|> tells when a turn is over.
+where an rng is given, one code in eight, so that the probability of <|end_audio|> tells when a turn is over.
 
 Shapes: L ids.
 """

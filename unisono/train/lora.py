@@ -1,6 +1,5 @@
-"""Low-rank adapters on all linear layers (Hu et al.
-
-2021, arXiv 2106.09685), on disk as the `peft` package writes them.
+"""Low-rank adapters on all linear layers (Hu et al. 2021, arXiv 2106.09685), on disk as the `peft` package
+writes them.
 
 While an adapter is trained the weights below it stay; `merged` adds it to them, and the network is a plain
 one again.

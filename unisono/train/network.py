@@ -50,10 +50,8 @@ class NetworkRecipe:
     )
     loader: LoaderConfig = field(default_factory=LoaderConfig)
     # Shares of the ids, however much there is of each: a seventh each for scenes, talking and speaking, a
-    # sixth for hearing, a ninth for
-    # print, a twelfth for drawing, a sixteenth for clips, a twentieth for notes of scenes and for plain
-    # texts, a fiftieth each for emoji
-    # seen and drawn.
+    # sixth for hearing, a ninth for print, a twelfth for drawing, a sixteenth for clips, a twentieth for
+    # notes of scenes and for plain texts, a fiftieth each for emoji seen and drawn.
     task_shares: dict[str, float] = field(
         default_factory=lambda: {
             "see": 0.14,
@@ -87,8 +85,7 @@ class NetworkRecipe:
     # Folder of a network with the same codecs: the rows of its codes give the new rows their directions.
     codes_of: str = ""
     # Share of the start's weights in the finished ones: what the start knew and was not trained on again is
-    # not lost (Wortsman et al.
-    # 2022, "Robust fine-tuning of zero-shot models", arXiv 2109.01903).
+    # not lost (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", arXiv 2109.01903).
     start_share: float = 0.0
     validation_batches: int = 4  # of each task
     compile: bool = True
@@ -270,8 +267,7 @@ class NetworkProgram:
 
     def validate(self) -> Numbers:
         """Nats per learned id, task by task, over some batches of each task of the validation shard; over all
-        of them, bits per
-        byte of text, per second of sound and per pixel."""
+        of them, bits per byte of text, per second of sound and per pixel."""
         numbers, found = {}, []
         device = next(self.model.parameters()).device
         lengths, longest = self.val.ends - self.val.starts, self.recipe.loader.row_length

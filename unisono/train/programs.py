@@ -149,8 +149,7 @@ def _check_init(options: CommonOptions, command: str) -> None:
 
 def publish(trained: Path, made_with: Path, target: Path, trained_length: int) -> None:
     """Puts trained weights, in half precision, beside the tokenizer and codecs that their data was made with;
-    config.json tells
-    how many ids in a row they were trained on."""
+    config.json tells how many ids in a row they were trained on."""
     shutil.copytree(made_with, target, dirs_exist_ok=True)
     vocab = Vocabulary.load(target / "vocabulary.json")
     extras = {

@@ -1,7 +1,7 @@
 """`unisono bench report`: writes the pages that show records, each between its marks, from the records alone.
 
-README.md gets six figures, docs/measured.md the table of all measures, docs/guards.md
-that of the guards, records/INDEX.md the list of records.
+README.md gets six figures, docs/measured.md the table of all measures, docs/guards.md that of the guards,
+records/INDEX.md the list of records.
 """
 
 from collections.abc import Callable

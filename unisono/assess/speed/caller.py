@@ -2,8 +2,7 @@
 what comes back.
 
 Times are taken at the client. The reply counts from its first audible sample, as it would leave the
-loudspeaker if
-playback begins when the first piece arrives and waits for each that is late.
+loudspeaker if playback begins when the first piece arrives and waits for each that is late.
 
 Units: seconds. pcm is float32 mono in [-1, 1] at 24 kHz.
 """
@@ -154,8 +153,8 @@ class Line:
 
     async def interrupt(self, pcm: NDArray[np.float32], question: NDArray[np.float32]) -> float | None:
         """Asks, speaks again while the answer comes -> seconds from then until the client is told that
-        somebody speaks, at which it
-        stops its loudspeaker, and no more of the answer comes; None if that had ended."""
+        somebody speaks, at which it stops its loudspeaker, and no more of the answer comes; None if that had
+        ended."""
         while not self.events.empty():
             self.events.get_nowait()
         self.say(question)

@@ -2,8 +2,7 @@
 flat?
 
 People who write, talk, ask for pictures, speech, states and judgements, and people who leave in mid-sentence,
-each over
-and over. One person talks all the while in a single session, as long conversations go.
+each over and over. One person talks all the while in a single session, as long conversations go.
 """
 
 import asyncio

@@ -265,6 +265,5 @@ def _check_shards(shards: Path, facts: dict[str, Any]) -> None:
 
 def made_with(home: Path, size: str) -> Path:
     """Where the tokenizer and codecs lie that this size's shards were made with. Not beside a finished
-    network, which has those that its own
-    shards were made with."""
+    network, which has those that its own shards were made with."""
     return home / "shards" / size / "made-with"

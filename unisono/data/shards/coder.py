@@ -160,8 +160,7 @@ class Coder:
     @staticmethod
     def _written(text: str, raw: Raw) -> list[Text]:
         """What is read off a picture is spelled, letter by letter: the piece of a whole word that was never
-        seen in print says
-        nothing of its letters (10 % of unseen words were read right, 2026-11-21)."""
+        seen in print says nothing of its letters (10 % of unseen words were read right, 2026-11-21)."""
         if raw.task not in ("read", "letters"):
             return [Text(text)]
         before, word, after = text.rpartition(raw.truth["word"])
@@ -216,8 +215,7 @@ def loosely(text: str, rng: random.Random) -> str:
 
 def turned(parts: list[Part], rng: random.Random) -> list[Part]:
     """What is shown or played and then the question, or half of the time the question first, as API clients
-    send it (asked so,
-    18 % of the answers about scenes were right, 68 % the other way round, before both were taught,
-    2026-11-21).
+    send it (asked so, 18 % of the answers about scenes were right, 68 % the other way round, before both were
+    taught, 2026-11-21).
     """
     return parts if rng.random() < 0.5 else [*parts[-1:], *parts[:-1]]

@@ -1,8 +1,7 @@
 """Proof on the finished shards that what a network is validated by was never taught: nothing that tells two
-conversations apart may stand
-in both (of conversations that are joined, the first). The tests of `bench quality` are in no shard; like
-these they are told apart by
-data/splits.py. Speakers are kept apart where recordings are read (data/recordings.py).
+conversations apart may stand in both (of conversations that are joined, the first). The tests of `bench
+quality` are in no shard; like these they are told apart by data/splits.py. Speakers are kept apart where
+recordings are read (data/recordings.py).
 """
 
 from collections.abc import Iterator

@@ -1,15 +1,12 @@
 """Documents -> packed rows of fixed length, each task with its share of them, each batch a pure function of
 (seed, step).
 
-The stream is cut into blocks of about `block_ids` ids. A block draws documents task by task (each task
-walks through its own endless permutation), shuffles them and packs them greedily into rows. Documents in a
-row do not see each other: positions restart and the attention mask is block-diagonal. A share of the rows is
-chained
+The stream is cut into blocks of about `block_ids` ids. A block draws documents task by task (each task walks
+through its own endless permutation), shuffles them and packs them greedily into rows. Documents in a row do
+not see each other: positions restart and the attention mask is block-diagonal. A share of the rows is chained
 instead: their documents are one long conversation, and positions jump at the seams, so that short rows teach
-how to
-look over long distances (Zhu et al. 2024, "PoSE: Efficient context window extension of LLMs via positional
-skip-wise
-training").
+how to look over long distances (Zhu et al. 2024, "PoSE: Efficient context window extension of LLMs via
+positional skip-wise training").
 
 Shapes: B rows, T ids per row.
 """
@@ -40,16 +37,15 @@ class LoaderConfig:
     )
     reach: int = 2048  # positions that a chained row spreads over
     # Of the codes of speech, on average, are read as another one of the row: what a network reads of its own
-    # voice is never as right as in
-    # training, and it went on with what it had just said more than with the word that it was to say ("left
-    # of" became "above", 2026-11-22).
+    # voice is never as right as in training, and it went on with what it had just said more than with the
+    # word that it was to say ("left of" became "above", 2026-11-22).
     misread_share: float = 0.08
 
 
 class Loader:
     """Batches from a shard. `shares` of the ids by task, however much there is of each; 0 leaves a task out,
-    and one that is not named has
-    the least share there is. Without any, each task has as much as there is of it."""
+    and one that is not named has the least share there is. Without any, each task has as much as there is of
+    it."""
 
     def __init__(self, shard: Shard, config: LoaderConfig, shares: dict[str, float] | None = None) -> None:
         self.shard, self.config = shard, config
@@ -153,9 +149,8 @@ class Loader:
 
     def _misread(self, row: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
         """The row with other codes of speech here and there, up to twice `misread_share` of them; what is to
-        be learned stays right
-        (after Bowman et al. 2016, "Generating sentences from a continuous space": words left out of what a
-        decoder reads).
+        be learned stays right (after Bowman et al. 2016, "Generating sentences from a continuous space":
+        words left out of what a decoder reads).
         """
         spoken = np.flatnonzero((row["ids"] >= self.speech[0]) & (row["ids"] < self.speech[1]))
         wrong = spoken[rng.random(len(spoken)) < rng.uniform(0, 2 * self.config.misread_share)]

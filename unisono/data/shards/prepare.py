@@ -1,10 +1,8 @@
 """Raw conversations and recordings -> token shards: the last stop before the network.
 
 Each task is a small generator of conversations; this file decides how many of each, which are spoken, and by
-whom.
-A conversation belongs to the split of its own words or picture; everything spoken in it comes from sound of
-the
-same split or from training voices saying it, never from a speaker who is kept back.
+whom. A conversation belongs to the split of its own words or picture; everything spoken in it comes from
+sound of the same split or from training voices saying it, never from a speaker who is kept back.
 """
 
 import random
@@ -197,10 +195,9 @@ def prepare(
     **facts: object,
 ) -> None:
     """Writes the shard of one split, a part of it by chance where it is to hold `max_bytes`. `texts(split)`
-    yields (task, text) of
-    plain documents; with a `cutter` replies are spoken word by word; `lessons` are further (task, messages),
-    `makers` of further tasks of pictures, or in place of the usual ones, with their counts; `typed` is
-    Coder's; `facts` go into its manifest."""
+    yields (task, text) of plain documents; with a `cutter` replies are spoken word by word; `lessons` are
+    further (task, messages), `makers` of further tasks of pictures, or in place of the usual ones, with their
+    counts; `typed` is Coder's; `facts` go into its manifest."""
     writer = ShardWriter(folder, tokenizer.vocab.size)
     rng, mask_rng = random.Random(f"{seed} {split}"), np.random.default_rng(seed)
     coder = Coder(tokenizer, bank, split, seed, cutter, typed)

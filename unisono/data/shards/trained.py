@@ -84,8 +84,7 @@ def finished(home: Path, what: str, kind: type[Codec]) -> Codec:
 
 def audio_run(home: Path, stages: tuple[str, ...] = AUDIO_STAGES) -> str:
     """The run whose audio codec is used: the last of its stages that is finished, or the first one. UserError
-    where an earlier one was
-    finished after it, and so is not in it."""
+    where an earlier one was finished after it, and so is not in it."""
     last, since = stages[0], ""
     for stage in stages:
         times = [

@@ -63,8 +63,7 @@ def encode_waves(
     source: Path, codec: AnyAudioCodec, folder: Path, batch_size: int = 16, heard: int | None = None
 ) -> None:
     """Encodes every item of the sound folder `source` into `folder`: as it is, or as microphones hand it over
-    when more people say it,
-    each time otherwise by the number `heard`; a finished folder is left alone."""
+    when more people say it, each time otherwise by the number `heard`; a finished folder is left alone."""
     if (folder / "index.jsonl").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -104,8 +103,7 @@ def _heard(pcm: NDArray[np.float32], voice: str, rng: np.random.Generator) -> ND
 
 class CodeBank:
     """Encoded items of several folders: as they were said, and as they were heard, from as many folders again
-    (without
-    those, what is heard is what was said)."""
+    (without those, what is heard is what was said)."""
 
     def __init__(self, said: list[Path], heard: list[Path] | None = None) -> None:
         self.items: list[dict] = []

@@ -2,8 +2,7 @@
 
 A corpus folder holds shards 0000, 0001, ..., each a sound folder as data/waves.py reads it (pcm.i16 and
 index.jsonl, the index last). What whole shards already say is never spoken again, so that a stopped build
-goes
-on where it was and a grown list of texts only adds shards.
+goes on where it was and a grown list of texts only adds shards.
 """
 
 import json
@@ -163,9 +162,8 @@ def copy_recordings(shared_data_folder: Path, folder: Path, scale: float = 1.0) 
 
 def perturb_digits(shared_data_folder: Path, folder: Path, scale: float = 1.0) -> None:
     """The training digits of four people at other speeds, as if more people had said them (Ko et al. 2015,
-    "Audio
-    augmentation for speech recognition"). A whole folder is left alone. `scale`: share of
-    the digits."""
+    "Audio augmentation for speech recognition"). A whole folder is left alone. `scale`: share of the digits.
+    """
     if (Path(folder) / "index.jsonl").exists():
         return
 
@@ -249,8 +247,7 @@ def build_world_speech(
 
 def build_reply_speech(shared_data_folder: Path, folder: Path, workers: int = 1, scale: float = 1.0) -> None:
     """Ten hours of open sentences, 12,000 words and some 2,400 sentences with numbers in the main reply
-    voice, so that it can say more than the small world's
-    answers."""
+    voice, so that it can say more than the small world's answers."""
     build_corpus(plan_sentences(shared_data_folder, [MAIN_VOICE], 10 * scale, seed=2), Path(folder), workers)
     build_corpus(plan_words(shared_data_folder, round(12_000 * scale)), Path(folder), workers, role="word")
     build_corpus(plan_numbers(round(3_000 * scale)), Path(folder), workers, role="word")

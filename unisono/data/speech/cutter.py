@@ -41,8 +41,7 @@ class WordCutter:
     @torch.inference_mode()
     def cut(self, text: str, codes: Codes) -> list[Part]:
         """A word, its sound, the next word with the blank before it, its sound, ...; the whole text and the
-        whole sound where no
-        way is found through the lattice."""
+        whole sound where no way is found through the lattice."""
         words = pronounced(text)
         log_probs = self.reader(self.quantizer.from_codes(torch.from_numpy(codes)[None]))[0].numpy()
         starts = word_starts(log_probs, [symbols for _, symbols in words]) if words else None

@@ -2,9 +2,8 @@
 after silence.
 
 Synthesized speech is cleaner than anything that a person will ever say to the network, and what is taught
-with it alone is
-lost in the faintest noise: 4 % word errors on test sentences became 91 % with noise 30 dB below the voice
-(2026-11-21).
+with it alone is lost in the faintest noise: 4 % word errors on test sentences became 91 % with noise 30 dB
+below the voice (2026-11-21).
 """
 
 import numpy as np
@@ -28,9 +27,8 @@ SILENCE = 1e-4
 
 def by_another(pcm: Pcm, rng: np.random.Generator) -> Pcm:
     """(N,) at 16 kHz -> (M,): in some cases higher or lower, and faster or slower, as if more people had
-    spoken (Ko et al. 2015, "Audio
-    augmentation for speech recognition"): of voices never heard 25 % of the words were wrong, of the others
-    11 (2026-11-22).
+    spoken (Ko et al. 2015, "Audio augmentation for speech recognition"): of voices never heard 25 % of the
+    words were wrong, of the others 11 (2026-11-22).
     """
     if rng.random() >= CHANGED:
         return pcm

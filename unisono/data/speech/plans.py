@@ -68,12 +68,10 @@ def plan_world(
     is met.
 
     Questions: the more often asked, the more voices ask; the most frequent ones also in MAIN_VOICE, which
-    else could hardly say one (asked
-    to say "How many stars are there?", it was not understood, 2026-11-22). Answers: all in MAIN_VOICE; of the
-    most frequent ones, a third
-    in OTHER_VOICES. Three hours of answers were learned by heart (training .31, validation .62 nats an id,
-    2026-11-21), and eight still
-    were (1.17 and 1.85 a code, 2026-11-22).
+    else could hardly say one (asked to say "How many stars are there?", it was not understood, 2026-11-22).
+    Answers: all in MAIN_VOICE; of the most frequent ones, a third in OTHER_VOICES. Three hours of answers
+    were learned by heart (training .31, validation .62 nats an id, 2026-11-21), and eight still were (1.17
+    and 1.85 a code, 2026-11-22).
     """
     rng = random.Random(seed)
     voices, names = list_voices(), askers()

@@ -39,8 +39,8 @@ class Waves:
 
     def by_source(self, shares: dict[str, float], longest: int) -> np.ndarray:
         """(items,) cumulative probabilities: each source has its share, however much there is of it, and
-        gives its items by length, which
-        counts up to `longest` samples. A source that `shares` does not name has the least share there is."""
+        gives its items by length, which counts up to `longest` samples. A source that `shares` does not name
+        has the least share there is."""
         lengths, sources = (
             [min(item["length"], longest) for item in self.items],
             [item.get("source") for item in self.items],

@@ -2,8 +2,7 @@
 words.
 
 Every maker takes a random generator and returns a Raw: what is shown, what is asked, what is right. Answers
-are
-short whole sentences, so that the same words can be written and spoken.
+are short whole sentences, so that the same words can be written and spoken.
 """
 
 import random
@@ -34,11 +33,9 @@ PLACES = ((4,), (3, 5), (0, 2, 7), (0, 2, 6, 8), (0, 2, 4, 6, 8))  # cells of on
 
 def draw_request(rng: random.Random) -> Raw:
     """A request for one thing, for several equal ones, for two kinds or for two in relation; notes of where
-    each stands and of the
-    size that nobody asked for; and the picture that follows from them. As many things always stand in the
-    same places: where
-    they stood anywhere, 14 % of the attributes were drawn rightly that were 78 % before, after as many steps
-    (1,400; 2026-11-22).
+    each stands and of the size that nobody asked for; and the picture that follows from them. As many things
+    always stand in the same places: where they stood anywhere, 14 % of the attributes were drawn rightly that
+    were 78 % before, after as many steps (1,400; 2026-11-22).
     """
     ask_for = rng.choice(["Draw {}.", "Please draw {}.", "Make a picture of {}.", "Show me {}.", "Paint {}."])
     form = rng.choice(("one", "many", "kinds", "related", "related"))

@@ -1,7 +1,6 @@
 """What clients like to tell a network before a conversation. It says nothing of the answers, and must not
-disturb them: after 44
-words laid out as a list, 62 % of the typed questions were answered rightly that were 82 % without (n = 40,
-2026-11-21).
+disturb them: after 44 words laid out as a list, 62 % of the typed questions were answered rightly that were
+82 % without (n = 40, 2026-11-21).
 """
 
 import random

@@ -1,8 +1,7 @@
 """Drawing: scenes of coloured shapes, emoji, printed words and moving things, truth known.
 
 Everything is drawn large and shrunk, which smooths the edges. Places and sizes are in units of 1/64 of a
-side,
-origin at the top left; how many pixels a side has is set by `resolution`.
+side, origin at the top left; how many pixels a side has is set by `resolution`.
 """
 
 import contextlib

@@ -185,11 +185,9 @@ QUESTIONS: list[Callable[[list[Thing], random.Random], Exchange | None]] = [
 
 def notes(things: list[Thing], marks: dict[Thing, str] | None = None) -> str:
     """What a picture holds, row by row: cell of the grid, size, colour, shape of each thing, and its mark.
-    Asked at once, the network was
-    right about counts 47 % of the time, and 86 % where it had to name everything (150 scenes, 2026-11-21): it
-    sees more than it can look up
-    in one step. Drawing, it decides here what was left open: what is left to chance cannot be learned from
-    the picture's codes (.63 nats a
+    Asked at once, the network was right about counts 47 % of the time, and 86 % where it had to name
+    everything (150 scenes, 2026-11-21): it sees more than it can look up in one step. Drawing, it decides
+    here what was left open: what is left to chance cannot be learned from the picture's codes (.63 nats a
     code in training, 1.22 in validation, 2026-11-21)."""
     return ",".join(
         f"{_cell(thing)} {thing.size} {thing.colour} {thing.shape} {(marks or {}).get(thing, '')}".rstrip()
@@ -199,14 +197,11 @@ def notes(things: list[Thing], marks: dict[Thing, str] | None = None) -> str:
 
 def look_for(wanted: str, things: list[Thing], marks: dict[Thing, str]) -> str:
     """Notes gone through for what a question is about: "red star:2 big red star one,5 small blue heart,7 big
-    red star two". What follows a
-    word in notes was found (the shape of the red thing, 1.00), what stands before it seldom (the colour of
-    the star, .69; that there is no red
-    star, .08), and which notes to copy out not at all (.28): so each is judged where its shape has just been
-    written, by words just
-    written, and the answer is read off the marks (.99; dev/LOG.md 2026-11-22). What lies beside a thing
-    follows from the thing's cell,
-    which is its mark, and the side: "...:3 below 6 big red cross"."""
+    red star two". What follows a word in notes was found (the shape of the red thing, 1.00), what stands
+    before it seldom (the colour of the star, .69; that there is no red star, .08), and which notes to copy
+    out not at all (.28): so each is judged where its shape has just been written, by words just written, and
+    the answer is read off the marks (.99; dev/LOG.md 2026-11-22). What lies beside a thing follows from the
+    thing's cell, which is its mark, and the side: "...:3 below 6 big red cross"."""
     return f"{wanted}:{notes(things, marks)}"
 
 
@@ -236,11 +231,9 @@ def scene(rng: random.Random) -> Raw:
 
 def recall(rng: random.Random) -> Raw:
     """A scene of which the notes are told, without a picture or beside that of another scene, and questions:
-    asked about a picture, the
-    network wrote right notes and did not read them (72 % of the answers after right notes, 2026-11-22), for
-    what it saw was right
-    often enough; taught without any picture, it read notes where there was none (.04 nats an id), and beside
-    pictures as badly.
+    asked about a picture, the network wrote right notes and did not read them (72 % of the answers after
+    right notes, 2026-11-22), for what it saw was right often enough; taught without any picture, it read
+    notes where there was none (.04 nats an id), and beside pictures as badly.
     """
     raw = other = scene(rng)
     if rng.random() < BESIDE_ANOTHER:
@@ -257,9 +250,8 @@ def recall(rng: random.Random) -> Raw:
 
 def _more(things: list[Thing], asked: list[Exchange], rng: random.Random) -> list[Exchange]:
     """Further questions, none with an answer that was given before, and a description: to look up in notes
-    what was asked for is
-    learned more slowly than to write them (83 % of the notes right, but 72 % of the answers after right ones,
-    2026-11-22).
+    what was asked for is learned more slowly than to write them (83 % of the notes right, but 72 % of the
+    answers after right ones, 2026-11-22).
     """
     answers, found = {item.answer.text for item in asked}, list[Exchange]()
     makers = [q for q in QUESTIONS if q is not _describe and (len(things) > 1 or q is not _what_is_where)]

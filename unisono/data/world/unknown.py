@@ -2,9 +2,8 @@
 one of several words.
 
 Three kinds: what only the wide world knows, what only the one who asks can know or only this moment shows,
-and who somebody is. Of 29
-fixed questions it had learned the words more than the kinds: asked others, it said so in two of three cases
-(2026-11-23).
+and who somebody is. Of 29 fixed questions it had learned the words more than the kinds: asked others, it said
+so in two of three cases (2026-11-23).
 """
 
 import itertools

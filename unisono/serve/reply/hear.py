@@ -2,8 +2,7 @@
 written.
 
 The network was taught sentences of a few seconds. Longer sound is cut where it is quietest; the segments are
-heard side
-by side in one batch. Times are those of the cuts: the network tells no times within a segment.
+heard side by side in one batch. Times are those of the cuts: the network tells no times within a segment.
 
 Shapes: N samples at CODEC_RATE, F frames of FRAME samples.
 """

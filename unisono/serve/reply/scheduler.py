@@ -2,8 +2,7 @@
 the engine.
 
 One thread owns the engine. Replies join and leave between two steps; a long prompt is fed in pieces so that
-nobody
-who is already speaking waits for it. Callers live in an asyncio loop and are told of new ids there.
+nobody who is already speaking waits for it. Callers live in an asyncio loop and are told of new ids there.
 """
 
 import asyncio

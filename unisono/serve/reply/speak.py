@@ -2,8 +2,7 @@
 spoken by it.
 
 The network was taught "Say: SENTENCE" with one sentence a reply, so every sentence is a reply of its own; the
-next ones
-are being made while the first is heard.
+next ones are being made while the first is heard.
 
 Shapes: N samples.
 """

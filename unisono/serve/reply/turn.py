@@ -24,8 +24,7 @@ MAX_CODES = 25  # decoded at once later: whatever is there, up to 0.5 s
 
 class Turn:
     """A reply in the making: iterate it for events; then `finish_reason` (stop, length, interrupted, or
-    content_filter where the voice guard cut it),
-    `usage`, `ids`.
+    content_filter where the voice guard cut it), `usage`, `ids`.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """WebSocket /v1/responses: the same responses over a connection that stays open. A client sends
-response.create with the members of a
-request and is sent its events; several at once where each names a `stream_id`, which its events then carry.
+response.create with the members of a request and is sent its events; several at once where each names a
+`stream_id`, which its events then carry.
 """
 
 import asyncio

@@ -276,8 +276,7 @@ def is_loopback(host: str) -> bool:
 
 def _is_of_this_machine(headers: Headers) -> bool:
     """Whether a request names this machine, and comes from no web page of another: browsers let any page open
-    sockets to here,
-    and a name that is made to lead here (DNS rebinding) reads the answers as well."""
+    sockets to here, and a name that is made to lead here (DNS rebinding) reads the answers as well."""
     try:
         named = [urlsplit(f"//{headers['host']}").hostname] if "host" in headers else []
         named += [urlsplit(headers["origin"]).hostname] if "origin" in headers else []
