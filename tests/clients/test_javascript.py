@@ -12,6 +12,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import numpy as np
@@ -82,32 +83,37 @@ def secure_url(shipped_server: Running, tmp_path: Path) -> Iterator[str]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
 
-    async def main(ready: threading.Event, place: list[int], stop: asyncio.Event) -> None:
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", shipped_server.port)
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", shipped_server.port)
 
-            async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-                while data := await source.read(65536):
-                    sink.write(data)
-                sink.close()
+        async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+            while data := await source.read(65536):
+                sink.write(data)
+            sink.close()
 
+        try:
             await asyncio.gather(
                 copy(reader, inner_writer), copy(inner_reader, writer), return_exceptions=True
             )
+        finally:
+            for end in (writer, inner_writer):
+                end.close()
+            await asyncio.gather(writer.wait_closed(), inner_writer.wait_closed(), return_exceptions=True)
 
-        front = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-        place.append(front.sockets[0].getsockname()[1])
-        ready.set()
+    opened: Queue[tuple[asyncio.AbstractEventLoop, asyncio.Event, int]] = Queue()
+
+    async def main() -> None:
+        front, stop = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context), asyncio.Event()
+        opened.put((asyncio.get_running_loop(), stop, front.sockets[0].getsockname()[1]))
         await stop.wait()
+        front.close()
 
-    loop, ready, place = asyncio.new_event_loop(), threading.Event(), list[int]()
-    stop = asyncio.Event()
-    thread = threading.Thread(target=loop.run_until_complete, args=(main(ready, place, stop),), daemon=True)
+    thread = threading.Thread(target=lambda: asyncio.run(main()), daemon=True)
     thread.start()
-    assert ready.wait(10)
-    yield f"https://127.0.0.1:{place[0]}/v1"
+    loop, stop, port = opened.get(timeout=60)
+    yield f"https://127.0.0.1:{port}/v1"
     loop.call_soon_threadsafe(stop.set)
-    thread.join(10)
+    thread.join(60)
 
 
 def test_openai_in_javascript(node: Path, shipped_server: Running, secure_url: str, tmp_path: Path) -> None:
