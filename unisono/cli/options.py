@@ -27,6 +27,21 @@ def whole_number(least: int, most: int = 10**12) -> Callable[[str], int]:
     return read
 
 
+def numbers(kind: Callable[[str], float]) -> Callable[[str], tuple[float, ...]]:
+    """-> a reader of "64,128" as numbers above 0 of this kind."""
+
+    def read(text: str) -> tuple[float, ...]:
+        try:
+            found = tuple(kind(one) for one in text.split(","))
+        except ValueError:
+            found = ()
+        if not found or not all(0 < one < math.inf for one in found):
+            raise argparse.ArgumentTypeError(f"expected numbers above 0 with commas between, got {text!r}")
+        return found
+
+    return read
+
+
 def share(text: str) -> float:
     """ "0.5" -> 0.5; argparse's error for anything outside of 0 to below 1."""
     try:

@@ -12,7 +12,7 @@ import csv
 import gzip
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -69,11 +69,11 @@ class Points:
         return tuple(getattr(self, name) for name in names)
 
 
-def read_points(path: Path) -> Points:
-    """A CSV file -> its points. UserError names the line that holds no number, or the column that is
-    missing.
+def read_points(path: Path, loss: str = "") -> Points:
+    """A CSV file -> its points; `loss` names the column of the loss, if not one of the usual names. UserError
+    names the line that holds no number, or the column that is missing.
     """
-    rows = _last_of_each_run(_rows(path))
+    rows = _last_of_each_run(_rows(path, loss))
     if not rows:
         raise UserError(
             f"{path} holds no points; expected a CSV file with a line of names and a line for each run"
@@ -85,7 +85,10 @@ def read_points(path: Path) -> Points:
         if name in rows[0].values
     }
     if "loss" not in numbers:
-        raise UserError(f"{path} has no column for the loss; call it one of: {', '.join(COLUMNS['loss'])}")
+        raise UserError(
+            f"{path} has no column for the loss; call it one of: {', '.join(COLUMNS['loss'])}, "
+            "or name it with --loss"
+        )
     router = np.array([row.values["router"] for row in rows]) if "router" in rows[0].values else None
     points = Points(**numbers, router=router, kept=kept)
     if points.parameters is not None and points.flops is not None and points.ids is None:
@@ -101,12 +104,14 @@ class _Row:
     values: dict[str, str]  # by the names of COLUMNS and SETTINGS
 
 
-def _rows(path: Path) -> list[_Row]:
+def _rows(path: Path, loss: str) -> list[_Row]:
     opened = gzip.open if path.suffix == ".gz" else open
     try:
         with opened(path, "rt", encoding="utf8", newline="") as file:
             reader = csv.DictReader(file)
             names = _names(reader.fieldnames or ())
+            if loss:
+                names["loss"] = _own(loss, reader.fieldnames or (), path)
             return [
                 _Row(reader.line_num, {name: (row[column] or "") for name, column in names.items()})
                 for row in reader
@@ -122,6 +127,12 @@ def _names(columns: Iterable[str]) -> dict[str, str]:
         if there := [plain[spelling] for spelling in spellings if spelling in plain]:
             found[name] = there[0]
     return found
+
+
+def _own(name: str, columns: Sequence[str], path: Path) -> str:
+    if name not in columns:
+        raise UserError(f"{path} has no column {name!r}; choose from {', '.join(columns)}")
+    return name
 
 
 def _number(row: _Row, name: str, path: Path) -> float:

@@ -21,6 +21,7 @@ class ForecastOptions:
 
     what: str  # fit or budget
     points: Path
+    loss: str = ""  # its column
     form: str = "chinchilla"
     bootstrap: int = 100
     seed: int = 1
@@ -38,7 +39,12 @@ def run(options: ForecastOptions) -> int:
         can_keep(options.records)
     numbers = _numbers(options)
     if options.records:
-        config = {"points": options.points.name, "form": options.form, "bootstrap": options.bootstrap}
+        config = {
+            "points": options.points.name,
+            "loss": options.loss,
+            "form": options.form,
+            "bootstrap": options.bootstrap,
+        }
         write_record(
             f"forecast-{options.what}-{options.form}",
             numbers,
@@ -51,7 +57,7 @@ def run(options: ForecastOptions) -> int:
 
 
 def _numbers(options: ForecastOptions) -> dict[str, Any]:
-    points, law = read_points(options.points), LAWS[options.form]
+    points, law = read_points(options.points, options.loss), LAWS[options.form]
     how: dict[str, Any] = {
         "bootstrap": options.bootstrap,
         "seed": options.seed,
