@@ -2,8 +2,8 @@
 
 The engines return logits only, so the states are computed by the PyTorch network, in float32.
 
-Shapes: B texts, T ids, S = layers + 2 places in the network (the embeddings, after each layer, after the last
-norm), C hidden_size.
+Shapes: B texts, T ids, S places in the network (the embeddings, after each layer, after the last norm; at
+most MAX_PLACES of them), C hidden_size.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,15 +18,20 @@ from unisono.model.hf import load_pretrained
 from unisono.model.transformer import Qwen3
 
 MAX_IDS = 1024  # in one batch, padding included
+# Of a deeper network so many places are read, evenly spread, the first and the last among them: a classifier
+# on all 32 of SmolLM2 would take four times as long.
+MAX_PLACES = 8
 
 
 class States:
-    """A network whose forward pass keeps the hidden states of every place."""
+    """A network whose forward pass keeps the hidden states of its places."""
 
     def __init__(self, folder: str | Path) -> None:
         self.model: Qwen3 = load_pretrained(folder)
         self.seen: list[Tensor] = []
-        for module in (self.model.embed_tokens, *self.model.layers, self.model.norm):
+        places = [self.model.embed_tokens, *self.model.layers, self.model.norm]
+        chosen = np.linspace(0, len(places) - 1, min(len(places), MAX_PLACES)).round().astype(int)
+        for module in (places[place] for place in chosen):
             module.register_forward_hook(lambda module, given, made: self.seen.append(made))
 
     @property

@@ -13,8 +13,10 @@ from conftest import SENTENCES, Connect, Running
 from openai import OpenAI
 
 from unisono.core.home import shipped
-from unisono.model.hf import load_pretrained
-from unisono.moderation.states import MAX_IDS, States, batches
+from unisono.model.config import preset
+from unisono.model.hf import load_pretrained, save_pretrained
+from unisono.model.transformer import Qwen3
+from unisono.moderation.states import MAX_IDS, MAX_PLACES, States, batches
 from unisono.tokenizer import OmniTokenizer
 
 MODEL = "text-embedding-3-small"
@@ -146,3 +148,16 @@ def test_like_sentences_lie_closer(shipped_server: Running, connect: Connect) ->
         np.array(one.embedding) for one in client.embeddings.create(model=MODEL, input=texts).data
     )
     assert first @ like > first @ other
+
+
+def test_of_a_deep_network_a_few_places_are_read(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = Qwen3(preset("tiny", 32, num_hidden_layers=12))
+    save_pretrained(model, tmp_path)
+    states = States(tmp_path)
+    means = states.means([0], [[5, 6, 7]])
+    assert means.shape == (1, MAX_PLACES, 64)
+    assert np.allclose(means[0, 0], model.embed_tokens.weight[[5, 6, 7]].detach().mean(dim=0), atol=1e-6)
+    assert np.allclose(
+        means[0, -1], model(torch.tensor([[0, 5, 6, 7]]))[0, 1:].detach().mean(dim=0), atol=1e-4
+    )

@@ -4,8 +4,7 @@ The engines give next ids only; the states come from the network in PyTorch, in 
 asked for.
 Computed on the codecs' thread in pieces small enough that a voice beside it does not stop.
 
-Shapes: B texts, T ids, S = layers + 2 places to look at (the ids' embeddings, after each layer, after the
-last norm), C hidden_size.
+Shapes: B texts, T ids, S places, C hidden_size, as in moderation/states.py.
 """
 
 from collections.abc import Sequence
