@@ -43,7 +43,7 @@ if [ -n "${WAYS:-}" ]; then
     exit
 fi
 "${unisono[@]}" train network --size "$size" --init "$base" --name small "${network[@]}" "${@:2}"
-"${unisono[@]}" train moderation --model "$home/networks/small"
+[ -n "${CRUMB:-}" ] || "${unisono[@]}" train moderation --model "$home/networks/small"     # reads 3,637 phrases: minutes
 records=$home/records
 [ -n "${CRUMB:-}" ] || records=records
 "${unisono[@]}" bench quality --model "$home/networks/small" --shared "$shared" --records "$records" ${CRUMB:+--samples 2}
