@@ -203,7 +203,7 @@ def own_recipe(start: Path, train: Shard, replay: float) -> NetworkRecipe:
             weight_decay=0.1,
             beta2=0.95,
             validate_every=steps,
-            muon=is_fast,  # its steps are taken in bfloat16: slower than the rest where that is slow
+            muon=is_fast,  # elsewhere its steps cost as much as the rest; the rates were found so
         ),
         loader=loader,
         task_shares=shares,

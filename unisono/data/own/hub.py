@@ -1,4 +1,6 @@
-"""Rows of a Hugging Face dataset, by its name or saved on disk -> items; columns say what a row is."""
+"""Rows of a Hugging Face dataset, by its name or saved on disk, or of MosaicML's shards -> items; columns say
+what a row is.
+"""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -8,6 +10,7 @@ from typing import Any
 from unisono.core.errors import UserError
 from unisono.data.own.folders import NO_WORDS, SPEAKERS, WORDS
 from unisono.data.own.items import Item, Row, within
+from unisono.data.own.mds import MdsDataset, is_mds
 
 MEDIA = {"audio": "sound", "image": "picture"}
 SPLIT = "train"
@@ -18,6 +21,8 @@ def dataset_of(name: str) -> Any:
     """The dataset, its media not decoded. UserError where the package, the network or the dataset is
     missing.
     """
+    if is_mds(Path(name)):
+        return MdsDataset(Path(name))
     try:
         import datasets
     except ImportError as error:
@@ -49,9 +54,8 @@ def row_items(name: str) -> Iterator[Item]:
     kind = next((kind for column, kind in MEDIA.items() if column in columns), "chat")
     if kind == "chat" and not columns & {"messages", "text"}:
         raise UserError(
-            f"the Hugging Face dataset {name} has the columns {', '.join(sorted(columns))}; expected "
-            f"messages, "
-            f"text, or audio or image with one of {', '.join(WORDS)}"
+            f"the dataset {name} has the columns {', '.join(sorted(columns))}; expected messages, text, or "
+            f"audio or image with one of {', '.join(WORDS)}"
         )
     for number in range(len(dataset_of(name))):
         yield Item(f"{title} row {number}", kind, Row(name, number))

@@ -8,13 +8,14 @@ from unisono.core.errors import UserError
 from unisono.data.own import folders, hub
 from unisono.data.own.items import LEADS_OUT, Item, shown
 from unisono.data.own.lines import line_items, table_rows, text_items
+from unisono.data.own.mds import is_mds
 
 LINES, TEXTS = {".jsonl", ".ndjson"}, {".txt", ".md"}
 NAME_OF_A_DATASET = re.compile(r"(hf:)?[A-Za-z0-9][\w.-]*/[\w.-]+")
 EXPECTED = (
     "expected .jsonl with messages or text, .txt, .md, a .tar of pictures or sound, a folder of these, "
-    "of sound "
-    "with transcripts or of pictures with captions, or the name of a Hugging Face dataset such as owner/name"
+    "of sound with transcripts, of pictures with captions or of MosaicML's shards, or the name of a "
+    "Hugging Face dataset such as owner/name"
 )
 
 
@@ -64,7 +65,7 @@ def _has_header(path: Path) -> bool:
 
 def _folder(root: Path) -> Iterator[Item]:
     """The first kind that a folder is of; hidden files and links to folders are passed over."""
-    if (root / "state.json").is_file() and (root / "dataset_info.json").is_file():
+    if is_mds(root) or (root / "state.json").is_file() and (root / "dataset_info.json").is_file():
         yield from hub.row_items(str(root))
         return
     files = [path for path in sorted(root.rglob("*")) if path.is_file() and not _is_hidden(path, root)]
