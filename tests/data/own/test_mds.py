@@ -1,6 +1,7 @@
 """MosaicML's shards as somebody's data. The bytes are laid out here as mosaicml-streaming's writer does."""
 
 import gzip
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from own_sources import build, chat, png, wav
+from own_sources import build, chat, wav
 from PIL import Image
 
 from unisono.core.errors import UserError
@@ -70,6 +71,12 @@ def write(
     return folder
 
 
+def as_png(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "png")
+    return file.getvalue()
+
+
 @pytest.mark.parametrize("packed", ["", "gz"])
 def test_rows_come_back_from_all_shards(tmp_path: Path, packed: str) -> None:
     columns = {"n": "int", "text": "str", "f": "float32", "more": "json", "big": "uint16", "said": "str_int"}
@@ -82,12 +89,11 @@ def test_rows_come_back_from_all_shards(tmp_path: Path, packed: str) -> None:
 
 
 def test_pictures_sound_and_conversations_become_shards(tmp_path: Path, tiny_network: Path) -> None:
-    pictures = [
-        {"image": Image.new("RGB", (40, 32), (200, 30 * n, 20)), "caption": f"A leaf of {tree}."}
-        for n, tree in enumerate(TREES)
-    ]
+    rng = np.random.default_rng(0)  # a codec of random weights takes what is alike for the same
+    drawn = [Image.fromarray(rng.integers(0, 255, (32, 40, 3), np.uint8)) for _ in TREES]
+    pictures = [{"image": one, "caption": f"A leaf of {tree}."} for one, tree in zip(drawn, TREES)]
     write(tmp_path / "pictures", [pictures], {"image": "pil", "caption": "str"})
-    prints = [{"image": png((48, 32 + n)), "text": f"A print of {tree}."} for n, tree in enumerate(TREES)]
+    prints = [{"image": as_png(one), "text": f"A print of {tree}."} for one, tree in zip(drawn, TREES)]
     write(tmp_path / "prints", [prints], {"image": "png", "text": "str"})
     said = [{"audio": wav(0.3 + n / 20), "transcript": f"This is {tree}."} for n, tree in enumerate(TREES)]
     write(tmp_path / "sound", [said], {"audio": "bytes", "transcript": "str"})
