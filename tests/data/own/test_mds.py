@@ -109,7 +109,7 @@ def test_pictures_sound_and_conversations_become_shards(tmp_path: Path, tiny_net
         assert (
             report.num_items == len(TREES)
             and not report.left_out
-            and report.documents[task] == report.num_items
+            and report.documents[f"{name}/{task}"] == report.num_items
         )
 
 
