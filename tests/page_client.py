@@ -4,6 +4,7 @@ use the page with.
 Set UNISONO_SHOTS to a folder to keep the screenshots that the README shows.
 """
 
+import base64
 import io
 import json
 import os
@@ -14,28 +15,47 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from conftest import Running
 from PIL import Image
 
+from unisono.data.speech.voices import SAMPLE_RATE, speak
 from unisono.media import write_sound
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="no Chromium; apt-get install chromium")
-WAIT = 30_000
+WAIT = 120_000  # ms: a busy machine is slow, and what waits for something that comes does not wait this long
 LAST = "[...document.querySelectorAll('.turn.assistant')].at(-1)?.dataset.id"
 Open = Callable[..., "playwright.Page"]
+# WebRTC is given up after 6 s, as a user would want; here a busy machine may take longer to connect.
+PATIENCE = """{
+    const later = window.setTimeout;
+    window.setTimeout = (act, ms, ...all) => later(act, ms === 6000 ? 120000 : ms, ...all);
+}"""
+# A microphone that is silent until window.say(a WAV file, base64) has it say something.
+SAYING = """() => {
+    const air = new AudioContext(), ear = air.createMediaStreamDestination();
+    navigator.mediaDevices.getUserMedia = async () => { await air.resume(); return ear.stream.clone(); };
+    window.say = async (sound) => {
+        const source = air.createBufferSource();
+        const bytes = Uint8Array.from(atob(sound), (byte) => byte.charCodeAt(0));
+        source.buffer = await air.decodeAudioData(bytes.buffer);
+        source.connect(ear);
+        source.start();
+    };
+}"""
 
 
 @pytest.fixture(scope="module")
-def browser_of() -> Iterator[Callable[..., "playwright.Browser"]]:
-    """browser_of(wav): Chromium whose microphone plays the file once; without one it has no microphone that
-    works.
-    """
+def browser_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., "playwright.Browser"]]:
+    """browser_of(wav): Chromium whose microphone plays the file once; without one it hears a quiet room."""
+    quiet = microphone(tmp_path_factory.mktemp("quiet") / "quiet.wav", 60.0)
     with playwright.sync_playwright() as running:
         opened: dict[str, playwright.Browser] = {}
 
         def browser(wav: Path | None = None, clip: Path | None = None) -> "playwright.Browser":
+            wav = wav or quiet
             key = f"{wav} {clip}"
             if key not in opened:
                 arguments = [
@@ -43,7 +63,7 @@ def browser_of() -> Iterator[Callable[..., "playwright.Browser"]]:
                     "--use-fake-device-for-media-stream",
                     "--autoplay-policy=no-user-gesture-required",
                 ]
-                arguments += [f"--use-file-for-fake-audio-capture={wav}%noloop"] if wav else []
+                arguments += [f"--use-file-for-fake-audio-capture={wav}%noloop"]
                 arguments += [f"--use-file-for-fake-video-capture={clip}"] if clip else []
                 opened[key] = running.chromium.launch(executable_path=CHROMIUM, args=arguments)
             return opened[key]
@@ -70,6 +90,7 @@ def page_of(browser_of, shipped_server: Running) -> Iterator[Open]:
             permissions=["microphone", "camera"] if allow else [], **options
         )
         contexts.append(context)
+        context.add_init_script(PATIENCE)
         page = context.new_page()
         page.set_default_timeout(WAIT)
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -120,14 +141,19 @@ def switch(page: "playwright.Page", **fields: bool | str) -> None:
 
 def microphone(path: Path, *parts: str | float) -> Path:
     """A file that says the texts and is silent for the seconds between them."""
-    from unisono.data.speech.voices import speak
-
     sounds = [
         speak(part, "heart") if isinstance(part, str) else np.zeros(round(16000 * part), np.float32)
         for part in parts
     ]
     write_sound(path, np.concatenate(sounds), 16000)
     return path
+
+
+def say(page: "playwright.Page", text: str) -> None:
+    """Has a page that was made to wait for it, by SAYING, hear the text from its microphone."""
+    sound = io.BytesIO()
+    soundfile.write(sound, speak(text, "heart"), SAMPLE_RATE, format="WAV")
+    page.evaluate("say", base64.b64encode(sound.getvalue()).decode())
 
 
 def overhear(page: "playwright.Page") -> list[dict]:
@@ -142,7 +168,7 @@ def overhear(page: "playwright.Page") -> list[dict]:
     return events
 
 
-def until(page: "playwright.Page", holds: Callable[[], object], seconds: float = 30) -> None:
+def until(page: "playwright.Page", holds: Callable[[], object], seconds: float = WAIT / 1000) -> None:
     """Lets the page run until something holds."""
     end = time.monotonic() + seconds
     while not holds():

@@ -5,6 +5,8 @@ datasets.
 import base64
 import json
 import tarfile
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -225,7 +227,9 @@ def test_rows_of_a_hugging_face_dataset(tmp_path: Path, tiny_network: Path, toke
 
 
 def test_a_dataset_that_cannot_be_had_is_said_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    for setting in ("huggingface_hub.constants", "datasets.config"):  # no network to be patient with
+        with suppress(ImportError):
+            monkeypatch.setattr(import_module(setting), "HF_HUB_OFFLINE", True)
     with pytest.raises(UserError, match="nobody/nothing .*(cannot be had|needs the package)"):
         items_of("nobody/nothing")
 

@@ -60,7 +60,7 @@ class Browser:
         assert result["type"] == "success", result
         return result["result"].get("value")
 
-    def until(self, expression: str, seconds: float = 30) -> None:
+    def until(self, expression: str, seconds: float = 120) -> None:
         """Waits until an expression is true."""
         end = time.monotonic() + seconds
         while not self.tell(f"Boolean({expression})"):
@@ -120,7 +120,7 @@ def test_words_a_drawing_and_a_call(browser: Browser, shipped_server: Running) -
             break
     browser.until("document.querySelector('img.drawing')?.naturalWidth === 64")
     browser.tell("document.getElementById('talk').click()")
-    browser.until("document.getElementById('state').textContent.startsWith('listening')", 12)
+    browser.until("document.getElementById('state').textContent.startsWith('listening')")
     browser.tell("document.getElementById('talk').click()")
     assert browser.tell("document.getElementById('state').textContent") == "ready" and not browser.tell(
         "document.getElementById('trouble').textContent"

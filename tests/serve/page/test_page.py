@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 from conftest import Running, write_clip
-from page_client import Open, ask, browser_of, needs_chromium, page_of, shot, switch
+from page_client import WAIT, Open, ask, browser_of, needs_chromium, page_of, shot, switch
 from PIL import Image
 
 from unisono.assess.quality.scenes import read_scene
@@ -30,7 +30,9 @@ def test_a_written_turn_shows_words_ids_and_time(page_of: Open) -> None:
     assert re.search(r"\d+ text", page.inner_text("#counts"))
     box = page.locator("#strip").bounding_box()
     page.mouse.move(box["x"] + 3, box["y"] + 5)
-    assert re.search(r"id \d+ .* p [01]\.\d+", page.inner_text("#under"))
+    page.wait_for_function(
+        "() => /id \\d+ .* p [01]\\.\\d+/.test(document.getElementById('under').textContent)"
+    )
 
 
 def test_a_drawing_appears_and_is_one(page_of: Open) -> None:
@@ -47,7 +49,7 @@ def test_a_drawing_appears_and_is_one(page_of: Open) -> None:
     with Image.open(download.value.path()) as saved:
         assert saved.size == (64, 64)
     page.locator(".acts button", has_text="Use").last.click()
-    assert page.locator("#attached img").count() == 1
+    page.wait_for_selector("#attached img")
     assert "red" in ask(page, "What colour is the circle?")  # it sees what it drew
     page.hover("#strip", position={"x": 300, "y": 10})
     shot(page, "conversation")
@@ -91,11 +93,15 @@ def test_the_camera_is_looked_through(page_of: Open, tmp_path: Path) -> None:
     page = page_of(clip=clip)
     page.click("#look")
     page.wait_for_selector("#look[aria-pressed=true]")
-    page.wait_for_timeout(700)
+    page.wait_for_function(
+        "() => document.getElementById('camera').getVideoPlaybackQuality().totalVideoFrames > 2"
+    )
     assert "red" in ask(page, "What colour is the circle?")
     assert page.locator(".user img").count() == 1
     switch(page, camera="video")
-    page.wait_for_timeout(1500)
+    page.evaluate(  # three of its pictures, which it takes twice a second
+        "new Promise((done) => { let count = 0; setInterval(() => { if (++count === 3) done(); }, 500); })"
+    )
     assert re.search("[a-z]", ask(page, "What moves?")) and page.locator(".user img").count() == 2
     page.click("#look")
     assert page.locator("#camera").is_hidden()
@@ -138,6 +144,7 @@ def test_a_key_is_asked_for_once(browser_of, tiny_network: Path) -> None:
     try:
         with browser_of().new_context() as context:
             page = context.new_page()
+            page.set_default_timeout(WAIT)
             page.goto(running.url[:-2])
             page.fill("#words", "What colour is the sky?")
             page.press("#words", "Enter")

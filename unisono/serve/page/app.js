@@ -169,6 +169,7 @@ function reason(error) {
 // ---- talking ----
 
 const turns = new Map();         // item or response id -> node
+let latency = "";                // on a slow line a reply may be heard before a word of it is there
 
 async function remind(line) {    // a session that begins is told what was said before
   settle();
@@ -210,7 +211,7 @@ async function talk() {
   on("event", heard);
   on("level", (level) => $("talk").style.setProperty("--level", level));
   on("state", (state) => { $("state").textContent = state; });
-  on("latency", (ms) => { const node = conversation.nodes.get(conversation.last); if (node?.role === "assistant") { node.note = `answered after ${ms} ms`; view.turn(node, conversation.siblings(node)); } });
+  on("latency", (ms) => { latency = `answered after ${ms} ms`; noted(conversation.nodes.get(conversation.last)); show(); });
   on("unplugged", () => { talk(); trouble("The microphone was pulled out or taken away, so the call has ended. Press Talk to go on with another one."); });
   pressed(true);
   try { await mine.start(); } catch (error) {
@@ -236,15 +237,23 @@ function settle() {              // of a line that ended nothing more comes
     node.waiting = false;
   }
   turns.clear();
+  latency = "";
   show();
 }
 
-function growing(event) { return Object.assign(node(event.response_id, "assistant"), { waiting: true }); }      // until response.done it is not read aloud
+function growing(event) {        // until response.done it is not read aloud
+  const reply = Object.assign(node(event.response_id, "assistant"), { waiting: true });
+  noted(reply);
+  return reply;
+}
+
+function noted(node) { if (latency && node?.role === "assistant") { node.note = latency; latency = ""; } }
 
 function written(event, text) { Object.assign(node(event.item_id, "user"), { waiting: false, parts: [{ type: "text", text }] }); }
 
 function heard(event) {
   if (event.type === "input_audio_buffer.speech_started" && camera.isOn) watch(voice);
+  if (event.type === "response.created") latency = "";
   if (event.type === "input_audio_buffer.committed") Object.assign(node(event.item_id, "user"), { waiting: true, parts: [{ type: "text", text: "…" }] });
   if (event.type === "conversation.item.input_audio_transcription.completed") written(event, event.transcript.trim() || "(nothing understood)");
   if (event.type === "response.output_audio_transcript.delta" || event.type === "response.output_text.delta") take(growing(event), { text: event.delta }, []);
