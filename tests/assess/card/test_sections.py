@@ -12,6 +12,7 @@ from conftest import Running
 from unisono.assess.card.logs import newest_logs, read_run
 from unisono.assess.card.page import CardOptions, run as make_card
 from unisono.assess.card.run import AssessOptions, run
+from unisono.assess.card.sections import sight
 from unisono.assess.card.tasks import SECTIONS, all_tasks
 
 ROOT = Path(__file__).parents[3]
@@ -19,7 +20,11 @@ SHARED = Path(os.environ.get("UNISONO_SHARED", ROOT.parent / "shared" / "data"))
 
 
 @pytest.mark.parametrize("section", sorted({task.section for task in all_tasks()}, key=SECTIONS.index))
-def test_a_section_runs_and_makes_a_page(section: str, shipped_server: Running, tmp_path: Path) -> None:
+def test_a_section_runs_and_makes_a_page(
+    section: str, shipped_server: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sight, "NUM_SAMPLES", 10)  # one of them is asked about; hundreds take long to draw
+    monkeypatch.setattr(sight, "NUM_CLIPS", 4)
     shared = SHARED if SHARED.exists() else None
     assert (
         run(
