@@ -1,6 +1,5 @@
-"""Scaling laws: constants that made the points come back, the papers' own points give the papers'
-constants, and what is no
-point is told by its line.
+"""Scaling laws: constants that made the points come back, the papers' own points give the papers' constants,
+and what is no point is told by its line.
 """
 
 import json
@@ -99,8 +98,7 @@ def test_a_budget_is_used_best_where_the_derivative_is_zero() -> None:
 @has_public
 def test_chinchillas_points_give_the_constants_that_others_found(capsys: pytest.CaptureFixture[str]) -> None:
     """Besiroglu et al. print A 482.01, B 2085.43, E 1.8172, alpha .3478, beta .3658, where their search
-    stopped: Huber's loss is
-    .00101864 there and .00101827 here.
+    stopped: Huber's loss is .00101864 there and .00101827 here.
     """
     path = PUBLIC / "chinchilla_svg_extracted_data.csv"
     assert main(["forecast", "fit", str(path), "--bootstrap", "0", "--json"]) == 0

@@ -1,6 +1,5 @@
 """Requests that nobody should send, to every address of /openapi.json: each is answered with a 4xx in
-OpenAI's shape, never a 5xx,
-and the server still answers afterwards."""
+OpenAI's shape, never a 5xx, and the server still answers afterwards."""
 
 import io
 import json
