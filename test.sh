@@ -5,9 +5,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 scripts/setup
-if [ $# = 0 ]; then     # all of them: on up to four cores, by processes whose torch adds no threads of its own; one that is done takes half of another's rest
+if [ $# = 0 ]; then     # all of them: on up to four cores, each file in one process, whose torch adds no threads of its own
     cores=$(nproc)
-    set -- -n "$((cores > 4 ? 4 : cores))" --dist worksteal
+    set -- -n "$((cores > 4 ? 4 : cores))" --dist loadfile
     export OMP_NUM_THREADS=1
 fi
 exec "${UNISONO_VENV:-.venv}/bin/python" -m pytest "$@"

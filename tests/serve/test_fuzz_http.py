@@ -134,7 +134,7 @@ FUZZ = settings(
 CLIENT = httpx.Client(verify=False)  # one for all: making one takes longer than most requests
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="session", autouse=True)  # tests of a file may come in several parts
 def _closed() -> Iterator[None]:
     yield
     CLIENT.close()
