@@ -65,6 +65,8 @@ def test_what_is_there_is_not_made_again(shards: Path) -> None:
     run(options_of(shards, widths=(32, 64), steps=(2,)))
     after = lines(shards / "runs.csv")
     assert after[:2] == before and [row["width"] for row in after] == ["32", "32", "64"]
+    run(options_of(shards, widths=(32,), steps=(2,), set=(*BRIEF, "shape.num_hidden_layers=1")))
+    assert len(lines(shards / "runs.csv")) == 4  # another recipe is another run
 
 
 def test_the_best_rate_of_each_width_is_told_and_kept(

@@ -9,9 +9,11 @@ goes on after a stop, and a longer list only adds to the file.
 """
 
 import csv
+import hashlib
 import itertools
+import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -47,7 +49,7 @@ class LadderOptions:
 
 
 def run(options: LadderOptions) -> int:
-    """Entry: trains what the file of points lacks, from the cheapest run to the dearest."""
+    """Entry: trains what the file of points lacks, from the narrowest network on."""
     if options.records:
         can_keep(options.records)
     shards = options.home / "shards" / options.size
@@ -57,10 +59,12 @@ def run(options: LadderOptions) -> int:
     recipe = override(replace(usual, compile=False), options.set)
     rows = {row["run"]: row for row in _read(options.points)}
     for one in rungs(recipe, options):
-        name = name_of(one)
+        name = name_of(one, learned)
+        folder = options.home / "runs" / f"ladder-{name}"
         if name not in rows:
-            rows[name] = _row(name, one, learned, judged, options.home / "runs" / f"ladder-{name}")
+            rows[name] = _row(name, one, learned, judged, folder)
             _append(options.points, rows[name])
+            shutil.rmtree(folder)
     if options.records:
         numbers = {"points": list(rows.values()), BEST: best_rates(rows.values())}
         config, seeds = to_json(recipe), [recipe.loop.seed]
@@ -103,15 +107,15 @@ def _shape(size: str, width: int) -> dict[str, float]:
     }
 
 
-def name_of(recipe: NetworkRecipe) -> str:
-    """What tells a run from the others of its file."""
-    shape, loop = recipe.shape, recipe.loop
-    parts = [f"{shape['hidden_size']}", f"{loop.num_steps}-steps", f"{loop.learning_rate:g}"]
-    return "-".join([*parts, *([f"mup-{recipe.mup}"] if recipe.mup else []), f"seed-{loop.seed}"])
+def name_of(recipe: NetworkRecipe, learned: Shard) -> str:
+    """What tells a run from the others: width, steps and rate, and a checksum of recipe and data."""
+    made_of = json.dumps([to_json(recipe), learned.manifest], sort_keys=True, default=str)
+    digest = hashlib.sha256(made_of.encode()).hexdigest()[:8]
+    return f"{recipe.shape['hidden_size']}-{recipe.loop.num_steps}-{recipe.loop.learning_rate:g}-{digest}"
 
 
 def _row(name: str, recipe: NetworkRecipe, learned: Shard, judged: Shard, folder: Path) -> dict[str, Any]:
-    """Trains one network -> its line; its folder goes."""
+    """Trains one network -> its line."""
     seed_all(recipe.loop.seed)
     program = NetworkProgram(recipe, learned, judged)
     shape: Qwen3Config = program.model.config
@@ -121,7 +125,6 @@ def _row(name: str, recipe: NetworkRecipe, learned: Shard, judged: Shard, folder
         key.removeprefix("val_"): value for key, value in outcome.numbers.items() if key.startswith("val_")
     }
     tasks = [value for key, value in found.items() if key in judged.task_names]
-    shutil.rmtree(folder)
     return {
         "run": name,
         "width": shape.hidden_size,
@@ -137,18 +140,15 @@ def _row(name: str, recipe: NetworkRecipe, learned: Shard, judged: Shard, folder
     }
 
 
-def best_rates(rows: Any) -> dict[str, float]:
-    """Width -> the learning rate of the lowest loss, where there were several."""
+def best_rates(rows: Iterable[dict[str, Any]]) -> dict[str, float]:
+    """Width -> the learning rate of its best longest run; nothing where there is one rate."""
+    rows = list(rows)
+    if len({float(row["rate"]) for row in rows}) < 2:
+        return {}
     best: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        width = str(row["width"])
-        if width not in best or float(row["loss"]) < float(best[width]["loss"]):
-            best[width] = row
-    return (
-        {width: float(row["rate"]) for width, row in best.items()}
-        if len({str(r["rate"]) for r in rows}) > 1
-        else {}
-    )
+    for row in sorted(rows, key=lambda row: (-int(row["ids"]), float(row["loss"]))):
+        best.setdefault(str(row["width"]), row)
+    return {width: float(row["rate"]) for width, row in best.items()}
 
 
 def _read(path: Path) -> list[dict[str, str]]:

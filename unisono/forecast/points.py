@@ -12,7 +12,7 @@ import csv
 import gzip
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -111,7 +111,9 @@ def _rows(path: Path, loss: str) -> list[_Row]:
             reader = csv.DictReader(file)
             names = _names(reader.fieldnames or ())
             if loss:
-                names["loss"] = _own(loss, reader.fieldnames or (), path)
+                names["loss"] = loss
+                if loss not in (columns := reader.fieldnames or ()):
+                    raise UserError(f"{path} has no column {loss!r}; choose from {', '.join(columns)}")
             return [
                 _Row(reader.line_num, {name: (row[column] or "") for name, column in names.items()})
                 for row in reader
@@ -127,12 +129,6 @@ def _names(columns: Iterable[str]) -> dict[str, str]:
         if there := [plain[spelling] for spelling in spellings if spelling in plain]:
             found[name] = there[0]
     return found
-
-
-def _own(name: str, columns: Sequence[str], path: Path) -> str:
-    if name not in columns:
-        raise UserError(f"{path} has no column {name!r}; choose from {', '.join(columns)}")
-    return name
 
 
 def _number(row: _Row, name: str, path: Path) -> float:

@@ -12,7 +12,6 @@ import io
 import json
 import zlib
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +42,7 @@ class MdsDataset:
     def __init__(self, folder: Path) -> None:
         """UserError where the index is damaged, or a column is of a kind that is not read."""
         self.folder, self.features = folder, dict[str, Any]()
+        self.held = (-1, b"")  # the shard that was read last: its place and its content
         try:
             self.shards = json.loads((folder / INDEX).read_text(encoding="utf8"))["shards"]
             self.ends = np.cumsum([int(shard["samples"]) for shard in self.shards]).tolist()
@@ -59,13 +59,15 @@ class MdsDataset:
             )
 
     def __len__(self) -> int:
-        return int(self.ends[-1]) if self.ends else 0
+        return int(self.ends[-1])
 
     def __getitem__(self, number: int) -> dict[str, Any]:
         """UserError where the shard or the row is damaged."""
         place = int(np.searchsorted(self.ends, number, "right"))
         shard = self.shards[place]
-        content = _content(self.folder, place, json.dumps(shard))
+        if self.held[0] != place:
+            self.held = place, _content(self.folder, shard)
+        content = self.held[1]
         first = number - (self.ends[place - 1] if place else 0)
         start, end = (int.from_bytes(content[4 * n : 4 * n + 4], "little") for n in (first + 1, first + 2))
         if not 0 < start <= end <= len(content):
@@ -73,10 +75,8 @@ class MdsDataset:
         return _row(content[start:end], shard)
 
 
-@lru_cache(maxsize=1)
-def _content(folder: Path, place: int, shard: str) -> bytes:
+def _content(folder: Path, told: dict[str, Any]) -> bytes:
     """The bytes of one shard, unpacked."""
-    told = json.loads(shard)
     plain, packed = told["raw_data"]["basename"], (told.get("zip_data") or {}).get("basename")
     if (folder / plain).exists() or not packed:
         return within(folder, plain).read_bytes()
