@@ -159,9 +159,9 @@ def test_a_policy_is_drawn_in_training_and_greedy_afterwards() -> None:
 def test_a_policy_moves_to_what_is_rewarded_more_than_expected() -> None:
     scores = torch.zeros(3, 2, requires_grad=True)
     expected = torch.tensor([-2.0, -2.0, -2.0], requires_grad=True)
-    routed = Routed(scores, torch.tensor([[0], [1], [0]]))
+    routed = Routed(scores, torch.tensor([[0], [1], [0]]), expected)
     learned = torch.tensor([True, True, False])
-    loss = policy_loss(routed, expected, torch.tensor([-1.0, -3.0]), learned)
+    loss = policy_loss(routed, torch.tensor([-1.0, -3.0]), learned)
     loss.backward()
     step = -scores.grad
     assert step[0, 0] > 0 > step[0, 1] and step[1, 0] > 0 > step[1, 1]  # towards the first, off the second
@@ -178,9 +178,9 @@ def test_a_policy_learns_which_expert_pays() -> None:
     optimizer = torch.optim.AdamW([*gate.parameters(), *policy.parameters()], lr=0.03)
     for _ in range(400):
         scores = gate(x)
-        chosen = policy(scores.detach(), x)
+        chosen, expected = policy(scores.detach(), x)
         reward = -3.0 + 2 * (chosen[:, 0] == right)
-        policy_loss(Routed(scores, chosen), policy.expected, reward, torch.ones(200).bool()).backward()
+        policy_loss(Routed(scores, chosen, expected), reward, torch.ones(200).bool()).backward()
         optimizer.step()
         optimizer.zero_grad()
     assert (gate(x).argmax(-1) == right).float().mean() > 0.93

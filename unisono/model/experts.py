@@ -4,7 +4,7 @@ A linear router (`gate`) scores the experts; the best `num_experts_per_tok` work
 softmax of their scores. With hash routing (Roller et al. 2021, arXiv 2106.04426) there is no router: the id,
 modulo the number of experts, is the expert. No expert refuses an id for being full.
 
-A training may choose otherwise: it sets `choose`, and reads `routed`; see train/routing.py.
+A training may choose otherwise: it sets `choose` and `is_watched`, and reads `routed`; see train/routing.py.
 
 Shapes: N ids of all rows, C hidden_size, E experts, A experts that work on an id.
 """
@@ -24,6 +24,7 @@ class Routed:
 
     scores: Tensor  # (N, E), before the softmax
     chosen: Tensor  # (N, A) numbers of experts
+    expected: Tensor | None = None  # (N,) reward of each id, where the router expects one
 
 
 class Experts(nn.Module):
@@ -35,9 +36,10 @@ class Experts(nn.Module):
         is_hashed = config.model_type == HASHED
         self.gate = None if is_hashed else nn.Linear(config.hidden_size, len(experts), bias=False)
         self.experts = nn.ModuleList(experts)
-        # While training, what takes (N, E) scores and (N, C) hidden states and gives the (N, A) chosen ones.
+        # While training: (N, E) scores, (N, C) hidden states -> (N, A) the chosen, (N,) expected rewards.
         self.choose: nn.Module | None = None
-        self.routed: Routed | None = None  # of the last forward pass, while training
+        self.is_watched = False  # whether the next forward passes are kept in `routed`
+        self.routed: Routed | None = None
 
     # How many ids an expert gets is not known before; a compiled graph would be made anew for each number.
     @torch.compiler.disable  # type: ignore[untyped-decorator]
@@ -53,15 +55,16 @@ class Experts(nn.Module):
             chosen = ids[:, None] % len(self.experts)
             return chosen, torch.ones_like(chosen, dtype=x.dtype)
         scores = self.gate(x)
-        shares = scores.float().softmax(-1)
+        shares, expected = scores.float().softmax(-1), None
         if self.training and self.choose is not None:
-            chosen = self.choose(scores.detach().float(), x.detach())
+            chosen, expected = self.choose(scores.detach().float(), x.detach())
         else:
             chosen = shares.topk(self.num_chosen, dim=-1).indices
         weights = shares.gather(-1, chosen)
         if self.adds_up:
             weights = weights / weights.sum(-1, keepdim=True)
-        self.routed = Routed(scores, chosen) if self.training else None
+        if self.is_watched:
+            self.routed = Routed(scores, chosen, expected)
         return chosen, weights
 
     def mixed(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:

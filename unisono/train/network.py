@@ -251,6 +251,8 @@ class NetworkProgram:
 
     def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Parts]:
         """Weighted mean cross-entropy in nats over the learned positions."""
+        if self.routing is not None:
+            self.routing.watch()
         losses, labels = self._losses(batch)
         weights = torch.where(labels < self.text_end, self.recipe.text_weight, 1.0)
         loss = (losses * weights).sum() / weights.sum().clamp(min=1)  # a part may hold nothing to learn
@@ -317,8 +319,6 @@ class NetworkProgram:
 
     def save(self, folder: Path) -> None:
         """Writes folder/network, a Hugging Face folder, and folder/adapter, for peft, where there is one."""
-        if self.routing is not None:
-            self.routing.forget()
         finished, share = merged(self.model), self.recipe.start_share
         if self.recipe.start_from and share:
             finished = copy.deepcopy(finished)

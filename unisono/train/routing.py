@@ -54,9 +54,9 @@ def routed_shape(router: str, shape: dict[str, Any]) -> dict[str, Any]:
 class Sinkhorn(nn.Module):
     """Chooses the expert that gets most of an id, where every expert gets an equal share of all ids."""
 
-    def forward(self, scores: Tensor, hidden: Tensor) -> Tensor:
-        """(N, E) scores, (N, C) hidden states, which are not read -> (N, 1)."""
-        return transport(scores).argmax(-1, keepdim=True)
+    def forward(self, scores: Tensor, hidden: Tensor) -> tuple[Tensor, None]:
+        """(N, E) scores, (N, C) hidden states, which are not read -> (N, 1) and nothing expected."""
+        return transport(scores).argmax(-1, keepdim=True), None
 
 
 def transport(scores: Tensor) -> Tensor:
@@ -80,12 +80,10 @@ class Policy(nn.Module):
     def __init__(self, hidden_size: int) -> None:
         super().__init__()
         self.baseline = nn.Linear(hidden_size, 1)
-        self.expected: Tensor | None = None  # (N,) nats, of the last forward pass
 
-    def forward(self, scores: Tensor, hidden: Tensor) -> Tensor:
-        """(N, E) scores, (N, C) hidden states -> (N, 1)."""
-        self.expected = self.baseline(hidden)[:, 0]
-        return torch.multinomial(scores.softmax(-1), 1)
+    def forward(self, scores: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, E) scores, (N, C) hidden states -> (N, 1) and (N,) nats expected."""
+        return torch.multinomial(scores.softmax(-1), 1), self.baseline(hidden)[:, 0]
 
 
 def balance_loss(routed: Sequence[Routed], is_real: Tensor) -> Tensor:
@@ -102,10 +100,10 @@ def balance_loss(routed: Sequence[Routed], is_real: Tensor) -> Tensor:
     return num_experts * (got * shares.sum(0) / ids).sum()
 
 
-def policy_loss(routed: Routed, expected: Tensor, reward: Tensor, is_learned: Tensor) -> Tensor:
-    """The loss of the policy and of its baseline. expected: (N,) of every id; reward: (L,) of those that
-    `is_learned` (N,) marks.
-    """
+def policy_loss(routed: Routed, reward: Tensor, is_learned: Tensor) -> Tensor:
+    """The loss of a policy and of its baseline. reward: (L,) of the ids that `is_learned` (N,) marks."""
+    assert routed.expected is not None  # a policy always expects something
+    expected = routed.expected
     if not len(reward):
         return expected.sum() * 0
     chances = routed.scores[is_learned].float().log_softmax(-1)
@@ -129,26 +127,24 @@ class Routing:
             elif router == "rl":
                 layer.choose = Policy(model.config.hidden_size)
 
+    def watch(self) -> None:
+        """The next forward pass is the one that `loss` is about."""
+        for layer in self.layers:
+            layer.is_watched = True
+
     def loss(self, losses: Tensor, is_learned: Tensor, is_real: Tensor) -> Tensor:
-        """What is added to the loss of the last forward pass. losses: (L,) nats of the ids that `is_learned`
-        (N,) marks; is_real: (N,) whether an id is of a document. Zero for sinkhorn and hash.
+        """What is added to the loss of the watched pass; zero for sinkhorn and hash. losses: (L,) nats of the
+        ids that `is_learned` (N,) marks; is_real: (N,) whether an id is of a document.
         """
         routed = [layer.routed for layer in self.layers if layer.routed is not None]
         found = losses.new_zeros(())
         if routed and self.router in ("topk", "rl"):
             found = found + self.coefficient * balance_loss(routed, is_real)
-        for layer in self.layers:
-            if isinstance(layer.choose, Policy) and layer.routed and layer.choose.expected is not None:
-                found = found + policy_loss(layer.routed, layer.choose.expected, -losses.detach(), is_learned)
-        self.forget()
+        if self.router == "rl":
+            found = found + sum(policy_loss(one, -losses.detach(), is_learned) for one in routed)
+        for layer in self.layers:  # layers that are computed again on the way back are not watched then
+            layer.is_watched, layer.routed = False, None
         return found
-
-    def forget(self) -> None:
-        """Lets go of what the last forward pass left."""
-        for layer in self.layers:
-            layer.routed = None
-            if isinstance(layer.choose, Policy):
-                layer.choose.expected = None
 
 
 def _check(config: Qwen3Config, router: str) -> None:
