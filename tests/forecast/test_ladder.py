@@ -133,3 +133,26 @@ def test_what_does_not_fit_is_told(shards: Path, capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit):
         main(["forecast", "ladder", "runs.csv", "--widths", "32,x"])
     assert "numbers above 0" in capsys.readouterr().err
+
+
+def test_values_of_a_field_are_compared_seed_by_seed(shards: Path) -> None:
+    options = options_of(
+        shards,
+        widths=(32,),
+        steps=(2,),
+        vary=("precision=float32,fixed16:8,fixed16:31", "loop.seed=1,2"),
+        records=shards / "records",
+    )
+    run(options)
+    assert len(lines(shards / "runs.csv")) == 6
+    (record,) = (shards / "records").glob("forecast-ladder-runs_*.json")
+    found = {one["precision"]: one for one in json.loads(record.read_text())["numbers"]["compared"]}
+    assert len(found) == 3 and all(one["loss"]["n"] == 2 for one in found.values())
+    assert found["float32"]["above_first"] == {"mean": 0, "stderr": 0, "n": 2}
+    assert abs(found["fixed16:31"]["above_first"]["mean"]) > 1e-3  # no weight is above 2**-16 in these
+
+
+@pytest.mark.parametrize("vary", ["precision", "precision=float32", "precision=float32,", "loop.sed=1,2"])
+def test_what_cannot_be_varied_is_told(shards: Path, vary: str) -> None:
+    with pytest.raises(UserError):
+        run(options_of(shards, vary=(vary,)))

@@ -105,6 +105,13 @@ def _add_ladder(command: argparse.ArgumentParser) -> None:
         metavar="FIELD=VALUE",
         help="ladder: as in `unisono train network`",
     )
+    command.add_argument(
+        "--vary",
+        action="append",
+        default=[],
+        metavar="FIELD=LIST",
+        help="ladder: values of a field to compare, such as loop.seed=1,2,3; may be repeated",
+    )
     add_home(command)
 
 

@@ -2,7 +2,7 @@
 
 What a large run will give is read off small ones (Kaplan et al. 2020, arXiv 2001.08361). With --mup they
 share one learning rate; with several --rates the file shows which is best for each width (Yang et al. 2022,
-arXiv 2203.03466).
+arXiv 2203.03466). --vary trains each network with several values of any field, and compares their losses.
 
 A line is written when its run is finished, and a run whose line is there is not made again: the same command
 goes on after a stop, and a longer list only adds to the file.
@@ -31,6 +31,7 @@ from unisono.train.loop import run as train
 from unisono.train.network import RECIPES, NetworkProgram, NetworkRecipe
 
 HEAD_DIM = 32  # wider networks have more heads, not wider ones
+SEED = "loop.seed"
 BEST = "best_rate"  # in a record: width -> the rate of the lowest loss
 ADDED = ("experts", "router", "seed")  # columns that files from before there were experts lack
 
@@ -46,6 +47,7 @@ class LadderOptions:
     rates: Sequence[float] = ()
     mup: int = 0
     set: Sequence[str] = ()
+    vary: Sequence[str] = ()  # FIELD=VALUE,VALUE,...
     home: Path = field(default_factory=home)
     records: Path | None = None
 
@@ -60,19 +62,23 @@ def run(options: LadderOptions) -> int:
     usual = RECIPES.get(options.size, NetworkRecipe(size=options.size))
     recipe = override(replace(usual, compile=False), options.set)
     rows = {row["run"]: row for row in _read(options.points)}
-    for one in rungs(recipe, options):
-        name = name_of(one, learned)
-        folder = options.home / "runs" / f"ladder-{name}"
-        if name not in rows:
-            rows[name] = _row(name, one, learned, judged, folder)
-            _append(options.points, rows[name])
-            shutil.rmtree(folder)
+    recipes = list(varied(recipe, options.vary))
+    for values, one in recipes:
+        for rung in rungs(one, options):
+            name = name_of(rung, learned)
+            folder = options.home / "runs" / f"ladder-{name}"
+            if name not in rows:
+                rows[name] = {**_row(name, rung, learned, judged, folder), **values}
+                _append(options.points, rows[name])
+                shutil.rmtree(folder)
     if options.records:
-        numbers = {
+        numbers: dict[str, Any] = {
             "points": list(rows.values()),
             BEST: best_rates(rows.values()),
             "routers": losses_by_router(rows.values()),
         }
+        if options.vary:
+            numbers["compared"] = compared(rows.values(), _fields(options.vary))
         config, seeds = to_json(recipe), sorted({int(row.get("seed") or 1) for row in rows.values()})
         write_record(
             "forecast-ladder",
@@ -85,6 +91,49 @@ def run(options: LadderOptions) -> int:
     for width, rate in best_rates(rows.values()).items():
         print(f"width {width}: the lowest loss at a learning rate of {rate:g}")
     return 0
+
+
+def _fields(vary: Sequence[str]) -> dict[str, list[str]]:
+    """Field -> its values. UserError for what is no list of them."""
+    found = {}
+    for one in vary:
+        field_, _, values = one.partition("=")
+        found[field_] = values.split(",")
+        if not all(found[field_]) or len(set(found[field_])) < 2:
+            raise UserError(f"expected --vary FIELD=VALUE,VALUE,... with two values or more, got {one!r}")
+    return found
+
+
+def varied(recipe: NetworkRecipe, vary: Sequence[str]) -> Iterator[tuple[dict[str, str], NetworkRecipe]]:
+    """Every combination of the values, and the recipe with it. UserError as core.config.override."""
+    fields = _fields(vary)
+    for chosen in list(itertools.product(*fields.values())):
+        values = dict(zip(fields, chosen))
+        yield values, override(recipe, [f"{name}={value}" for name, value in values.items()])
+
+
+def compared(rows: Iterable[dict[str, Any]], fields: dict[str, list[str]]) -> list[dict[str, Any]]:
+    """Mean loss over the seeds of every combination of the other values, width, length and rate, and by how
+    much it is above that of the combination of all first values, seed by seed.
+    """
+    others = [name for name in fields if name != SEED]
+    shape = ("width", "ids", "rate")
+    losses: dict[tuple[tuple[str, ...], tuple[str, ...]], dict[str, float]] = {}
+    for row in rows:
+        if all(str(row.get(name)) in values for name, values in fields.items()):
+            key = tuple(str(row[name]) for name in shape), tuple(str(row[name]) for name in others)
+            losses.setdefault(key, {})[str(row.get(SEED))] = float(row["loss"])
+    found, first = [], tuple(fields[name][0] for name in others)
+    for (size, values), by_seed in losses.items():
+        usual = losses.get((size, first), {})
+        above = [loss - usual[seed] for seed, loss in by_seed.items() if seed in usual]
+        one = {
+            **dict(zip(shape, size)),
+            **dict(zip(others, values)),
+            "loss": mean_stderr(list(by_seed.values())),
+        }
+        found.append({**one, "above_first": mean_stderr(above)} if above else one)
+    return found
 
 
 def rungs(recipe: NetworkRecipe, options: LadderOptions) -> Iterator[NetworkRecipe]:
@@ -118,6 +167,8 @@ def name_of(recipe: NetworkRecipe, learned: Shard) -> str:
     told = to_json(recipe)
     if "num_experts" not in recipe.shape:  # as it was called before there were routers
         del told["router"]
+    if recipe.precision == NetworkRecipe.precision:  # as it was called before there were others
+        del told["precision"]
     made_of = json.dumps([told, learned.manifest], sort_keys=True, default=str)
     digest = hashlib.sha256(made_of.encode()).hexdigest()[:8]
     return f"{recipe.shape['hidden_size']}-{recipe.loop.num_steps}-{recipe.loop.learning_rate:g}-{digest}"

@@ -203,6 +203,7 @@ class _Run:
             norm = nn.utils.clip_grad_norm_(module.parameters(), config.max_grad_norm)
             if torch.isfinite(whole(norm)):  # a single broken batch must not end a run of hours
                 optimizer.step()
+                getattr(self.program, "after_step", lambda: None)()
         return numbers
 
     def _gradients(

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from unisono.core.device import pick_device
 from unisono.core.distributed import Group
 from unisono.core.errors import UserError
 from unisono.data.shards.loader import PAD, Loader, LoaderConfig
@@ -24,9 +25,11 @@ from unisono.model.grow import grow_depth
 from unisono.model.hf import load_pretrained, save_pretrained
 from unisono.model.sparse_attention import pattern_of
 from unisono.model.transformer import Block, Qwen3, packed_mask
+from unisono.train.flexpoint import NAME as EMULATION, Emulation
 from unisono.train.loop import LoopConfig, Loss, Numbers, Parts
 from unisono.train.lora import load_adapter, merged, save_adapter
 from unisono.train.mup import initialize, width_ratio
+from unisono.train.precision import check_precision, in_precision, is_emulated
 from unisono.train.routing import Routing, routed_shape
 from unisono.train.sharding import recomputed, sharded
 from unisono.train.trainable import RowRates, arranged
@@ -42,6 +45,7 @@ class NetworkRecipe:
     mup: int = 0  # hidden_size at which the learning rate was found, 0: no matter; see train/mup.py
     attention: str = "full"  # or sliding, strided, fixed; see model/sparse_attention.py
     attention_window: int = 128  # ids of the window of the sparse ones, their stride too
+    precision: str = "bf16"  # or float32, fp8, flexpoint16, fixed16; see train/precision.py
     loop: LoopConfig = field(
         default_factory=lambda: LoopConfig(
             num_steps=12000,
@@ -191,6 +195,7 @@ class NetworkProgram:
             raise UserError(
                 f"no task {min(unknown)!r} in the shards; choose from {', '.join(train.task_names)}"
             )
+        check_precision(recipe.precision, recipe.recompute)
         left_out = {task: 0.0 for task in train.task_names if recipe.tasks and task not in recipe.tasks}
         self.val, self.width_ratio = val, 1.0
         vocab_size, self.text_end = train.manifest["vocab_size"], train.manifest["text_end"]
@@ -211,9 +216,12 @@ class NetworkProgram:
             self.row_rates = RowRates(first, float(is_whole), recipe.new_rows_rate)
         reach = min(recipe.loader.reach, self.model.config.max_position_embeddings)
         self.loader = Loader(train, replace(recipe.loader, reach=reach), {**recipe.task_shares, **left_out})
-        self.forward = torch.compile(self.model, dynamic=False) if recipe.compile else self.model
+        device = pick_device(recipe.loop.device or None)
+        self.precision = in_precision(self.model, recipe.precision, device)
+        compiled = recipe.compile and not is_emulated(recipe.precision)  # what is emulated is no graph
+        self.forward = torch.compile(self.model, dynamic=False) if compiled else self.model
         self.cross_entropy = (
-            torch.compile(self._cross_entropy, dynamic=True) if recipe.compile else self._cross_entropy
+            torch.compile(self._cross_entropy, dynamic=True) if compiled else self._cross_entropy
         )
         self.modules: dict[str, tuple[nn.Module, Loss]] = {"network": (self.model, self.loss)}
 
@@ -274,13 +282,20 @@ class NetworkProgram:
         extra = self.routing.loss(losses, is_learned, is_real)
         return loss + extra, {**parts, "routing": extra.detach()}
 
+    def after_step(self) -> None:
+        """Where numbers are emulated, the weights are numbers of that kind again."""
+        emulation = getattr(self.model, EMULATION, None)
+        if isinstance(emulation, Emulation):
+            emulation.keep_weights()
+
     def _losses(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """-> (L,) nats, (L,) labels of the learned positions."""
         mask = packed_mask(batch["documents"], pattern_of(self.model.config))
-        hidden = self.forward(batch["ids"], batch["positions"], mask)
         places = (batch["labels"].flatten() != PAD).nonzero()[:, 0]
         labels = batch["labels"].flatten()[places]
-        return self.cross_entropy(hidden.flatten(0, 1)[places], labels), labels
+        with self.precision():
+            hidden = self.forward(batch["ids"], batch["positions"], mask)
+            return self.cross_entropy(hidden.flatten(0, 1)[places], labels), labels
 
     def _cross_entropy(self, hidden: Tensor, labels: Tensor) -> Tensor:
         """(L, C) hidden states -> (L,) nats."""
@@ -333,7 +348,7 @@ class NetworkProgram:
             before = start.to(next(finished.parameters()).device).state_dict()
             finished.load_state_dict(
                 {
-                    name: share * before.get(name, value) + (1 - share) * value
+                    name: share * before[name] + (1 - share) * value if name in before else value
                     for name, value in finished.state_dict().items()
                 }
             )
