@@ -18,7 +18,7 @@ from unisono.core.errors import UserError
 from unisono.core.home import default_weights
 from unisono.engine.load import load_engine
 from unisono.engine.session import Session
-from unisono.export import check_whole, export_gguf, export_hf
+from unisono.export import as_written, check_whole, export_gguf, export_hf
 from unisono.model.hf import load_pretrained
 from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.message import Message, Text
@@ -73,7 +73,7 @@ def test_llama_cpp_says_the_same(tmp_path: Path) -> None:
     assert expected and said[: len(expected)] == expected
 
 
-@pytest.mark.parametrize("kind", ["f16", "bf16", "q8_0", "q5_1", "q4_0"])
+@pytest.mark.parametrize("kind", ["f16", "bf16", "q8_0", "q5_1", "q4_0", "mxfp4"])
 def test_quantized_files_come_close(tmp_path: Path, kind: str) -> None:
     gguf = pytest.importorskip("gguf")
     export_gguf(default_weights(), tmp_path / "nano.gguf", kind)
@@ -83,7 +83,65 @@ def test_quantized_files_come_close(tmp_path: Path, kind: str) -> None:
         stored["blk.0.ffn_up.weight"].data, stored["blk.0.ffn_up.weight"].tensor_type
     )
     apart = np.abs(read.reshape(weight.shape) - weight).max() / np.abs(weight).max()
-    assert apart < {"f16": 1e-3, "bf16": 1e-2, "q8_0": 1e-2, "q5_1": 0.06, "q4_0": 0.13}[kind]
+    assert apart < {"f16": 1e-3, "bf16": 1e-2, "q8_0": 1e-2, "q5_1": 0.06, "q4_0": 0.13, "mxfp4": 0.25}[kind]
+
+
+def test_mxfp4_is_four_bit_floats_with_a_power_of_two_for_each_32(tmp_path: Path) -> None:
+    """Against torchao, and against what the standard says of the values."""
+    values = np.random.default_rng(0).normal(scale=0.02, size=(8, 96)).astype(np.float32)
+    values[0, :32] = 0
+    read, size = as_written("layers.0.mlp.up_proj.weight", values, "mxfp4")
+    assert size == 8 * 3 * (32 // 2 + 1)
+    for block, found in zip(values.reshape(-1, 32), read.reshape(-1, 32)):
+        largest = np.abs(block).max()
+        scale = 2.0 ** (np.floor(np.log2(largest)) - 2) if largest else 1.0
+        assert set(np.abs(found / scale)) <= {0, 0.5, 1, 1.5, 2, 3, 4, 6}
+        assert np.abs(found - block).max() <= scale * 2  # at most what saturates: from 8 down to 6
+    mx = pytest.importorskip("torchao.prototype.mx_formats.mx_tensor")
+    kind = torch.float4_e2m1fn_x2
+    scale, data = mx.to_mx(torch.from_numpy(values), kind, 32)
+    assert np.array_equal(mx.to_dtype(data, scale, kind, 32, torch.float32).numpy(), read)
+
+
+def test_mxfp4_of_the_mlps_alone(tmp_path: Path) -> None:
+    gguf = pytest.importorskip("gguf")
+    export_gguf(default_weights(), tmp_path / "nano.gguf", "mxfp4_mlp")
+    kinds = {
+        tensor.name: tensor.tensor_type.name for tensor in gguf.GGUFReader(tmp_path / "nano.gguf").tensors
+    }
+    assert kinds["blk.0.ffn_up.weight"] == "MXFP4" and kinds["blk.0.attn_q.weight"] == "F16"
+    assert kinds["token_embd.weight"] == "F16" and kinds["output_norm.weight"] == "F32"
+
+
+def test_llama_cpp_computes_in_mxfp4_what_its_values_give(tmp_path: Path) -> None:
+    """The same words as our own engine says with the rounded weights."""
+    xllamacpp = pytest.importorskip("xllamacpp")
+    rounded = tmp_path / "rounded"
+    shutil.copytree(default_weights(), rounded)
+    tensors = load_file(rounded / "model.safetensors")
+    save_file(
+        {
+            name: torch.from_numpy(as_written(name, value.float().numpy(), "mxfp4")[0]).half()
+            for name, value in tensors.items()
+        },
+        rounded / "model.safetensors",
+    )
+    export_gguf(default_weights(), tmp_path / "nano.gguf", "mxfp4")
+    ids = OmniTokenizer.load(rounded).encode(QUESTION, begin_reply=True)[0]
+    model = load_pretrained(rounded)
+    with torch.no_grad():
+        logits = model.logits(model(torch.from_numpy(ids.astype(np.int64))[None])[0, -1])
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path, parameters.n_ctx, parameters.n_gpu_layers = str(tmp_path / "nano.gguf"), 512, 0
+    parameters.cpuparams.n_threads, parameters.warmup, parameters.n_parallel = 1, False, 1
+    answer = xllamacpp.Server(parameters).handle_completions(
+        {"prompt": ids.tolist(), "max_tokens": 1, "temperature": 0, "logprobs": 5, "cache_prompt": False}
+    )
+    told = answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
+    expected = logits.log_softmax(-1)
+    # what it multiplies weights with is in 8 bits there
+    assert all(abs(one["logprob"] - float(expected[one["id"]])) < 0.25 for one in told[:2])
+    assert told[0]["id"] == int(expected.argmax())
 
 
 def test_what_cannot_be_exported_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,6 +149,8 @@ def test_what_cannot_be_exported_is_said(tmp_path: Path, capsys: pytest.CaptureF
     (tmp_path / "full" / "mine.txt").write_text("mine")
     with pytest.raises(UserError, match="not an empty folder"):
         export_hf(default_weights(), tmp_path / "full")
+    assert main(["export", "hf", str(tmp_path / "hf"), "--type", "q8_0"]) == 2
+    assert "--type is for gguf" in capsys.readouterr().err
     assert main(["export", "gguf", str(tmp_path / "x.gguf"), "--type", "q4_k"]) == 2
     assert "llama-quantize" in capsys.readouterr().err
     assert main(["export", "gguf", str(tmp_path / "x.gguf"), "--model", str(tmp_path)]) == 2

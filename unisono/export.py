@@ -27,7 +27,10 @@ from unisono.tokens.template import chat_template
 from unisono.tokens.text import TextTokenizer
 from unisono.tokens.vocab import Vocabulary
 
-GGUF_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
+# mxfp4: blocks of 32 four-bit floats (e2m1) that share a power of two (OCP Microscaling 1.0), as in gpt-oss;
+# mxfp4_mlp: the MLPs in it and the rest in f16, near to what gpt-oss does with its experts.
+GGUF_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "mxfp4", "mxfp4_mlp")
+FILE_TYPES = {"f32": "ALL_F32", "mxfp4": "MOSTLY_MXFP4_MOE", "mxfp4_mlp": "MOSTLY_MXFP4_MOE"}
 NORMAL = 1  # a kind of token in a GGUF file, as CONTROL and USER_DEFINED
 
 
@@ -37,7 +40,7 @@ class ExportOptions:
 
     what: str
     target: Path
-    type: str = "q8_0"
+    type: str | None = None
     model: str | None = None
 
 
@@ -46,15 +49,18 @@ def run(options: ExportOptions) -> int:
     folder = Path(options.model or default_weights())
     check_whole(folder)
     if options.what == "hf":
+        if options.type:
+            raise UserError("--type is for gguf; the folder of export hf keeps the weights as they are")
         export_hf(folder, options.target)
         print(
             f"{options.target}: load it with transformers' AutoModelForCausalLM.from_pretrained, or: "
             f"vllm serve {options.target} --served-model-name unisono --max-logprobs 1000"
         )
     else:
-        export_gguf(folder, options.target, options.type)
+        kind = options.type or "q8_0"
+        export_gguf(folder, options.target, kind)
         print(
-            f"{options.target}: {options.target.stat().st_size / 1e6:.1f} MB, {options.type}; "
+            f"{options.target}: {options.target.stat().st_size / 1e6:.1f} MB, {kind}; "
             f"run it with llama-server -m {shlex.quote(str(options.target))}"
         )
     return 0
@@ -169,15 +175,7 @@ def export_gguf(folder: Path, target: Path, kind: str = "q8_0") -> None:
 
     UserError for another kind, for a network that is not Qwen3, and where the package gguf is missing.
     """
-    if kind not in GGUF_TYPES:
-        raise UserError(
-            f"no GGUF type {kind!r} here; choose from {', '.join(GGUF_TYPES)}, or write f16 and run "
-            f"llama-quantize for others"
-        )
-    try:
-        import gguf
-    except ImportError:
-        raise UserError("writing GGUF needs a package; run: pip install gguf") from None
+    gguf = _gguf_for(kind)
     config = config_from_hf(read_config(folder))
     if config.attention != "full":
         raise UserError("GGUF export is not written for sparse attention; use `export hf` for a sliding one")
@@ -192,7 +190,7 @@ def export_gguf(folder: Path, target: Path, kind: str = "q8_0") -> None:
         writer = gguf.GGUFWriter(part, config.model_type)
         _describe(writer, config, folder.name)
         _add_tokens(writer, folder)
-        writer.add_file_type(gguf.LlamaFileType[{"f32": "ALL_F32"}.get(kind, f"MOSTLY_{kind.upper()}")])
+        writer.add_file_type(gguf.LlamaFileType[FILE_TYPES.get(kind, f"MOSTLY_{kind.upper()}")])
         places = gguf.get_tensor_name_map(
             gguf.MODEL_ARCH[config.model_type.upper()], config.num_hidden_layers
         )
@@ -201,7 +199,8 @@ def export_gguf(folder: Path, target: Path, kind: str = "q8_0") -> None:
             if place is None:
                 raise UserError(f"{name} has no place in a GGUF file; use `export hf`")
             values = _in_order(config, name, tensor.float().numpy())
-            _add_tensor(writer, place, values, gguf.GGMLQuantizationType[kind.upper()])
+            type_ = type_of(name, values.shape, kind)
+            writer.add_tensor(place, gguf.quants.quantize(values, type_), raw_dtype=type_)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
@@ -261,12 +260,36 @@ def _add_tokens(writer: Any, folder: Path) -> None:
     writer.add_chat_template(_chat_template(folder))
 
 
-def _add_tensor(writer: Any, place: str, values: NDArray[np.float32], kind: Any) -> None:
-    """Matrices whose rows divide into the type's blocks are quantized, the rest stays as it is."""
-    import gguf
+def _gguf_for(kind: str) -> Any:
+    """The package gguf. UserError for another kind, and where the package is missing or too old for it."""
+    if kind not in GGUF_TYPES:
+        raise UserError(
+            f"no GGUF type {kind!r} here; choose from {', '.join(GGUF_TYPES)}, or write f16 and run "
+            f"llama-quantize for others"
+        )
+    try:
+        import gguf
+    except ImportError:
+        raise UserError("writing GGUF needs a package; run: pip install gguf") from None
+    if kind.startswith("mxfp4") and not hasattr(gguf.GGMLQuantizationType, "MXFP4"):
+        raise UserError("this version of gguf does not know MXFP4; run: pip install -U gguf")
+    return gguf
 
-    block = gguf.GGML_QUANT_SIZES[kind][0]
-    if values.ndim < 2 or values.shape[-1] % block or kind == gguf.GGMLQuantizationType.F32:
-        writer.add_tensor(place, np.ascontiguousarray(values, np.float32))
-    else:
-        writer.add_tensor(place, gguf.quants.quantize(values, kind), raw_dtype=kind)
+
+def type_of(name: str, shape: tuple[int, ...], kind: str) -> Any:
+    """-> the gguf.GGMLQuantizationType of a tensor in a file of this kind: matrices whose rows divide into
+    the type's blocks are quantized, all others stay float32.
+    """
+    gguf = _gguf_for(kind)
+    wanted = ("mxfp4" if ".mlp." in name else "f16") if kind == "mxfp4_mlp" else kind
+    type_ = gguf.GGMLQuantizationType[wanted.upper()]
+    is_whole = len(shape) > 1 and shape[-1] % gguf.GGML_QUANT_SIZES[type_][0] == 0
+    return type_ if is_whole else gguf.GGMLQuantizationType.F32
+
+
+def as_written(name: str, values: NDArray[np.float32], kind: str) -> tuple[NDArray[np.float32], int]:
+    """A tensor -> the values that a reader of a file of this kind gets, and the bytes that they take there."""
+    gguf = _gguf_for(kind)
+    type_ = type_of(name, values.shape, kind)
+    written = gguf.quants.quantize(values, type_)
+    return gguf.quants.dequantize(written, type_).reshape(values.shape), written.nbytes

@@ -89,6 +89,10 @@ def bench_of(what: str) -> Bench:
         from unisono.assess.speed.soak import bench_soak
 
         benches[what] = bench_soak
+    elif what == "formats":
+        from unisono.assess.quality.formats import bench_formats
+
+        benches[what] = lambda options, effort: bench_formats(options)
     elif what == "codec-reader":
         from unisono.assess.quality.codec_reader import bench_reader
 

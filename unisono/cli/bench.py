@@ -8,7 +8,7 @@ from typing import Any
 
 from unisono.cli.options import add_home, add_model, folder_name, typed, whole_number
 
-SPEEDS = ("train", "generate", "codec", "chat", "serve", "page", "soak")
+SPEEDS = ("train", "generate", "codec", "chat", "serve", "page", "soak", "formats")
 
 
 def add(commands: Any) -> None:
@@ -18,7 +18,8 @@ def add(commands: Any) -> None:
     command.add_argument(
         "what",
         choices=(*SPEEDS, "quality", "moderation", "guards", "report"),
-        help="what to measure; report: writes README.md, docs/measured.md and records/INDEX.md anew",
+        help="what to measure; formats: what the types of `unisono export gguf` cost, on the shards under "
+        "--home; report: writes README.md, docs/measured.md and records/INDEX.md anew",
     )
     add_model(command)
     command.add_argument(

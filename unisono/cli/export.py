@@ -20,7 +20,9 @@ def add(commands: Any) -> None:
     )
     command.add_argument("target", type=Path, help="the new folder, or the file")
     command.add_argument(
-        "--type", default="q8_0", help="gguf: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1 or q4_0 (default: q8_0)"
+        "--type",
+        help="gguf: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0, mxfp4, or mxfp4_mlp, the MLPs alone in "
+        "mxfp4 and the rest in f16 (default: q8_0)",
     )
     add_model(command)
 
