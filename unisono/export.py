@@ -288,7 +288,7 @@ def type_of(name: str, shape: tuple[int, ...], kind: str) -> Any:
 
 
 def as_written(name: str, values: NDArray[np.float32], kind: str) -> tuple[NDArray[np.float32], int]:
-    """A tensor -> the values that a reader of a file of this kind gets, and the bytes that they take there."""
+    """A tensor -> the values that a reader of a file of this kind gets, and their bytes there."""
     gguf = _gguf_for(kind)
     type_ = type_of(name, values.shape, kind)
     written = gguf.quants.quantize(values, type_)
