@@ -42,6 +42,7 @@ def test_fp8_is_for_learned_matrices_of_whole_blocks_alone() -> None:
         (nn.Linear(32, 40), "layers.0.mlp.up_proj"),
         (nn.Linear(40, 32), "layers.0.mlp.up_proj"),
         (nn.Linear(32, 48), "lm_head"),
+        (nn.Linear(32, 16), "layers.0.mlp.gate"),
         (frozen, "layers.0.mlp.up_proj"),
         (nn.Embedding(32, 32), "embed_tokens"),
     ):

@@ -99,6 +99,8 @@ class Emulation(nn.Module):
 
     def kept(self, x: Tensor, name: str, learn: bool = True) -> Tensor:
         """The tensor of this name as it is written. learn: whether its next exponent follows from it."""
+        if not x.numel():  # what an expert gets that nothing was sent to
+            return x
         if self.fixed is not None:
             return rounded(x, self.fixed)
         exponent = self.exponents.setdefault(name, Exponent())

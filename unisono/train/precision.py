@@ -15,6 +15,7 @@ from torch import nn
 from unisono.core.distributed import group_of
 from unisono.core.errors import UserError
 from unisono.train.flexpoint import HIGHEST, LOWEST, Emulation
+from unisono.train.mup import is_between_layers
 
 PRECISIONS = ("bf16", "float32", "fp8", "flexpoint16", "fixed16")
 EMULATED = ("flexpoint16", "fixed16")
@@ -81,11 +82,11 @@ def to_fp8(model: nn.Module, device: torch.device, emulate: bool = False) -> Non
 
 def is_for_fp8(module: nn.Module, name: str) -> bool:
     """Whether a layer's product can be one of 8-bit floats: its matrix is learned and of whole blocks. The
-    head stays as it is.
+    head and what chooses experts stay as they are.
     """
     return (
         isinstance(module, nn.Linear)
-        and "lm_head" not in name
+        and is_between_layers(f"{name}.weight", module.weight)
         and module.weight.requires_grad
         and module.in_features % FP8_MULTIPLE == 0
         and module.out_features % FP8_MULTIPLE == 0
