@@ -161,17 +161,11 @@ def test_several_processes_are_refused(shard: Shard, monkeypatch: pytest.MonkeyP
         NetworkProgram(replace(crumb.RECIPE, precision="fixed16"), shard, shard)
 
 
-def test_experts_to_which_nothing_is_sent_do_no_harm(shard: Shard, tmp_path: Path) -> None:
-    recipe = replace(
-        FLEXPOINT,
-        shape={"num_experts": 32},
-        loader=replace(FLEXPOINT.loader, batch_size=1, row_length=22),
-        loop=replace(FLEXPOINT.loop, num_steps=2, validate_every=2),
-    )
-    program = NetworkProgram(recipe, shard, shard)
-    run(program, recipe.loop, tmp_path)
-    assert any("experts" in name and name.endswith("in") for name in exponents(program))
-    assert all(p.isfinite().all() for p in program.model.parameters())
+def test_what_is_empty_is_left_as_it_is() -> None:
+    """An expert may get no id."""
+    emulation = Emulation(torch.nn.Linear(2, 2))
+    assert emulation.kept(torch.zeros(0, 2), "nothing").shape == (0, 2)
+    assert "nothing" not in emulation.exponents
 
 
 def test_the_usual_recipe_is_what_it_was() -> None:
