@@ -34,7 +34,7 @@ _CONTRARY = (
     ("", "", "nɛvɚ "),
 )
 MAX_NATS = 1.5  # for each phoneme of the sentence; a recording that says something else needs more
-MIN_LIKENESS = 0.75  # cosine of two recordings of one voice
+MIN_LIKENESS = 0.8  # cosine of two recordings of one voice; strangers seldom reach it
 MIN_HALVES = 0.845  # cosine of the two most different halves of a recording; less: two people speak
 PART_S, STEP_S = 2.0, 1.0  # of a recording that is judged at a time
 MIN_LOUDNESS = 0.005  # root mean square of a part; quieter ones hold no voice
