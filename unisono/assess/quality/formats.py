@@ -6,6 +6,7 @@ Computing stays float32, so that it is the weights alone that differ.
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,7 +37,8 @@ def bench_formats(options: BenchOptions) -> Measured:
     texts = list(documents(shard, options.samples))
     model = load_pretrained(folder, vocab_size=shard.manifest["vocab_size"])
     stored = {name.removeprefix(PREFIX): value for name, value in read_tensors(folder).items()}
-    numbers, usual = {}, list[float]()
+    numbers: dict[str, dict[str, Any]] = {}
+    usual: list[float] = []
     for kind in (STORED, *KINDS):
         size = written(model, stored, kind)
         found = [losses_of(model, *text) for text in track(texts, kind)]
