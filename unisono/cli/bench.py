@@ -40,7 +40,12 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--twin", metavar="DIR", help="quality: a network trained on texts alone, to read beside this one"
     )
-    command.add_argument("--only", default="", metavar="LIST", help="quality and guards: only these measures")
+    command.add_argument(
+        "--only",
+        default="",
+        metavar="LIST",
+        help="quality and guards: only these measures; moderation: regularizers",
+    )
     part = command.add_mutually_exclusive_group()
     part.add_argument(
         "--reader",
@@ -73,7 +78,9 @@ def load(arguments: argparse.Namespace) -> Callable[[], int]:
     """-> the call that measures."""
     from unisono.assess.options import BenchOptions
 
-    if arguments.what == "moderation":
+    if arguments.what == "moderation" and arguments.only == "regularizers":
+        from unisono.assess.quality.regularizers import run
+    elif arguments.what == "moderation":
         from unisono.assess.quality.moderation import run
     elif arguments.what == "guards":
         from unisono.assess.quality.guards import run
