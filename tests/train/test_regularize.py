@@ -29,11 +29,11 @@ def test_without_strength_it_is_cross_entropy(kind: str, given: tuple[torch.Tens
     assert torch.allclose(loss, cross_entropy(x @ weight.T + bias, y))
 
 
-def test_dropout_costs_what_its_noise_costs_on_average(given: tuple[torch.Tensor, ...]) -> None:
+def test_dropout_costs_what_noise_of_its_covariance_costs_on_average(given: tuple[torch.Tensor, ...]) -> None:
     x, y, weight, bias = given
     weight, rate, generator = 0.3 * weight, 0.02, torch.Generator().manual_seed(1)
-    kept = torch.rand(20_000, B, D, generator=generator) >= rate
-    noisy = (x * kept / (1 - rate)) @ weight.T + bias
+    noise = (rate / (1 - rate)) ** 0.5 * torch.randn(20_000, B, D, generator=generator)
+    noisy = (x * (1 + noise)) @ weight.T + bias
     plain = Regularizer().loss(x, y, weight, bias)
     cost = cross_entropy(noisy, y.expand_as(noisy)) - plain
     told = Regularizer("dropout", rate / (1 - rate)).loss(x, y, weight, bias) - plain

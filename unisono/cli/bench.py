@@ -41,10 +41,7 @@ def add(commands: Any) -> None:
         "--twin", metavar="DIR", help="quality: a network trained on texts alone, to read beside this one"
     )
     command.add_argument(
-        "--only",
-        default="",
-        metavar="LIST",
-        help="quality and guards: only these measures; moderation: regularizers",
+        "--only", default="", metavar="LIST", help="only these: measures of quality, guards; regularizers"
     )
     part = command.add_mutually_exclusive_group()
     part.add_argument(
@@ -63,7 +60,7 @@ def add(commands: Any) -> None:
         help="codec: what its ids tell beside the words: who speaks, pitch, mood, sounds that are no speech",
     )
     command.add_argument(
-        "--codec", type=folder_name, metavar="DIR", help="codec: an audio codec of its own, of either kind"
+        "--codec", type=folder_name, metavar="DIR", help="codec: an audio codec, of any kind"
     )
     command.add_argument(
         "--minutes", type=float, default=30, help="soak: how long the server is under load (default: 30)"
