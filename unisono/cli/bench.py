@@ -40,9 +40,7 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--twin", metavar="DIR", help="quality: a network trained on texts alone, to read beside this one"
     )
-    command.add_argument(
-        "--only", default="", metavar="LIST", help="only these: measures of quality, guards; regularizers"
-    )
+    command.add_argument("--only", default="", metavar="LIST", help="quality and guards: only these measures")
     part = command.add_mutually_exclusive_group()
     part.add_argument(
         "--reader",
@@ -60,7 +58,7 @@ def add(commands: Any) -> None:
         help="codec: what its ids tell beside the words: who speaks, pitch, mood, sounds that are no speech",
     )
     command.add_argument(
-        "--codec", type=folder_name, metavar="DIR", help="codec: an audio codec, of any kind"
+        "--codec", type=folder_name, metavar="DIR", help="codec: an audio codec of its own, of either kind"
     )
     command.add_argument(
         "--minutes", type=float, default=30, help="soak: how long the server is under load (default: 30)"
@@ -75,9 +73,7 @@ def load(arguments: argparse.Namespace) -> Callable[[], int]:
     """-> the call that measures."""
     from unisono.assess.options import BenchOptions
 
-    if arguments.what == "moderation" and arguments.only == "regularizers":
-        from unisono.assess.quality.regularizers import run
-    elif arguments.what == "moderation":
+    if arguments.what == "moderation":
         from unisono.assess.quality.moderation import run
     elif arguments.what == "guards":
         from unisono.assess.quality.guards import run

@@ -8,13 +8,14 @@ Shapes: B phrases, S places of states, C hidden_size, D = S * C, K categories.
 import json
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from unisono.core.home import default_weights
 from unisono.core.progress import track
@@ -23,7 +24,6 @@ from unisono.moderation.moderator import FLAGGED, Moderator, begin, fingerprint,
 from unisono.moderation.phrases import CATEGORIES, Phrase, phrases
 from unisono.moderation.states import States, batches
 from unisono.tokens.template import Template
-from unisono.train.regularize import NONE, Regularizer
 
 FOLDS = 5
 DECAYS = (3e-4, 1e-4, 1e-3, 3e-3)  # weight decays that are tried, the usual one first
@@ -65,53 +65,36 @@ def folds(found: Sequence[Phrase], seed: int) -> NDArray[np.int64]:
     return np.array([places[phrase.source] for phrase in found])
 
 
-def fit(
-    inputs: Floats, wanted: Floats, decay: float, regularizer: Regularizer = NONE
-) -> tuple[Floats, Floats]:
+def fit(inputs: Floats, wanted: Floats, decay: float) -> tuple[Floats, Floats]:
     """(B, D), (B, K) -> weight (K, D) and bias (K,) of a logistic regression on inputs of equal spread."""
     mean, spread = inputs.mean(0), (inputs.std(0) + 1e-4) * inputs.shape[1] ** 0.5 / 16
     x, y = torch.from_numpy((inputs - mean) / spread), torch.from_numpy(wanted)
     weight = torch.zeros(wanted.shape[1], inputs.shape[1], requires_grad=True)
     bias = torch.zeros(wanted.shape[1], requires_grad=True)
-    for is_second in regularizer.halves:
-        _minimize(
-            [weight, bias],
-            lambda second=is_second: (
-                regularizer.loss(x, y, weight, bias, second) + decay * weight.square().sum()
-            ),
-            ITERATIONS // len(regularizer.halves),
-        )
-    scaled = (weight.detach().numpy() / spread).astype(np.float32)
-    return scaled, (bias.detach().numpy() - scaled @ mean).astype(np.float32)
-
-
-def _minimize(parameters: list[torch.Tensor], loss_of: Callable[[], torch.Tensor], iterations: int) -> None:
-    """Moves the parameters, in place, to where a smooth loss is lowest."""
-    optimizer = torch.optim.LBFGS(parameters, max_iter=iterations, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS([weight, bias], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
-        loss = loss_of()
+        loss = (
+            functional.binary_cross_entropy_with_logits(x @ weight.T + bias, y)
+            + decay * weight.square().sum()
+        )
         loss.backward()
         return loss
 
     optimizer.step(closure)
+    scaled = (weight.detach().numpy() / spread).astype(np.float32)
+    return scaled, (bias.detach().numpy() - scaled @ mean).astype(np.float32)
 
 
-def held_out(
-    inputs: Floats,
-    wanted: Floats,
-    fold: NDArray[np.int64],
-    decay: float,
-    regularizer: Regularizer = NONE,
-) -> Floats:
+def held_out(inputs: Floats, wanted: Floats, fold: NDArray[np.int64], decay: float) -> Floats:
     """(B, D), (B, K), (B,) -> (B, K) cross-validated scores: each fold is scored by a classifier that was
     trained on the others.
     """
     scores = np.zeros_like(wanted)
     for number in range(FOLDS):
         seen = fold != number
-        made = Moderator(*fit(inputs[seen], wanted[seen], decay, regularizer), "")
+        made = Moderator(*fit(inputs[seen], wanted[seen], decay), "")
         scores[~seen] = made.scores(inputs[~seen])
     return scores
 
