@@ -189,7 +189,9 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 class Running:
     """A server in a thread of this process, as clients meet it."""
 
-    def __init__(self, folder: Path, guards: Guards = Guards(), **settings: object) -> None:
+    def __init__(
+        self, folder: Path, guards: Guards = Guards(), voices: Path | None = None, **settings: object
+    ) -> None:
         import uvicorn
 
         from unisono.serve.app import create_app
@@ -197,7 +199,7 @@ class Running:
         from unisono.serve.wire.access import Settings
 
         self.settings = Settings(**settings)
-        self.service = Service(folder, guards=guards)
+        self.service = Service(folder, guards=guards, voices=voices)
         config = uvicorn.Config(
             create_app(self.service, self.settings),
             host="127.0.0.1",

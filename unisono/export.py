@@ -20,7 +20,7 @@ from unisono.base.base import SETTINGS, TEMPLATE
 from unisono.base.gguf_folder import CONTROL, USER_DEFINED, in_gguf_order, split_name
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write, default_weights
-from unisono.model.config import Qwen3Config
+from unisono.model.config import HASHED, Qwen3Config
 from unisono.model.hf import config_from_hf, load_pretrained, read_config, read_tensors
 from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.template import Template, chat_template
@@ -103,6 +103,11 @@ def export_hf(folder: Path, target: Path) -> None:
         raise UserError(f"{target} is not an empty folder; name a new one")
     if target.resolve().is_relative_to(folder.resolve()):
         raise UserError(f"{target} lies inside the network that is to be copied; name a folder elsewhere")
+    if config_from_hf(read_config(folder)).model_type == HASHED:
+        raise UserError(
+            "no other engine routes by ids, so this network runs in ours alone; train with another router "
+            "to export it"
+        )
     texts = _texts(folder)  # what is wrong with the network is found before anything is written
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -169,6 +174,8 @@ def export_gguf(folder: Path, target: Path, kind: str = "q8_0") -> None:
     except ImportError:
         raise UserError("writing GGUF needs a package; run: pip install gguf") from None
     config = config_from_hf(read_config(folder))
+    if config.num_experts:
+        raise UserError("GGUF export is not written for experts; use `export hf` and llama.cpp's converter")
     if config.rope_scaling:
         raise UserError(
             "GGUF export is not written for a scaled rope; use `export hf` and llama.cpp's converter"

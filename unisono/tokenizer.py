@@ -125,8 +125,8 @@ class OmniTokenizer:
         """The voice that the network is told of to speak as `speaker`: one that it was taught."""
         return (self.voices or ["heart"])[0] if isinstance(self.audio_codec, SpeechCodec) else speaker
 
-    def decoder_stream(self, speaker: str) -> DecoderStream | SpeechDecoderStream:
-        """Codes of a reply that arrive in pieces -> its sound in the voice of `speaker`."""
+    def decoder_stream(self, speaker: str | torch.Tensor) -> DecoderStream | SpeechDecoderStream:
+        """Codes of a reply that arrive in pieces -> its sound in a voice, by name or by style."""
         if isinstance(self.audio_codec, SpeechCodec):
             return self.audio_codec.decoder_stream(speaker)
         return self.audio_codec.decoder_stream()

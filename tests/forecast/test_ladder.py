@@ -9,7 +9,7 @@ import pytest
 
 from unisono.cli import main
 from unisono.core.errors import UserError
-from unisono.forecast.ladder import LadderOptions, best_rates, run
+from unisono.forecast.ladder import ADDED, LadderOptions, best_rates, run
 from unisono.forecast.points import read_points
 
 BRIEF = (
@@ -78,6 +78,45 @@ def test_the_best_rate_of_each_width_is_told_and_kept(
     numbers = json.loads(record.read_text())["numbers"]
     assert numbers["best_rate"] == best_rates(numbers["points"]) == {"32": 0.01, "64": 0.01}
     assert len(numbers["points"]) == 4 and all(float(row["mup"]) == 32 for row in numbers["points"])
+
+
+def test_experts_have_columns_and_a_mean_over_seeds(shards: Path) -> None:
+    more = {"widths": (32,), "steps": (2,), "records": shards / "records"}
+    for seed in (1, 2):
+        brief = (*BRIEF, f"loop.seed={seed}")
+        run(options_of(shards, **more, set=brief))
+        run(options_of(shards, **more, set=(*brief, "shape.num_experts=4", "router=hash")))
+    found = lines(shards / "runs.csv")
+    assert [(row["router"], row["experts"], row["seed"]) for row in found] == [
+        ("dense", "1", "1"),
+        ("hash", "4", "1"),
+        ("dense", "1", "2"),
+        ("hash", "4", "2"),
+    ]
+    assert len({row["parameters"] for row in found}) == 1 and len({row["flops"] for row in found}) == 1
+    points = read_points(shards / "runs.csv")
+    assert points.router is not None and list(points.router) == ["dense", "hash"] * 2
+    assert list(points.need("experts")[0]) == [1, 4, 1, 4]
+    record = json.loads(sorted((shards / "records").glob("*_4.json"))[0].read_text())
+    dense, hashed = record["numbers"]["routers"]
+    assert (dense["router"], hashed["router"], record["seeds"]) == ("dense", "hash", [1, 2])
+    losses = [float(row["loss"]) for row in found[1::2]]
+    assert hashed["loss"]["mean"] == pytest.approx(sum(losses) / 2) and hashed["loss"]["n"] == 2
+    assert hashed["loss"]["stderr"] == pytest.approx(abs(losses[0] - losses[1]) / 2)
+
+
+def test_a_file_from_before_there_were_experts_goes_on(shards: Path) -> None:
+    run(options_of(shards, widths=(32,), steps=(2,)))
+    (row,) = lines(shards / "runs.csv")
+    old = {name: value for name, value in row.items() if name not in ADDED}
+    with open(shards / "runs.csv", "w", newline="") as file:
+        csv.DictWriter(file, old).writeheader()
+        csv.DictWriter(file, old).writerow(old)
+    run(options_of(shards, widths=(32,), steps=(2, 4), records=shards / "records"))
+    after = lines(shards / "runs.csv")
+    assert after[0] == old and len(after) == 2 and after[1].keys() == old.keys()
+    with pytest.raises(UserError, match="earlier version"):
+        run(options_of(shards, widths=(32,), set=(*BRIEF, "shape.num_experts=2")))
 
 
 def test_what_does_not_fit_is_told(shards: Path, capsys: pytest.CaptureFixture[str]) -> None:

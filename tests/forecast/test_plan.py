@@ -94,22 +94,33 @@ def shard(tmp_path_factory: pytest.TempPathFactory) -> Shard:
 
 
 @pytest.mark.parametrize(
-    ("bf16", "muon", "recompute", "accumulate", "rows"),
+    ("bf16", "muon", "recompute", "accumulate", "rows", "shape"),
     [
-        (False, False, False, 1, ROWS),
-        (True, True, False, 1, ROWS),
-        (True, False, True, 1, ROWS),
-        (False, False, False, 4, ROWS),
-        (False, True, False, 1, 1),  # where the optimizer's step takes the most
+        (False, False, False, 1, ROWS, {}),
+        (True, True, False, 1, ROWS, {}),
+        (True, False, True, 1, ROWS, {}),
+        (False, False, False, 4, ROWS, {}),
+        (False, True, False, 1, 1, {}),  # where the optimizer's step takes the most
+        (False, False, False, 1, ROWS, {"num_experts": 4.0, "num_experts_per_tok": 2.0}),
+        (True, True, False, 1, ROWS, {"num_experts": 4.0}),
+        (False, True, True, 1, ROWS, {"num_experts": 8.0, "decoder_sparse_step": 2.0}),
     ],
 )
 def test_memory_is_that_of_a_measured_step(
-    shard: Shard, tmp_path: Path, bf16: bool, muon: bool, recompute: bool, accumulate: int, rows: int
+    shard: Shard,
+    tmp_path: Path,
+    bf16: bool,
+    muon: bool,
+    recompute: bool,
+    accumulate: int,
+    rows: int,
+    shape: dict[str, float],
 ) -> None:
     """Within 8 % of what all tensors held at the peak of the second step."""
     loop = LoopConfig(device="cpu", bf16=bf16, muon=muon, accumulate=accumulate)
     recipe = NetworkRecipe(
         size="tiny",
+        shape=shape,
         compile=False,
         recompute=recompute,
         task_shares={},
@@ -133,8 +144,8 @@ def test_memory_is_that_of_a_measured_step(
         muon=muon,
         is_gpu=False,
     )
-    told = memory(preset("tiny", 512), setting)
-    assert told["weights"] == 4 * parameters(preset("tiny", 512))
+    told = memory(preset("tiny", 512, **shape), setting)
+    assert told["weights"] == 4 * parameters(preset("tiny", 512, **shape))
     assert told["peak"] == pytest.approx(measured.most, rel=0.08)
 
 
@@ -201,4 +212,10 @@ def test_the_command_line_of_a_dry_run(tmp_path: Path, capsys: pytest.CaptureFix
     assert told["forecast"]["loss"] == pytest.approx(law, rel=1e-3)
     assert told["best_use"]["loss"] <= law * 1.001
     assert len(list((tmp_path / "records").glob("dry-run_*.json"))) == 1
+    sparse = [*words.split(), "--set", "shape.num_experts=8", "--set", "router=rl"]
+    assert not main(sparse)
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert 2 * told["active_parameters"] < told["parameters"]
+    assert main([*sparse, "--points", str(runs)]) and "leave out --points" in capsys.readouterr().err
+    assert main([*words.split(), "--set", "router=rl"]) and "needs experts" in capsys.readouterr().err
     assert main(["train", "audio-codec", "--dry-run"]) and "leave out --data" in capsys.readouterr().err

@@ -135,7 +135,7 @@ def edit_config(folder: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"model_type": "mamba"}, "model_type qwen3, llama, qwen2, found 'mamba'"),
+        ({"model_type": "mamba"}, "model_type qwen3, llama, qwen2, qwen3_moe, qwen3_moe_hash, found 'mamba'"),
         (
             {"rope_parameters": {"rope_type": "yarn", "factor": 4.0}},
             "expected rope type 'default', found 'yarn'",

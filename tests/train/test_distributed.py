@@ -98,6 +98,32 @@ def test_two_processes_learn_what_one_learns(shard: Path, tmp_path: Path) -> Non
     assert one["loss"] == pytest.approx(two["loss"], abs=0.02)
 
 
+def test_experts_are_shared_by_processes(shard: Path, tmp_path: Path) -> None:
+    """Each router over two processes that share the weights; without a loss of balance, which is of the ids
+    of one process, they learn what one does."""
+    experts = {"shape.num_experts": 4, "loop.muon": False}
+    plain = {**experts, "shape.num_experts_per_tok": 2, "shape.router_aux_loss_coef": 0}
+    hashed = {**experts, "router": "hash"}
+    alone = launched(shard, tmp_path, 1, {"run": "one", **plain}, {"run": "hash-one", **hashed})
+    assert alone.returncode == 0, alone.stderr
+    together = launched(
+        shard,
+        tmp_path,
+        2,
+        {"run": "two", **plain, **SHARDED},
+        {"run": "two-recomputed", "recompute": True, **plain, **SHARDED},
+        {"run": "hash-two", **hashed},
+        {"run": "sinkhorn", "router": "sinkhorn", **experts, **SHARDED},
+        {"run": "rl", "router": "rl", **experts, **SHARDED},
+    )
+    assert together.returncode == 0, together.stderr[-3000:]
+    for one, other in (("one", "two"), ("one", "two-recomputed"), ("hash-one", "hash-two")):
+        assert far(weights(tmp_path / one), weights(tmp_path / other)) < 1e-4, other
+    for name in ("sinkhorn", "rl"):
+        last = json.loads((tmp_path / name / "log.jsonl").read_text().splitlines()[-1])
+        assert last["loss"] < 6 and weights(tmp_path / name).keys() == weights(tmp_path / "one").keys()
+
+
 def test_a_process_that_is_lost_ends_the_training_which_resumes(shard: Path, tmp_path: Path) -> None:
     """To the weights of one that nothing befell; then a batch that cannot be shared is told of."""
     died = launched(shard, tmp_path, 2, {"run": "lost", "dies_at": 4})

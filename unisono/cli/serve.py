@@ -105,6 +105,13 @@ def _guards(command: argparse.ArgumentParser) -> None:
         help="chain of certificates, PEM, that signs drawings (default: a development certificate)",
     )
     command.add_argument("--c2pa-key", metavar="FILE", help="its key, PEM, P-256")
+    command.add_argument(
+        "--voices",
+        type=Path,
+        metavar="DIR",
+        help="let people bring voices of their own, each with a spoken consent; both are kept in this folder "
+        "(default: presets alone)",
+    )
 
 
 def load(arguments: argparse.Namespace) -> Callable[[], int]:

@@ -34,6 +34,7 @@ def override(config: Config, assignments: Sequence[str]) -> Config:
 def _assign(config: Any, path: list[str], value: str) -> Any:
     if isinstance(config, dict):
         name = ".".join(path)
+        value = {"true": "1", "false": "0"}.get(value, value)  # all values of such a group are numbers
         return {**config, name: _parse(value, 0.0, name)}
     name, rest = path[0], path[1:]
     known = [field.name for field in dataclasses.fields(config)]

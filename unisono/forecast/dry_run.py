@@ -24,6 +24,7 @@ from unisono.model.hf import config_from_hf, read_config
 from unisono.tokens.vocab import Vocabulary
 from unisono.train.network import FROM_BASE, RECIPES, NetworkRecipe
 from unisono.train.options import TrainOptions
+from unisono.train.routing import routed_shape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +84,10 @@ def planned(options: DryRunOptions) -> dict[str, Any]:
         price=options.price,
     )
     if options.points:
+        if config.num_experts:
+            raise UserError(
+                "points of networks without experts foretell none with experts; leave out --points"
+            )
         numbers |= _forecast(options.points, numbers["parameters"], ids)
     return numbers
 
@@ -98,7 +103,8 @@ def shape_of(options: DryRunOptions, recipe: NetworkRecipe) -> Qwen3Config:
     else:
         shards = sorted((options.home / "shards" / options.network_size).glob("train*/manifest.json"))
         size = Shard(shards[0].parent).manifest["vocab_size"] if shards else own.size
-        config = preset(recipe.size, options.vocab_size or size, **recipe.shape)
+        shape = routed_shape(recipe.router, recipe.shape)
+        config = preset(recipe.size, options.vocab_size or size, **shape)
     if recipe.num_hidden_layers:
         config = replace(config, num_hidden_layers=recipe.num_hidden_layers)
     return config

@@ -22,15 +22,17 @@ from unisono.core.config import override, to_json
 from unisono.core.device import seed_all
 from unisono.core.errors import UserError
 from unisono.core.home import home
-from unisono.core.record import can_keep, write_record
+from unisono.core.record import can_keep, mean_stderr, write_record
 from unisono.data.shards.shard import Shard
+from unisono.forecast.points import DENSE
 from unisono.model.config import Qwen3Config, preset
-from unisono.model.cost import block_parameters, parameters, train_flops_per_id
+from unisono.model.cost import dense_parameters, parameters, train_flops_per_id
 from unisono.train.loop import run as train
 from unisono.train.network import RECIPES, NetworkProgram, NetworkRecipe
 
 HEAD_DIM = 32  # wider networks have more heads, not wider ones
 BEST = "best_rate"  # in a record: width -> the rate of the lowest loss
+ADDED = ("experts", "router", "seed")  # columns that files from before there were experts lack
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +68,12 @@ def run(options: LadderOptions) -> int:
             _append(options.points, rows[name])
             shutil.rmtree(folder)
     if options.records:
-        numbers = {"points": list(rows.values()), BEST: best_rates(rows.values())}
-        config, seeds = to_json(recipe), [recipe.loop.seed]
+        numbers = {
+            "points": list(rows.values()),
+            BEST: best_rates(rows.values()),
+            "routers": losses_by_router(rows.values()),
+        }
+        config, seeds = to_json(recipe), sorted({int(row.get("seed") or 1) for row in rows.values()})
         write_record(
             "forecast-ladder",
             numbers,
@@ -109,7 +115,10 @@ def _shape(size: str, width: int) -> dict[str, float]:
 
 def name_of(recipe: NetworkRecipe, learned: Shard) -> str:
     """What tells a run from the others: width, steps and rate, and a checksum of recipe and data."""
-    made_of = json.dumps([to_json(recipe), learned.manifest], sort_keys=True, default=str)
+    told = to_json(recipe)
+    if "num_experts" not in recipe.shape:  # as it was called before there were routers
+        del told["router"]
+    made_of = json.dumps([told, learned.manifest], sort_keys=True, default=str)
     digest = hashlib.sha256(made_of.encode()).hexdigest()[:8]
     return f"{recipe.shape['hidden_size']}-{recipe.loop.num_steps}-{recipe.loop.learning_rate:g}-{digest}"
 
@@ -130,7 +139,10 @@ def _row(name: str, recipe: NetworkRecipe, learned: Shard, judged: Shard, folder
         "width": shape.hidden_size,
         "rate": recipe.loop.learning_rate,
         "mup": recipe.mup,
-        "parameters": shape.num_hidden_layers * block_parameters(shape),
+        "experts": shape.num_experts or 1,
+        "router": recipe.router if shape.num_experts else DENSE,
+        "seed": recipe.loop.seed,
+        "parameters": dense_parameters(shape),
         "total_parameters": parameters(shape),
         "ids": ids,
         "flops": ids * train_flops_per_id(shape, recipe.loader.row_length),
@@ -151,6 +163,20 @@ def best_rates(rows: Iterable[dict[str, Any]]) -> dict[str, float]:
     return {width: float(row["rate"]) for width, row in best.items()}
 
 
+def losses_by_router(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Mean loss over the seeds of each router, number of experts, width, length and rate, with its standard
+    error; nothing where no network has experts.
+    """
+    groups: dict[tuple[Any, ...], list[float]] = {}
+    for row in rows:
+        router, experts = row.get("router") or DENSE, int(row.get("experts") or 1)
+        key = (int(row["width"]), int(row["ids"]), float(row["rate"]), router, experts, float(row["flops"]))
+        groups.setdefault(key, []).append(float(row["loss"]))
+    names = ("width", "ids", "rate", "router", "experts", "flops")
+    found = [{**dict(zip(names, key)), "loss": mean_stderr(losses)} for key, losses in groups.items()]
+    return found if any(one["router"] != DENSE for one in found) else []
+
+
 def _read(path: Path) -> list[dict[str, str]]:
     if not path.exists():
         return []
@@ -162,12 +188,19 @@ def _read(path: Path) -> list[dict[str, str]]:
 
 
 def _append(path: Path, row: dict[str, Any]) -> None:
-    """Adds the line. UserError where the file has other columns: its runs learned other data."""
+    """Adds the line. UserError where the file has other columns: its runs learned other data, or it is of
+    before there were experts, and this run has some.
+    """
     is_new = not path.exists()
     if not is_new:
         with open(path, encoding="utf8", newline="") as file:
-            if next(csv.reader(file), []) != list(row):
-                raise UserError(f"{path} holds points of other shards; name another file for the ladder")
+            columns = next(csv.reader(file), [])
+            if row["router"] == DENSE and not set(ADDED) & set(columns):
+                row = {name: value for name, value in row.items() if name not in ADDED}
+            if columns != list(row):
+                raise UserError(
+                    f"{path} holds points of other shards or of an earlier version; name another file"
+                )
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a", encoding="utf8", newline="") as file:
         writer = csv.DictWriter(file, row)

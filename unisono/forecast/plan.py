@@ -15,8 +15,10 @@ from unisono.core.errors import UserError
 from unisono.forecast.hardware import Hardware
 from unisono.model.config import Qwen3Config, weight_shapes
 from unisono.model.cost import (
+    active_parameters,
     block_activation_bytes_per_id,
     block_parameters,
+    blocks_parameters,
     cast_bytes,
     loss_bytes_per_id,
     matmul_parameters,
@@ -24,6 +26,7 @@ from unisono.model.cost import (
     parameters,
     train_flops_per_id,
 )
+from unisono.train.mup import EDGES
 
 DAY_S, HOUR_S = 86_400, 3_600
 BYTES = 4  # of a weight, a gradient, and each of AdamW's two means
@@ -63,7 +66,7 @@ def _muon_groups(config: Qwen3Config) -> dict[tuple[int, ...], int]:
     """Weights that Muon updates, by shape, as train/optim.py and muon.py choose them."""
     groups: dict[tuple[int, ...], int] = defaultdict(int)
     for name, shape in weight_shapes(config).items():
-        if len(shape) == 2 and "embed" not in name and "lm_head" not in name:
+        if len(shape) == 2 and not any(edge in name for edge in EDGES):
             groups[tuple(sorted(shape))] += prod(shape)
     return groups
 
@@ -75,21 +78,26 @@ def memory(config: Qwen3Config, setting: Setting) -> dict[str, float]:
     count, ways = parameters(config), setting.gpus if setting.shard else 1
     groups = _muon_groups(config) if setting.muon else {}
     state = 2 * count - sum(groups.values())
-    block = setting.ids_at_once * block_activation_bytes_per_id(
-        config, setting.row_length, bf16=setting.bf16, repeats_heads=setting.is_gpu
-    )
     layers, loss = config.num_hidden_layers, setting.ids_at_once * loss_bytes_per_id(config)
+    blocks = [
+        setting.ids_at_once
+        * block_activation_bytes_per_id(
+            config, setting.row_length, layer=layer, bf16=setting.bf16, repeats_heads=setting.is_gpu
+        )
+        for layer in range(layers)
+    ]
     outer_bytes = (
         outer_activation_bytes_per_id(config, bf16=setting.bf16) + setting.row_length
     )  # and the mask
     if setting.recompute:  # a block comes anew when the loss is gone
-        activations = setting.ids_at_once * 4 * config.hidden_size * layers + max(block, loss)
+        activations = setting.ids_at_once * 4 * config.hidden_size * layers + max(*blocks, loss)
     else:
-        activations = layers * block + loss
+        activations = sum(blocks) + loss
     activations += setting.ids_at_once * outer_bytes + cast_bytes(config) * setting.bf16
     # Of a sharded network the embedding and two layers are whole at a time, with their gradients.
-    outer = count - layers * block_parameters(config)
-    gathered = 2 * BYTES * (outer + min(2, layers) * block_parameters(config)) if ways > 1 else 0
+    outer = count - blocks_parameters(config)
+    two = sum(sorted(block_parameters(config, layer) for layer in range(layers))[-2:])
+    gathered = 2 * BYTES * (outer + two) if ways > 1 else 0
     step = MUON_BYTES * max(groups.values(), default=0)
     exchanged = BYTES * count if setting.gpus > 1 and not setting.shard else 0  # gradients in one piece
     found = {
@@ -114,7 +122,9 @@ def seconds(config: Qwen3Config, setting: Setting, hardware: Hardware) -> dict[s
         flops = flops * 4 / 3 - 2 * config.vocab_size * config.hidden_size
     found = memory(config, setting)
     state = found["weights"] + found["optimizer"] + found["gradients"]
-    passes = setting.accumulate * (2 * BYTES * matmul_parameters(config) + 2 * found["activations"])
+    passes = setting.accumulate * (
+        2 * BYTES * matmul_parameters(config, config.num_experts) + 2 * found["activations"]
+    )
     moved = 2 * state + passes  # written and read once each
     shared = (setting.gpus - 1) / setting.gpus * BYTES * count
     exchanged = shared * (3 * setting.accumulate if setting.shard else 2)
@@ -159,6 +169,7 @@ def plan(
     model_flops = train_flops_per_id(config, setting.row_length)
     told: dict[str, Any] = {
         "parameters": parameters(config),
+        **({"active_parameters": active_parameters(config)} if config.num_experts else {}),
         "flops_per_id": model_flops,
         "ids": ids,
         "ids_per_step": step_ids,

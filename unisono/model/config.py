@@ -1,7 +1,8 @@
 """What shape a language model has: Hugging Face Qwen3 field names and nothing else, and one preset per size.
 
 `model_type` is "qwen3", or for bases (see unisono/base) "llama", the same without QK-norm, or "qwen2",
-without QK-norm and with biases of queries, keys and values.
+without QK-norm and with biases of queries, keys and values. "qwen3_moe" has experts (see experts.py);
+"qwen3_moe_hash" is ours alone: the id itself says which expert.
 """
 
 from dataclasses import dataclass, fields
@@ -11,7 +12,16 @@ from typing import Any
 from unisono.core.errors import UserError
 
 ROPE_SCALING = ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
-MODEL_TYPES = ("qwen3", "llama", "qwen2")
+MODEL_TYPES = ("qwen3", "llama", "qwen2", "qwen3_moe", "qwen3_moe_hash")
+HASHED = "qwen3_moe_hash"
+EXPERT_FIELDS = (
+    "num_experts",
+    "num_experts_per_tok",
+    "moe_intermediate_size",
+    "norm_topk_prob",
+    "router_aux_loss_coef",
+    "decoder_sparse_step",
+)
 
 # One dial. Width, depth and heads per size; the vocabulary comes from the tokenizer.
 SIZES: dict[str, dict[str, Any]] = {
@@ -75,9 +85,16 @@ class Qwen3Config:
     # Of Llama 3.1 and later: factor, low_freq_factor, high_freq_factor, original_max_position_embeddings;
     # see transformer.py.
     rope_scaling: dict[str, float] | None = None
+    # Of a network with experts alone; None: every layer has one MLP of intermediate_size.
+    num_experts: int | None = None
+    num_experts_per_tok: int = 8
+    moe_intermediate_size: int = 768  # of each expert
+    norm_topk_prob: bool = False  # whether the weights of the chosen experts add up to 1
+    router_aux_loss_coef: float = 0.001  # of the loss that balances experts in training
+    decoder_sparse_step: int = 1  # every so many layers one has experts, the others one MLP
 
     def __post_init__(self) -> None:
-        for name in (
+        self._check_whole_numbers(
             "vocab_size",
             "hidden_size",
             "intermediate_size",
@@ -86,10 +103,7 @@ class Qwen3Config:
             "num_key_value_heads",
             "head_dim",
             "max_position_embeddings",
-        ):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise UserError(f"{name} must be a whole number from 1 on, got {value!r}")
+        )
         for name in ("rms_norm_eps", "rope_theta", "initializer_range"):
             value = getattr(self, name)
             if not isinstance(value, int | float) or not 0 <= value < inf:
@@ -108,11 +122,44 @@ class Qwen3Config:
             raise UserError(f"head_dim must be even for rotary positions, got {self.head_dim}")
         if self.model_type not in MODEL_TYPES:
             raise UserError(f"model_type must be one of {', '.join(MODEL_TYPES)}, got {self.model_type!r}")
+        self._check_experts()
+
+    def _check_whole_numbers(self, *names: str) -> None:
+        for name in names:
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise UserError(f"{name} must be a whole number from 1 on, got {value!r}")
+
+    def _check_experts(self) -> None:
+        if (self.num_experts is not None) != ("moe" in self.model_type):
+            raise UserError(
+                "a network with num_experts has the model_type qwen3_moe, and one without has another; "
+                f"got num_experts {self.num_experts!r} and {self.model_type!r}"
+            )
+        if self.num_experts is None:
+            return
+        self._check_whole_numbers(
+            "num_experts", "num_experts_per_tok", "moe_intermediate_size", "decoder_sparse_step"
+        )
+        coefficient = self.router_aux_loss_coef
+        if not isinstance(coefficient, int | float) or not 0 <= coefficient < inf:
+            raise UserError(f"router_aux_loss_coef must be a number from 0 on, got {coefficient!r}")
+        if self.num_experts_per_tok > self.num_experts:
+            raise UserError(
+                f"an id cannot go to {self.num_experts_per_tok} of {self.num_experts} experts; "
+                "num_experts_per_tok must be at most num_experts"
+            )
+        if self.model_type == HASHED and self.num_experts_per_tok != 1:
+            raise UserError("hash routing sends an id to one expert; num_experts_per_tok must be 1")
+
+    def has_experts(self, layer: int) -> bool:
+        """Whether this layer, counted from 0, has experts in place of one MLP."""
+        return self.num_experts is not None and (layer + 1) % self.decoder_sparse_step == 0
 
     @property
     def has_qk_norm(self) -> bool:
         """Whether queries and keys are normalized, head by head."""
-        return self.model_type == "qwen3"
+        return self.model_type.startswith("qwen3")
 
     @property
     def has_qkv_bias(self) -> bool:
@@ -131,29 +178,42 @@ def preset(size: str, vocab_size: int, **changes: Any) -> Qwen3Config:
         raise UserError(f"unknown size {size!r}; choose one of {', '.join(SIZES)}")
     if unknown := set(changes) - {one.name for one in fields(Qwen3Config)}:
         raise UserError(
-            f"no field {min(unknown)!r} in the shape of a size; expected one of {', '.join(SIZES[size])}"
+            f"no field {min(unknown)!r} in the shape of a size; expected one of "
+            f"{', '.join((*SIZES[size], *EXPERT_FIELDS))}"
         )
     whole = {
         name: int(value) if isinstance(value, float) and value.is_integer() else value
         for name, value in changes.items()
     }
-    return Qwen3Config(vocab_size=vocab_size, **{**SIZES[size], **whole})
+    shape = {**SIZES[size], **whole}
+    if "num_experts" in shape:
+        shape = {**_usual_experts(shape), **shape}
+        shape["norm_topk_prob"] = bool(shape["norm_topk_prob"])
+    return Qwen3Config(vocab_size=vocab_size, **shape)
+
+
+def _usual_experts(shape: dict[str, Any]) -> dict[str, Any]:
+    """What a shape with experts has unless it says otherwise: as many weights work on an id as in one MLP."""
+    chosen = shape.get("num_experts_per_tok", 1)
+    return {
+        "model_type": "qwen3_moe",
+        "num_experts_per_tok": chosen,
+        "moe_intermediate_size": max(1, shape["intermediate_size"] // max(1, chosen)),
+        "norm_topk_prob": chosen > 1,
+    }
 
 
 def weight_shapes(config: Qwen3Config) -> dict[str, tuple[int, ...]]:
     """Every weight of the network under its name: what transformer.py builds, without building it, which
     would cost a start 1 s and 75 MB.
     """
-    C, D, width = config.hidden_size, config.head_dim, config.intermediate_size
+    C, D = config.hidden_size, config.head_dim
     q, kv = config.num_attention_heads * D, config.num_key_value_heads * D
     linears = {
         "self_attn.q_proj": (q, C),
         "self_attn.k_proj": (kv, C),
         "self_attn.v_proj": (kv, C),
         "self_attn.o_proj": (C, q),
-        "mlp.gate_proj": (width, C),
-        "mlp.up_proj": (width, C),
-        "mlp.down_proj": (C, width),
     }
     block: dict[str, tuple[int, ...]] = {f"{name}.weight": shape for name, shape in linears.items()}
     block |= {"input_layernorm.weight": (C,), "post_attention_layernorm.weight": (C,)}
@@ -164,7 +224,22 @@ def weight_shapes(config: Qwen3Config) -> dict[str, tuple[int, ...]]:
     shapes = {
         f"layers.{layer}.{name}": shape
         for layer in range(config.num_hidden_layers)
-        for name, shape in block.items()
+        for name, shape in (block | _mlp_shapes(config, layer)).items()
     }
     shapes |= {"embed_tokens.weight": (config.vocab_size, C), "norm.weight": (C,)}
     return shapes if config.tie_word_embeddings else shapes | {"lm_head.weight": (config.vocab_size, C)}
+
+
+def _mlp_shapes(config: Qwen3Config, layer: int) -> dict[str, tuple[int, ...]]:
+    """The weights of a layer behind its attention: one MLP, or the router (`gate`) and its experts."""
+    C, found = config.hidden_size, dict[str, tuple[int, ...]]()
+    width, places = config.intermediate_size, ["mlp"]
+    if config.num_experts is not None and config.has_experts(layer):
+        width = config.moe_intermediate_size
+        places = [f"mlp.experts.{expert}" for expert in range(config.num_experts)]
+        if config.model_type != HASHED:
+            found["mlp.gate.weight"] = (config.num_experts, C)
+    for place in places:
+        found |= {f"{place}.{name}_proj.weight": (width, C) for name in ("gate", "up")}
+        found[f"{place}.down_proj.weight"] = (C, width)
+    return found

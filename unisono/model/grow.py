@@ -110,8 +110,9 @@ def grow_depth(model: Qwen3, num_hidden_layers: int) -> Qwen3:
         assert isinstance(block, Block)
         block.load_state_dict(model.layers[number * old // num_hidden_layers].state_dict())
         if number in new:
-            for value in (*block.self_attn.o_proj.parameters(), *block.mlp.down_proj.parameters()):
-                value.zero_()
+            for name, value in block.named_parameters():
+                if "o_proj." in name or "down_proj." in name:
+                    value.zero_()
     return grown.train(model.training)
 
 

@@ -17,12 +17,19 @@ from torch import Tensor
 
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
-from unisono.model.config import MODEL_TYPES, ROPE_SCALING, Qwen3Config, weight_shapes
+from unisono.model.config import EXPERT_FIELDS, MODEL_TYPES, ROPE_SCALING, Qwen3Config, weight_shapes
 from unisono.model.transformer import Qwen3, inverse_frequencies
 
 PREFIX = "model."
 HEAD = "lm_head.weight"
-ARCHITECTURES = {"qwen3": "Qwen3ForCausalLM", "llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM"}
+ARCHITECTURES = {
+    "qwen3": "Qwen3ForCausalLM",
+    "llama": "LlamaForCausalLM",
+    "qwen2": "Qwen2ForCausalLM",
+    "qwen3_moe": "Qwen3MoeForCausalLM",
+    # No other engine knows this one, so that none computes something else from its weights without a word.
+    "qwen3_moe_hash": "Qwen3MoeHashForCausalLM",
+}
 SIZE_FIELDS = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
 PLAIN_FIELDS = (
     "max_position_embeddings",
@@ -56,6 +63,8 @@ def config_to_hf(config: Qwen3Config, dtype: torch.dtype = torch.float32) -> dic
         "use_sliding_window": False,
         "initializer_range": config.initializer_range,
         "use_cache": True,
+        **({name: getattr(config, name) for name in EXPERT_FIELDS} if config.num_experts else {}),
+        **({"mlp_only_layers": []} if config.num_experts else {}),
         "torch_dtype": dtype_name,
         "dtype": dtype_name,
     }
@@ -88,6 +97,7 @@ def config_from_hf(stored: dict[str, Any]) -> Qwen3Config:
     _expect("hidden_act", stored.get("hidden_act", "silu"), "silu")
     _expect("mlp_bias", bool(stored.get("mlp_bias", False)), False)
     _expect("sliding window", bool(stored.get("use_sliding_window", False)), False)
+    _expect("mlp_only_layers", stored.get("mlp_only_layers") or [], [])
     heads = stored["num_attention_heads"]
     return Qwen3Config(
         **{name: stored[name] for name in SIZE_FIELDS},
@@ -99,7 +109,14 @@ def config_from_hf(stored: dict[str, Any]) -> Qwen3Config:
         rope_theta=rope.get("rope_theta") or stored.get("rope_theta") or 10000.0,
         tie_word_embeddings=bool(stored.get("tie_word_embeddings", False)),
         rope_scaling={name: rope.get(name, 0) for name in ROPE_SCALING} if kind == "llama3" else None,
+        **(_experts(stored) if "moe" in model_type else {}),
     )
+
+
+def _experts(stored: dict[str, Any]) -> dict[str, Any]:
+    """The fields of experts that config.json has; transformers 5 has another name for their number."""
+    found = {name: stored[name] for name in EXPERT_FIELDS if name in stored}
+    return {"num_experts": stored.get("num_local_experts", 128), **found}
 
 
 def _expect(what: str, found: object, wanted: object) -> None:
@@ -112,13 +129,16 @@ def save_pretrained(
 ) -> Path:
     """Writes config.json, generation_config.json and model.safetensors; each file is either whole or absent.
 
-    extras: further keys of config.json, such as eos_token_id (the id of <|end|>) and pad_token_id.
+    extras: further keys of config.json, such as eos_token_id (the id of <|end|>) and pad_token_id. What only
+    a training needs, such as the baseline of a router, is left out.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    wanted = weight_shapes(model.config)
     tensors = {
         name if name == HEAD else PREFIX + name: value.detach().to("cpu", dtype).contiguous()
         for name, value in model.state_dict().items()
+        if name in wanted
     }
     extras = extras or {}
     generation: dict[str, Any] = {

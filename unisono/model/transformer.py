@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unisono.model.config import ROPE_SCALING, Qwen3Config
+from unisono.model.experts import Experts
 
 IGNORE = -100  # a label that is not learned
 BLOCKS = 4  # pieces of the queries in blockwise_attention
@@ -125,9 +126,8 @@ class Attention(nn.Module):
 
 
 class MLP(nn.Module):
-    def __init__(self, config: Qwen3Config) -> None:
+    def __init__(self, C: int, width: int) -> None:
         super().__init__()
-        C, width = config.hidden_size, config.intermediate_size
         self.gate_proj = nn.Linear(C, width, bias=False)
         self.up_proj = nn.Linear(C, width, bias=False)
         self.down_proj = nn.Linear(width, C, bias=False)
@@ -140,15 +140,28 @@ class Block(nn.Module):
     def __init__(self, config: Qwen3Config, layer: int) -> None:
         super().__init__()
         self.self_attn = Attention(config, layer)
-        self.mlp = MLP(config)
+        C = config.hidden_size
+        self.mlp: MLP | Experts
+        if config.num_experts is not None and config.has_experts(layer):
+            experts = [MLP(C, config.moe_intermediate_size) for _ in range(config.num_experts)]
+            self.mlp = Experts(config, experts)
+        else:
+            self.mlp = MLP(C, config.intermediate_size)
         self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 
     def forward(
-        self, x: Tensor, rope: tuple[Tensor, Tensor], mask: Tensor | None, kv_cache: KVCache | None
+        self,
+        x: Tensor,
+        rope: tuple[Tensor, Tensor],
+        mask: Tensor | None,
+        kv_cache: KVCache | None,
+        ids: Tensor,
     ) -> Tensor:
+        """(B, T, C) -> (B, T, C). The ids (B, T) themselves are read by hash routing alone."""
         x = x + self.self_attn(self.input_layernorm(x), rope, mask, kv_cache)
-        return x + self.mlp(self.post_attention_layernorm(x))
+        normed = self.post_attention_layernorm(x)
+        return x + (self.mlp(normed, ids) if isinstance(self.mlp, Experts) else self.mlp(normed))
 
 
 class Qwen3(nn.Module):
@@ -176,7 +189,9 @@ class Qwen3(nn.Module):
         for block in self.layers:
             assert isinstance(block, Block)
             nn.init.normal_(block.self_attn.o_proj.weight, std=residual_std)
-            nn.init.normal_(block.mlp.down_proj.weight, std=residual_std)
+            for name, weight in block.mlp.named_parameters():
+                if name.endswith("down_proj.weight"):
+                    nn.init.normal_(weight, std=residual_std)
 
     def _initialize(self, module: nn.Module) -> None:
         if isinstance(module, (nn.Linear, nn.Embedding)):
@@ -204,7 +219,7 @@ class Qwen3(nn.Module):
         rope = angles.cos(), angles.sin()
         x = self.embed_tokens(ids)
         for block in self.layers:
-            x = block(x, rope, attention_mask, kv_cache)
+            x = block(x, rope, attention_mask, kv_cache, ids)
         return self.norm(x)
 
     def logits(self, hidden: Tensor) -> Tensor:

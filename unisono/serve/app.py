@@ -26,6 +26,7 @@ from unisono.serve.v1 import (
     moderations,
     operations,
     provenance,
+    voices,
 )
 from unisono.serve.wire.access import AccessControl, Settings
 from unisono.serve.wire.errors import ApiError, answer_error
@@ -38,6 +39,7 @@ ROUTERS = (
     responses.router,
     response_socket.router,
     audio.router,
+    voices.router,
     images.router,
     embeddings.router,
     moderations.router,

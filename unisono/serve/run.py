@@ -40,6 +40,7 @@ class ServeOptions:
     guards: Sequence[str] | None = None  # None: all that are installed
     c2pa_cert: str | None = None
     c2pa_key: str | None = None
+    voices: Path | None = None  # folder of people's own voices; None: presets alone
     keys: Path | None = None
     requests_per_minute: int = 0  # 0: no limit
     tokens_per_minute: int = 0
@@ -172,6 +173,7 @@ def run(options: ServeOptions) -> int:
         precision=options.precision,
         strict_models=options.strict_models,
         guards=guards,
+        voices=options.voices,
     )
     config = uvicorn.Config(
         create_app(service, settings),

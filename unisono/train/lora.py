@@ -53,6 +53,8 @@ def add_lora(model: Qwen3, rank: int, alpha: float) -> Qwen3:
     """Puts an adapter on every linear layer of the blocks, in place; only the adapters are trainable then."""
     if rank < 1:
         raise UserError(f"lora_rank must be at least 1, got {rank}")
+    if model.config.num_experts:
+        raise UserError("adapters on experts are not supported; train with trainable=all or layers")
     model.requires_grad_(False)
     for block in model.layers:
         for part in (block.self_attn, block.mlp):

@@ -14,6 +14,9 @@ from torch import Tensor
 from unisono.core.errors import UserError
 from unisono.model.transformer import Qwen3
 
+# Matrices with a side that no width changes: tables of ids, routers of experts and what those expect.
+EDGES = ("embed", "lm_head", "mlp.gate.", "mlp.choose.")
+
 
 def width_ratio(model: Qwen3, width: int) -> float:
     """m, beside a network of this hidden_size. UserError for no width."""
@@ -34,7 +37,7 @@ def initialize(model: Qwen3, ratio: float) -> None:
 
 def is_between_layers(name: str, weight: Tensor) -> bool:
     """Whether both sides of a matrix grow with the width."""
-    return weight.ndim == 2 and "embed" not in name and "lm_head" not in name
+    return weight.ndim == 2 and not any(edge in name for edge in EDGES)
 
 
 def rate(name: str, weight: Tensor, ratio: float) -> float:

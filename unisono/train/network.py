@@ -27,6 +27,7 @@ from unisono.train.loop import LoopConfig, Loss, Numbers, Parts
 from unisono.train.lora import load_adapter, merged, save_adapter
 from unisono.train.mup import initialize, width_ratio
 from unisono.train.prompt import prompt_of
+from unisono.train.routing import Routing, routed_shape
 from unisono.train.sharding import recomputed, sharded
 from unisono.train.trainable import ROWS_STAY, RowRates, arranged, plain
 
@@ -37,6 +38,7 @@ class NetworkRecipe:
 
     size: str = "nano"
     shape: dict[str, float] = field(default_factory=dict)  # fields of the size's shape that are others
+    router: str = "topk"  # or sinkhorn, hash, rl: of a shape with experts; see train/routing.py
     mup: int = 0  # hidden_size at which the learning rate was found, 0: no matter; see train/mup.py
     loop: LoopConfig = field(
         default_factory=lambda: LoopConfig(
@@ -200,6 +202,8 @@ class NetworkProgram:
             lora_rank=recipe.lora_rank,
             prompt=prompt,
         )
+        has_experts = self.model.config.num_experts is not None
+        self.routing = Routing(self.model, recipe.router) if has_experts else None
         if recipe.recompute:
             recomputed(self.model, Block)
         is_whole = recipe.trainable == "all"
@@ -227,7 +231,10 @@ class NetworkProgram:
     def _start(self, vocab_size: int) -> Qwen3:
         recipe = self.recipe
         if not recipe.start_from:
-            model = Qwen3(preset(recipe.size, vocab_size, **recipe.shape))
+            shape = routed_shape(recipe.router, recipe.shape)
+            model = Qwen3(preset(recipe.size, vocab_size, **shape))
+            if recipe.mup and model.config.num_experts:
+                raise UserError("mup is not worked out for experts; leave one of the two out")
             if recipe.mup:
                 self.width_ratio = width_ratio(model, recipe.mup)
                 initialize(model, self.width_ratio)
@@ -260,15 +267,22 @@ class NetworkProgram:
 
     def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, Parts]:
         """Weighted mean cross-entropy in nats over the learned positions."""
+        if self.routing is not None:
+            self.routing.watch()
         losses, labels = self._losses(batch)
         weights = torch.where(labels < self.text_end, self.recipe.text_weight, 1.0)
         loss = (losses * weights).sum() / weights.sum().clamp(min=1)  # a part may hold nothing to learn
         words = labels < self.text_end
-        return loss, {
+        parts = {
             "loss": loss.detach(),
             "words": losses.detach()[words].mean(),
             "codes": losses.detach()[~words].mean(),
         }
+        if self.routing is None:
+            return loss, parts
+        is_learned, is_real = batch["labels"].flatten() != PAD, batch["documents"].flatten() >= 0
+        extra = self.routing.loss(losses, is_learned, is_real)
+        return loss + extra, {**parts, "routing": extra.detach()}
 
     def _losses(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """-> (L,) nats, (L,) labels of the learned positions."""
@@ -331,7 +345,7 @@ class NetworkProgram:
             before = start.to(next(finished.parameters()).device).state_dict()
             finished.load_state_dict(
                 {
-                    name: share * before[name] + (1 - share) * value
+                    name: share * before.get(name, value) + (1 - share) * value
                     for name, value in finished.state_dict().items()
                 }
             )

@@ -217,12 +217,3 @@ def test_what_it_speaks_is_what_it_was_given(shipped_server: Running, connect: C
         client.audio.speech.create(model="tts-1", voice="alloy", input=given, response_format="flac").read()
     )
     assert word_error_rate([given], [transcribe(sound.pcm, sound.sample_rate)]).rate < 0.5
-
-
-@pytest.mark.parametrize("path", ["/audio/voices", "/audio/voice_consents"])
-def test_a_voice_of_ones_own_is_refused(client: OpenAI, path: str) -> None:
-    for method in ("GET", "POST"):
-        answer = httpx.request(method, f"{str(client.base_url).rstrip('/')}{path}")
-        error = answer.json()["error"]
-        assert (answer.status_code, error["code"]) == (400, "voice_not_supported")
-        assert "no consent" in error["message"]

@@ -1,4 +1,4 @@
-"""What the network says while its guards are measured; written for this, and nowhere in the training."""
+"""What is said while guards are measured; written for this, and nowhere in the training."""
 
 SENTENCES = (
     "Good morning, I hope you slept well tonight.",
@@ -33,4 +33,14 @@ SENTENCES = (
     "The old clock on the wall is five minutes late.",
     "I can see a yellow bus and two white cars.",
     "He likes to cook soup when the days are short.",
+)
+
+NO_CONSENT = (  # that could be taken for the sentence of consent
+    "I am not the owner of this voice, and I agree that this server may speak with it.",
+    "I am the owner of this voice, and I do not agree that this server may speak with it.",
+    "I am the owner of this voice, and I don't agree that this server may speak with it.",
+    "I am the owner of this voice, and I disagree that this server may speak with it.",
+    "I am the owner of this voice, and I agree that this server may not speak with it.",
+    "I am the owner of this voice, and I never agreed that this server may speak with it.",
+    "I am the owner of this house, and I agree that this doctor may live in it.",
 )

@@ -17,6 +17,7 @@ import soxr
 from numpy.typing import NDArray
 
 from unisono.assess.options import BenchOptions
+from unisono.assess.quality.consent import measure_consent
 from unisono.assess.quality.guard_texts import SENTENCES
 from unisono.assess.speed.timing import summary
 from unisono.core.errors import UserError
@@ -297,4 +298,5 @@ MEASURES: dict[str, Callable[[BenchOptions], Numbers]] = {
     "watermark": measure_watermark,
     "c2pa": measure_c2pa,
     "voice": measure_voice,
+    "consent": measure_consent,
 }

@@ -20,6 +20,7 @@ SOURCES = {
     "librispeech_train251": "LibriSpeech",
     "neural_speech": "another synthesizer",
 }
+SAID = {"sentence": "the sentence", "contrary": "its contraries", "others": "other sentences"}
 Row = tuple[str, str, str, str]  # what, guard on, guard off, cost
 
 
@@ -89,4 +90,24 @@ def voice(n: Numbers) -> list[Row]:
     return rows
 
 
-ROWS = {"guard-watermark": watermark, "guard-c2pa": c2pa, "guard-voice": voice}
+def consent(n: Numbers) -> list[Row]:
+    """What passes the checks of a voice of one's own; without them everything does."""
+    rows = [
+        ("consent, by the voice of the sample: passes", n["same_voice"]),
+        ("consent, by another person: passes", n["other_voice"]),
+        ("a recording of one person: passes", n["one_person"]),
+        ("a recording of two people: passes", n["two_people"]),
+    ]
+    for kind, name in SAID.items():
+        for heard, who in (("known", "voices that the codec heard"), ("never_heard", "voices never heard")):
+            if one := n.get("sentences", {}).get(f"{kind}_{heard}"):
+                rows.append((f"{name}, {who}: passes for consent", one["passed"]))
+    return [(what, f"{share(value)} (n = {value['n']})", "100 %", "") for what, value in rows]
+
+
+ROWS = {
+    "guard-watermark": watermark,
+    "guard-c2pa": c2pa,
+    "guard-voice": voice,
+    "guard-consent": consent,
+}

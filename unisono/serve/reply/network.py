@@ -15,12 +15,16 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image as Pictures
 
+from unisono.codecs.audio import DecoderStream
+from unisono.codecs.speech import SpeechDecoderStream
 from unisono.engine.sample import probabilities
 from unisono.media import Footage, Sound
 from unisono.serve.reply.events import Trace
 from unisono.serve.reply.guards import Guards
+from unisono.serve.reply.own_voices import OwnVoices
 from unisono.serve.reply.pieces import Pieces
 from unisono.serve.wire.errors import ApiError
+from unisono.speakers.guard import Watch
 from unisono.tokenizer import OmniTokenizer
 from unisono.tokens.message import Part, Text
 
@@ -50,8 +54,12 @@ class Network:
     what it says and draws.
     """
 
-    def __init__(self, folder: Path, tokenizer: OmniTokenizer, guards: Guards) -> None:
+    def __init__(
+        self, folder: Path, tokenizer: OmniTokenizer, guards: Guards, voices: Path | None = None
+    ) -> None:
+        """voices: folder of people's own voices, for a network that can have any."""
         self.guards = guards
+        self.own_voices = OwnVoices(voices, folder, tokenizer) if voices else None
         self.folder, self.tokenizer, self.vocab = folder, tokenizer, tokenizer.vocab
         self.codecs = ThreadPoolExecutor(1, "codecs", initializer=torch.set_num_threads, initargs=(1,))
         self.sample_rate = tokenizer.audio_codec.sample_rate
@@ -63,19 +71,36 @@ class Network:
         )
 
     def voice(self, name: object) -> str:
-        """A voice of the network for a name of its own or of OpenAI's presets, given as a string or {"id":
-        ...}.
+        """A voice of the network for a name of its own, for the id of somebody's own, or for one of OpenAI's
+        presets, given as a string or {"id": ...}.
         """
         if isinstance(name, dict):
             name = name.get("id")
         own = self.tokenizer.speakers
         if name in own:
             return str(name)
+        if self.own_voices and isinstance(name, str) and (theirs := self.own_voices.voice(name)):
+            self.own_voices.style(theirs)  # an error now, not in the middle of a reply
+            return name
         if name in PRESETS:
             return own[PRESETS.index(name) % len(own)]
         raise ApiError(
             f"There is no voice {name!r}; choose from {', '.join((*own, *PRESETS))}.", 400, "voice"
         )
+
+    def decoder_stream(self, voice: str) -> DecoderStream | SpeechDecoderStream:
+        """Codes of a reply that arrive in pieces -> its sound in a voice that `voice` gave."""
+        own = self.own_voices.voice(voice) if self.own_voices else None
+        if self.own_voices and own:
+            return self.tokenizer.decoder_stream(self.own_voices.style(own))
+        return self.tokenizer.decoder_stream(voice)
+
+    def watch(self, voice: str) -> Watch | None:
+        """Listens to one reply in a voice that `voice` gave; None where that guard is off."""
+        own = self.own_voices.voice(voice) if self.own_voices else None
+        if own is None:
+            return self.guards.watch(voice, self.sample_rate)
+        return Watch(np.array(own.embedding, np.float32), self.sample_rate) if self.guards.voice else None
 
     @cached_property
     def pieces(self) -> Pieces:

@@ -39,10 +39,12 @@ class Service(Network):
         precision: str = "int8",
         strict_models: bool = False,
         guards: Guards = Guards(),
+        voices: Path | None = None,
     ) -> None:
+        """voices: see Network."""
         folder = Path(folder)
         tokenizer, loaded = load_network(folder, engine=engine, precision=precision)
-        super().__init__(folder, tokenizer, guards)
+        super().__init__(folder, tokenizer, guards, voices)
         self.strict_models = strict_models
         self.scheduler = Scheduler(loaded)
         self.trained_length = int(
@@ -132,7 +134,7 @@ class Service(Network):
                 await self.scheduler.release(session)
             raise
         is_spoken = "audio" in spec.outputs
-        watch = self.guards.watch(self.voice(spec.voice), self.sample_rate) if is_spoken else None
+        watch = self.watch(self.voice(spec.voice)) if is_spoken else None
         return Turn(self, session, generation, spec, cached, owns, watch)
 
 

@@ -129,7 +129,7 @@ class _Sound:
         self.service, self.generation, self.watch = service, generation, watch
         self.is_foreign = False  # the voice guard heard another voice: nothing more is told
         self.mark = spec.mark or service.guards.mark(service.sample_rate, spec.speed)
-        self.stream = service.tokenizer.decoder_stream(service.voice(spec.voice))
+        self.stream = service.decoder_stream(service.voice(spec.voice))
         self.codes: list[NDArray[np.int64]] = []
         self.is_first = True
 

@@ -296,21 +296,3 @@ def _logprobs(service: Service, tokens: list[tuple[int, float]]) -> list[dict[st
         {"token": piece.decode("utf8", "replace"), "bytes": list(piece), "logprob": logprob}
         for piece, logprob in pieces
     ]
-
-
-# ---- voices of one's own ----
-
-
-@router.api_route("/voices", methods=["GET", "POST"], include_in_schema=False)
-@router.api_route("/voice_consents", methods=["GET", "POST"], include_in_schema=False)
-async def voices(request: Request) -> None:
-    """Refused: the network speaks in its presets alone, so no one's voice is copied, with or without consent,
-    and no recording is kept.
-    """
-    own = ", ".join(service_of(request).tokenizer.voices or ["heart"])
-    raise ApiError(
-        f"This network speaks in its own voices only ({own}); it takes no recording and no consent.",
-        400,
-        "voice",
-        "voice_not_supported",
-    )
