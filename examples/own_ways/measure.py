@@ -1,5 +1,5 @@
 """A prompt, adapters, the head or all weights on the same 200 chats, for the same steps:
-python measure.py HOME RECORDS [STEPS SEEDS ASKED].
+python measure.py HOME RECORDS WAY [STEPS SEEDS ASKED].
 """
 
 import json
@@ -14,16 +14,22 @@ from unisono.cli import main as command
 from unisono.core.home import default_weights
 from unisono.core.record import mean_stderr, weights_of, write_record
 
-WAYS = ("prompt", "lora", "head", "all")
-RATES = {"prompt": (0.01, 0.1), "lora": (1e-3, 4e-3), "head": (1e-3, 1e-2), "all": (4e-4, 2e-3)}
+RATES = {"prompt": (0.03, 0.3), "lora": (2e-3, 8e-3), "head": (1e-3, 1e-2), "all": (4e-4, 2e-3)}
 CHOSEN_ON = 1  # the seed of the data on which the rates are compared; the others are measured
 
 
 def trained(home: Path, way: str, rate: float, seed: int, steps: int) -> dict[str, Any]:
     """One training -> the numbers of its record: nats of what is held out, before and after."""
     name = f"{way}-{rate}-{seed}"
-    sizes = ("loader.row_length=128", "loader.batch_size=4", "loop.weight_decay=0", f"loop.num_steps={steps}")
-    told = (f"trainable={way}", f"loop.learning_rate={rate}", f"loop.seed={seed}", f"loader.seed={seed}")
+    sizes = ("loader.row_length=128", "loader.batch_size=2", "loop.weight_decay=0")
+    told = (
+        f"loop.num_steps={steps}",
+        f"loop.validate_every={steps}",
+        f"trainable={way}",
+        f"loop.learning_rate={rate}",
+        f"loop.seed={seed}",
+        f"loader.seed={seed}",
+    )
     sets = [word for field in (*sizes, *told) for word in ("--set", field)]
     train = ["train", "network", "--data", f"orders{seed}", "--name", name, "--replay", "0"]
     if command([*train, "--home", str(home), *sets]):
@@ -40,32 +46,28 @@ def right(folder: Path, seed: int, asked: int) -> float:
     return sum(omni.reply(order, seed=0).text.strip() == wanted for order, wanted in cases) / len(cases)
 
 
-def main(home: Path, records: Path, steps: int = 100, seeds: int = 3, asked: int = 100) -> None:
-    """Chooses each way's rate on one seed, then measures it on others; writes one record."""
-    for seed in range(CHOSEN_ON, CHOSEN_ON + seeds + 1):
+def main(home: Path, records: Path, way: str, steps: int = 100, seeds: int = 3, asked: int = 100) -> None:
+    """Chooses the rate of a way on one seed, then measures it on others; writes a record."""
+    told = range(CHOSEN_ON + 1, CHOSEN_ON + 1 + seeds)
+    for seed in (CHOSEN_ON, *told):
         make(str(home / "raw" / f"orders{seed}.jsonl"), str(seed))
         add = ["data", "add", f"orders{seed}", str(home / "raw" / f"orders{seed}.jsonl")]
         command([*add, "--licence", "own", "--home", str(home)])
-    tried: dict[str, dict[float, float]] = {}
-    numbers: dict[str, Any] = {}
-    for way in WAYS:
-        tried[way] = {
-            rate: trained(home, way, rate, CHOSEN_ON, steps)[f"val_orders{CHOSEN_ON}/talk"]
-            for rate in RATES[way]
-        }
-        rate, found = min(tried[way], key=lambda rate: tried[way][rate]), dict[str, list[float]]()
-        for seed in range(CHOSEN_ON + 1, CHOSEN_ON + 1 + seeds):
-            one = trained(home, way, rate, seed, steps)
-            for when in ("before", "val"):
-                found.setdefault(f"{when}_nats", []).append(one[f"{when}_orders{seed}/talk"])
-            share = right(home / "networks" / f"{way}-{rate}-{seed}", seed, asked)
-            found.setdefault("right", []).append(share)
-        numbers[way] = {"rate": rate, **{name: mean_stderr(values) for name, values in found.items()}}
-        print(json.dumps({way: numbers[way]}), flush=True)
-    config = {"weights": weights_of(default_weights()), "steps": steps, "asked": asked, "tried": tried}
-    told = list(range(CHOSEN_ON + 1, CHOSEN_ON + 1 + seeds))
-    print(write_record("own-ways", numbers, config=config, seeds=told, folder=records))
+    tried = {
+        rate: trained(home, way, rate, CHOSEN_ON, steps)[f"val_orders{CHOSEN_ON}/talk"] for rate in RATES[way]
+    }
+    rate, found = min(tried, key=lambda rate: tried[rate]), dict[str, list[float]]()
+    for seed in told:
+        numbers = trained(home, way, rate, seed, steps)
+        for when in ("before", "val"):
+            found.setdefault(f"{when}_nats", []).append(numbers[f"{when}_orders{seed}/talk"])
+        folder = home / "networks" / f"{way}-{rate}-{seed}"
+        found.setdefault("right", []).append(right(folder, seed, asked))
+    config = {"weights": weights_of(default_weights()), "way": way, "rate": rate, "tried": tried}
+    config |= {"steps": steps, "asked": asked}
+    means = {name: mean_stderr(values) for name, values in found.items()}
+    print(write_record("own-ways", means, config=config, seeds=list(told), folder=records, part=way))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], *map(int, sys.argv[4:]))
