@@ -34,9 +34,8 @@ def trained(home: Path, way: str, rate: float, seed: int, steps: int) -> dict[st
     train = ["train", "network", "--data", f"orders{seed}", "--name", name, "--replay", "0"]
     if command([*train, "--home", str(home), *sets]):
         raise SystemExit(f"{name} could not be trained")
-    return json.loads(next((home / "runs" / f"network-{name}").glob("train-own*.json")).read_text())[
-        "numbers"
-    ]
+    record = next((home / "runs" / f"network-{name}").glob("train-own*.json"))
+    return json.loads(record.read_text())["numbers"]
 
 
 def right(folder: Path, seed: int, asked: int) -> float:
