@@ -103,7 +103,13 @@ def export_hf(folder: Path, target: Path) -> None:
         raise UserError(f"{target} is not an empty folder; name a new one")
     if target.resolve().is_relative_to(folder.resolve()):
         raise UserError(f"{target} lies inside the network that is to be copied; name a folder elsewhere")
-    if config_from_hf(read_config(folder)).model_type == HASHED:
+    config = config_from_hf(read_config(folder))
+    if config.has_own_attention:
+        raise UserError(
+            f"no other engine knows {config.attention} attention, so this network runs in ours alone; train "
+            "with full or sliding attention to export it"
+        )
+    if config.model_type == HASHED:
         raise UserError(
             "no other engine routes by ids, so this network runs in ours alone; train with another router "
             "to export it"
@@ -174,6 +180,8 @@ def export_gguf(folder: Path, target: Path, kind: str = "q8_0") -> None:
     except ImportError:
         raise UserError("writing GGUF needs a package; run: pip install gguf") from None
     config = config_from_hf(read_config(folder))
+    if config.attention != "full":
+        raise UserError("GGUF export is not written for sparse attention; use `export hf` for a sliding one")
     if config.num_experts:
         raise UserError("GGUF export is not written for experts; use `export hf` and llama.cpp's converter")
     if config.rope_scaling:

@@ -29,13 +29,17 @@ def load_engine(
     max_length: int | None = None,
 ) -> Engine:
     """An address: vLLM, SGLang or llama.cpp there computes, with the key in UNISONO_ENGINE_KEY if it wants
-    one. auto: torch on a GPU in bfloat16, and for a network with experts; else ONNX Runtime, else torch.
+    one. auto: torch on a GPU in bfloat16, and for experts or sparse attention; else ONNX Runtime, else torch.
     `precision` and `threads` are for onnx only.
     """
     if kind.startswith(("http://", "https://")):
         from unisono.engine.remote_engine import RemoteEngine
 
         config = config_from_hf(read_config(folder))
+        if config.has_own_attention:
+            raise UserError(
+                f"no server knows {config.attention} attention; use the engine torch for this network"
+            )
         longest = min(max_length or config.max_position_embeddings, config.max_position_embeddings)
         return RemoteEngine(
             kind, config.vocab_size, longest, key=os.environ.get("UNISONO_ENGINE_KEY") or "none"
@@ -46,11 +50,12 @@ def load_engine(
             f"such as http://gpu:8000/v1"
         )
     place = pick_device(device)
-    has_experts = config_from_hf(read_config(folder)).num_experts is not None
+    config = config_from_hf(read_config(folder))
+    is_plain = config.num_experts is None and config.attention == "full"
     has_onnx = all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime"))
     if kind == "onnx" and not has_onnx:
         raise UserError("the onnx engine needs two packages; run: pip install onnx onnxruntime")
-    if kind == "onnx" or (kind == "auto" and has_onnx and place.type == "cpu" and not has_experts):
+    if kind == "onnx" or (kind == "auto" and has_onnx and place.type == "cpu" and is_plain):
         from unisono.engine.onnx_engine import OnnxEngine  # here, because the packages are optional
 
         return OnnxEngine.from_folder(folder, precision=precision, threads=threads, max_length=max_length)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unisono.engine.cache import CachedEngine, Piece
+from unisono.model.sparse_attention import pattern_of
 from unisono.model.transformer import Qwen3
 
 PREFILL = 512  # ids of a long prompt fed at a time: bounds the memory of its attention mask
@@ -42,7 +43,7 @@ class TorchEngine(CachedEngine):
     def __init__(self, model: Qwen3, max_length: int | None = None) -> None:
         longest = model.config.max_position_embeddings
         super().__init__(model.config.vocab_size, min(max_length or longest, longest))
-        self.model = model.eval()
+        self.model, self.pattern = model.eval(), pattern_of(model.config)
         self.device = model.embed_tokens.weight.device
         self.dtype = model.embed_tokens.weight.dtype
         self.store: list[tuple[Tensor, Tensor]] = [
@@ -94,6 +95,9 @@ class TorchEngine(CachedEngine):
         rows = torch.tensor([piece.row for piece in pieces], device=self.device)
         positions = starts[:, None] + torch.arange(ids.shape[1], device=self.device)
         num_attended = max(piece.end for piece in pieces)
-        mask = torch.arange(num_attended, device=self.device) <= positions[:, None, :, None]  # (B, 1, T, S)
+        places = torch.arange(num_attended, device=self.device)
+        mask = places <= positions[:, None, :, None]  # (B, 1, T, S)
+        if self.pattern is not None:
+            mask = self.pattern.allows(positions[:, None, :, None], places)
         hidden = self.model(ids, positions, mask, RowCache(self.store, rows, positions, num_attended))
         return self.model.logits(hidden[:, -1]).float().cpu().numpy()

@@ -14,6 +14,7 @@ from unisono.core.errors import UserError
 ROPE_SCALING = ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
 MODEL_TYPES = ("qwen3", "llama", "qwen2", "qwen3_moe", "qwen3_moe_hash")
 HASHED = "qwen3_moe_hash"
+ATTENTIONS = ("full", "sliding", "strided", "fixed")  # see sparse_attention.py
 EXPERT_FIELDS = (
     "num_experts",
     "num_experts_per_tok",
@@ -85,6 +86,9 @@ class Qwen3Config:
     # Of Llama 3.1 and later: factor, low_freq_factor, high_freq_factor, original_max_position_embeddings;
     # see transformer.py.
     rope_scaling: dict[str, float] | None = None
+    # Ours: which earlier ids an id attends to. Hugging Face knows full and sliding; see hf.py.
+    attention: str = "full"
+    attention_window: int = 128  # in ids; of no matter for full
     # Of a network with experts alone; None: every layer has one MLP of intermediate_size.
     num_experts: int | None = None
     num_experts_per_tok: int = 8
@@ -103,6 +107,7 @@ class Qwen3Config:
             "num_key_value_heads",
             "head_dim",
             "max_position_embeddings",
+            "attention_window",
         )
         for name in ("rms_norm_eps", "rope_theta", "initializer_range"):
             value = getattr(self, name)
@@ -122,6 +127,8 @@ class Qwen3Config:
             raise UserError(f"head_dim must be even for rotary positions, got {self.head_dim}")
         if self.model_type not in MODEL_TYPES:
             raise UserError(f"model_type must be one of {', '.join(MODEL_TYPES)}, got {self.model_type!r}")
+        if self.attention not in ATTENTIONS:
+            raise UserError(f"attention must be one of {', '.join(ATTENTIONS)}, got {self.attention!r}")
         self._check_experts()
 
     def _check_whole_numbers(self, *names: str) -> None:
@@ -155,6 +162,13 @@ class Qwen3Config:
     def has_experts(self, layer: int) -> bool:
         """Whether this layer, counted from 0, has experts in place of one MLP."""
         return self.num_experts is not None and (layer + 1) % self.decoder_sparse_step == 0
+
+    @property
+    def has_own_attention(self) -> bool:
+        """Whether no other program knows this network's pattern of attention."""
+        return self.attention in ("strided", "fixed") or (
+            self.attention == "sliding" and self.model_type == "llama"
+        )
 
     @property
     def has_qk_norm(self) -> bool:

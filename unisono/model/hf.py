@@ -22,6 +22,9 @@ from unisono.model.transformer import Qwen3, inverse_frequencies
 
 PREFIX = "model."
 HEAD = "lm_head.weight"
+# Behind the model_type of a network with a pattern that other programs lack: they shall refuse it rather than
+# compute something else.
+SPARSE = "_sparse"
 ARCHITECTURES = {
     "qwen3": "Qwen3ForCausalLM",
     "llama": "LlamaForCausalLM",
@@ -44,8 +47,8 @@ def config_to_hf(config: Qwen3Config, dtype: torch.dtype = torch.float32) -> dic
     """What config.json says, in the spelling of both old and new readers."""
     dtype_name = str(dtype).removeprefix("torch.")
     return {
-        "architectures": [ARCHITECTURES[config.model_type]],
-        "model_type": config.model_type,
+        "architectures": [ARCHITECTURES[config.model_type] + ("Sparse" if config.has_own_attention else "")],
+        "model_type": config.model_type + (SPARSE if config.has_own_attention else ""),
         **{name: getattr(config, name) for name in SIZE_FIELDS},
         "num_key_value_heads": config.num_key_value_heads,
         "head_dim": config.head_dim,
@@ -60,7 +63,7 @@ def config_to_hf(config: Qwen3Config, dtype: torch.dtype = torch.float32) -> dic
         "attention_bias": config.attention_bias,
         "attention_dropout": 0.0,
         "mlp_bias": False,
-        "use_sliding_window": False,
+        **_attention(config),
         "initializer_range": config.initializer_range,
         "use_cache": True,
         **({name: getattr(config, name) for name in EXPERT_FIELDS} if config.num_experts else {}),
@@ -77,6 +80,9 @@ def _rope(config: Qwen3Config) -> dict[str, Any]:
 def config_from_hf(stored: dict[str, Any]) -> Qwen3Config:
     """config.json -> our config. UserError for a network that ours is not."""
     model_type = stored.get("model_type")
+    if isinstance(model_type, str):
+        model_type = model_type.removesuffix(SPARSE)
+        stored = {**stored, "model_type": model_type}
     if model_type not in MODEL_TYPES:
         raise UserError(
             f"expected a network with model_type {', '.join(MODEL_TYPES)}, found {model_type!r}; "
@@ -96,7 +102,6 @@ def config_from_hf(stored: dict[str, Any]) -> Qwen3Config:
         _expect("rope type", kind, "default")
     _expect("hidden_act", stored.get("hidden_act", "silu"), "silu")
     _expect("mlp_bias", bool(stored.get("mlp_bias", False)), False)
-    _expect("sliding window", bool(stored.get("use_sliding_window", False)), False)
     _expect("mlp_only_layers", stored.get("mlp_only_layers") or [], [])
     heads = stored["num_attention_heads"]
     return Qwen3Config(
@@ -110,7 +115,46 @@ def config_from_hf(stored: dict[str, Any]) -> Qwen3Config:
         tie_word_embeddings=bool(stored.get("tie_word_embeddings", False)),
         rope_scaling={name: rope.get(name, 0) for name in ROPE_SCALING} if kind == "llama3" else None,
         **(_experts(stored) if "moe" in model_type else {}),
+        **_stored_attention(stored),
     )
+
+
+def _attention(config: Qwen3Config) -> dict[str, Any]:
+    """The fields of a pattern of attention: those of Hugging Face where it knows the pattern, else ours."""
+    if config.has_own_attention:
+        own = {"attention": config.attention, "attention_window": config.attention_window}
+        return {"use_sliding_window": False, "sparse_attention": own}
+    if config.attention == "full":
+        return {"use_sliding_window": False}
+    return {
+        "use_sliding_window": True,
+        "sliding_window": config.attention_window,
+        "max_window_layers": 0,  # the first layer with a window, for readers that know no layer_types
+        "layer_types": ["sliding_attention"] * config.num_hidden_layers,
+    }
+
+
+def _stored_attention(stored: dict[str, Any]) -> dict[str, Any]:
+    """The way back. UserError where layers differ, which no network of ours does."""
+    own = stored.get("sparse_attention")
+    if own is not None:
+        if not isinstance(own, dict) or set(own) != {"attention", "attention_window"}:
+            raise UserError(
+                "sparse_attention in config.json must be a JSON object with attention and attention_window, "
+                f"got {own!r}"
+            )
+        return own
+    if not stored.get("use_sliding_window"):
+        return {}
+    num_layers = stored["num_hidden_layers"]
+    first = stored.get("max_window_layers", 28)  # what transformers assumes
+    kinds = stored.get("layer_types") or [
+        "sliding_attention" if layer >= first else "full_attention" for layer in range(num_layers)
+    ]
+    if set(kinds) == {"full_attention"}:
+        return {}
+    _expect("sliding window in the layers", sorted(set(kinds)), ["sliding_attention"])
+    return {"attention": "sliding", "attention_window": stored.get("sliding_window")}
 
 
 def _experts(stored: dict[str, Any]) -> dict[str, Any]:

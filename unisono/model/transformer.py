@@ -2,7 +2,8 @@
 layer.
 
 Attribute names are those of Hugging Face, so hf.py only adds the prefix `model.`. RMSNorm, QK-norm, rotary
-positions, grouped-query attention, SwiGLU. Nothing that the Qwen3 family lacks may enter this file.
+positions, grouped-query attention, SwiGLU. Nothing that the Qwen3 family lacks may enter this file;
+patterns of sparse attention stand in sparse_attention.py.
 
 Shapes: B batch, T ids fed, S ids attended to (S = T without a cache), C hidden_size, V vocab_size,
 H query heads, K key/value heads, D head_dim.
@@ -14,11 +15,14 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.attention.flex_attention import BlockMask
 
 from unisono.model.config import ROPE_SCALING, Qwen3Config
 from unisono.model.experts import Experts
+from unisono.model.sparse_attention import Pattern, pattern_of
 
 IGNORE = -100  # a label that is not learned
+Mask = Tensor | BlockMask  # a BlockMask only for a pattern; see sparse_attention.py
 BLOCKS = 4  # pieces of the queries in blockwise_attention
 
 
@@ -86,7 +90,7 @@ class Attention(nn.Module):
     def __init__(self, config: Qwen3Config, layer: int) -> None:
         super().__init__()
         C, D, bias = config.hidden_size, config.head_dim, config.has_qkv_bias
-        self.layer, self.head_dim = layer, D
+        self.layer, self.head_dim, self.pattern = layer, D, pattern_of(config)
         self.q_proj = nn.Linear(C, config.num_attention_heads * D, bias=bias)
         self.k_proj = nn.Linear(C, config.num_key_value_heads * D, bias=bias)
         self.v_proj = nn.Linear(C, config.num_key_value_heads * D, bias=bias)
@@ -95,7 +99,7 @@ class Attention(nn.Module):
         self.k_norm = RMSNorm(D, config.rms_norm_eps) if config.has_qk_norm else nn.Identity()
 
     def forward(
-        self, x: Tensor, rope: tuple[Tensor, Tensor], mask: Tensor | None, kv_cache: KVCache | None
+        self, x: Tensor, rope: tuple[Tensor, Tensor], mask: Mask | None, kv_cache: KVCache | None
     ) -> Tensor:
         B, T, _ = x.shape
         q = self.q_norm(self.q_proj(x).view(B, T, -1, self.head_dim)).transpose(1, 2)
@@ -104,7 +108,11 @@ class Attention(nn.Module):
         q, k = rotate(q, *rope).to(v.dtype), rotate(k, *rope).to(v.dtype)
         if kv_cache is not None:
             k, v = kv_cache.append(self.layer, k, v)
-        if (
+        if self.pattern is not None and kv_cache is None:
+            y = self.pattern.attend(q, k, v, mask)
+        elif isinstance(mask, BlockMask):
+            raise TypeError("a block mask is for a network with a pattern of attention, without a cache")
+        elif (
             mask is not None
             and kv_cache is None
             and T % BLOCKS == 0
@@ -154,7 +162,7 @@ class Block(nn.Module):
         self,
         x: Tensor,
         rope: tuple[Tensor, Tensor],
-        mask: Tensor | None,
+        mask: Mask | None,
         kv_cache: KVCache | None,
         ids: Tensor,
     ) -> Tensor:
@@ -203,7 +211,7 @@ class Qwen3(nn.Module):
         self,
         ids: Tensor,
         positions: Tensor | None = None,
-        attention_mask: Tensor | None = None,
+        attention_mask: Mask | None = None,
         kv_cache: KVCache | None = None,
     ) -> Tensor:
         """(B, T) ids -> (B, T, C) hidden states after the last norm.
@@ -232,7 +240,7 @@ class Qwen3(nn.Module):
         ids: Tensor,
         labels: Tensor,
         positions: Tensor | None = None,
-        attention_mask: Tensor | None = None,
+        attention_mask: Mask | None = None,
     ) -> Tensor:
         """(B, T) ids and labels -> (B, T) cross-entropy in nats, float32; 0 where the label is -100.
 
@@ -249,15 +257,19 @@ class Qwen3(nn.Module):
         ids: Tensor,
         labels: Tensor,
         positions: Tensor | None = None,
-        attention_mask: Tensor | None = None,
+        attention_mask: Mask | None = None,
     ) -> Tensor:
         """Mean of `loss_per_id` over the labels that are not -100, in nats; 0 if there is none."""
         losses = self.loss_per_id(ids, labels, positions, attention_mask)
         return losses.sum() / (labels != IGNORE).sum().clamp(min=1)
 
 
-def packed_mask(document: Tensor) -> Tensor:
-    """(B, T) document number of each id -> (B, 1, T, T) bool: causal, and within one document."""
+def packed_mask(document: Tensor, pattern: Pattern | None = None) -> Mask:
+    """(B, T) document number of each id -> (B, 1, T, T) bool: causal, and within one document; with a
+    pattern of attention, what that takes in its place.
+    """
+    if pattern is not None:
+        return pattern.packed(document)
     T = document.shape[1]
     causal = torch.ones(T, T, dtype=torch.bool, device=document.device).tril()
     return (causal & (document[:, :, None] == document[:, None, :]))[:, None]

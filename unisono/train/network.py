@@ -22,6 +22,7 @@ from unisono.data.shards.shard import Shard
 from unisono.model.config import preset
 from unisono.model.grow import grow_depth, untied
 from unisono.model.hf import load_pretrained, save_pretrained
+from unisono.model.sparse_attention import pattern_of
 from unisono.model.transformer import Block, Qwen3, packed_mask
 from unisono.train.loop import LoopConfig, Loss, Numbers, Parts
 from unisono.train.lora import load_adapter, merged, save_adapter
@@ -40,6 +41,8 @@ class NetworkRecipe:
     shape: dict[str, float] = field(default_factory=dict)  # fields of the size's shape that are others
     router: str = "topk"  # or sinkhorn, hash, rl: of a shape with experts; see train/routing.py
     mup: int = 0  # hidden_size at which the learning rate was found, 0: no matter; see train/mup.py
+    attention: str = "full"  # or sliding, strided, fixed; see model/sparse_attention.py
+    attention_window: int = 128  # ids of the window of the sparse ones, their stride too
     loop: LoopConfig = field(
         default_factory=lambda: LoopConfig(
             num_steps=12000,
@@ -232,15 +235,18 @@ class NetworkProgram:
         recipe = self.recipe
         if not recipe.start_from:
             shape = routed_shape(recipe.router, recipe.shape)
-            model = Qwen3(preset(recipe.size, vocab_size, **shape))
+            sparse = {"attention": recipe.attention, "attention_window": recipe.attention_window}
+            model = Qwen3(preset(recipe.size, vocab_size, **shape, **sparse))
             if recipe.mup and model.config.num_experts:
                 raise UserError("mup is not worked out for experts; leave one of the two out")
             if recipe.mup:
                 self.width_ratio = width_ratio(model, recipe.mup)
                 initialize(model, self.width_ratio)
             return model
-        if recipe.mup or recipe.shape:
-            raise UserError("mup and shape are for networks that begin from nothing; leave them out here")
+        if recipe.mup or recipe.shape or recipe.attention != "full":
+            raise UserError(
+                "mup, shape and attention are for networks that begin from nothing; leave them out here"
+            )
         model = load_pretrained(recipe.start_from, vocab_size=vocab_size)
         return merged(load_adapter(model, Path(recipe.adapter))) if recipe.adapter else model
 
@@ -286,7 +292,8 @@ class NetworkProgram:
 
     def _losses(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """-> (L,) nats, (L,) labels of the learned positions."""
-        hidden = self.forward(batch["ids"], batch["positions"], packed_mask(batch["documents"]))
+        mask = packed_mask(batch["documents"], pattern_of(self.model.config))
+        hidden = self.forward(batch["ids"], batch["positions"], mask)
         places = (batch["labels"].flatten() != PAD).nonzero()[:, 0]
         labels = batch["labels"].flatten()[places]
         return self.cross_entropy(hidden.flatten(0, 1)[places], labels), labels

@@ -244,6 +244,8 @@ def reads_twin(n: Numbers) -> list[Row]:
 
 
 def moderation(n: Numbers) -> list[Row]:
+    if "flagged" not in n:  # of another question, such as which regularizer is best
+        return []
     names = {
         "xstest unsafe": "harmful requests of XSTest",
         "xstest safe": "its harmless ones",
