@@ -23,7 +23,7 @@ from unisono.core.home import atomic_write, default_weights
 from unisono.model.config import HASHED, Qwen3Config
 from unisono.model.hf import config_from_hf, load_pretrained, read_config, read_tensors
 from unisono.tokenizer import OmniTokenizer
-from unisono.tokens.template import chat_template
+from unisono.tokens.template import Template, chat_template
 from unisono.tokens.text import TextTokenizer
 from unisono.tokens.vocab import Vocabulary
 
@@ -94,9 +94,10 @@ def _named(folder: Path) -> dict[str, str]:
 
 
 def _chat_template(folder: Path) -> str:
-    """That of the base, where the network began as another LLM, or ours."""
-    path = folder / TEMPLATE
-    return path.read_text(encoding="utf8") if path.exists() else chat_template()
+    """That of the base, where the network began as another LLM, or ours; before it the network's prompt."""
+    path, names = folder / TEMPLATE, token_names(folder)
+    prompt = "".join(names[id] for id in Template.load(folder).prompt)
+    return prompt + (path.read_text(encoding="utf8") if path.exists() else chat_template())
 
 
 def export_hf(folder: Path, target: Path) -> None:

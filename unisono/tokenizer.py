@@ -151,7 +151,9 @@ class OmniTokenizer:
         folder.mkdir(parents=True, exist_ok=True)
         atomic_write(folder / "tokenizer.json", self.text.save)
         atomic_write(folder / "vocabulary.json", self.vocab.save)
-        if self.vocab.end_id is not None:  # the turns are those of a base
+        if (
+            self.vocab.end_id is not None or self.template.prompt
+        ):  # the turns are those of a base, or begin so
             atomic_write(folder / TURNS, self.template.turns.save)
         atomic_write(folder / "voices.json", lambda part: part.write_text(json.dumps(self.voices) + "\n"))
         self.audio_codec.save(folder / "audio_codec")

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from unisono.core.errors import UserError
-from unisono.tokens.message import Audio, Call, Image, Message, Part, Text, Thought, Video
+from unisono.tokens.message import ROLES, Audio, Call, Image, Message, Part, Text, Thought, Video
 from unisono.tokens.template import LEARNED_SHARE, Template, chat_template
 from unisono.tokens.text import TextTokenizer
+from unisono.tokens.turns import Turns
 from unisono.tokens.vocab import NUM_TIMES, Vocabulary
 
 TEXT = TextTokenizer.train(["Hello, what is this? It is a dog."] * 3, 300)
@@ -158,6 +159,27 @@ def test_documents_are_learned_whole() -> None:
     assert ids.tolist() == spelled("<|document|>", "It is a dog.", "<|end|>") and mask.tolist() == [0] + [
         1
     ] * (len(ids) - 1)
+
+
+def test_a_prompt_stands_once_before_everything() -> None:
+    prompt = [VOCAB.prompt_start, VOCAB.prompt_start + 1]
+    prompted = Template(VOCAB, TEXT, TEMPLATE.turns.begun_with(prompt))
+    assert prompted.prompt == prompt and TEMPLATE.prompt == []
+    talk = [Message("system", [Text("It is")]), user(Text("Hello")), Message("assistant", [Text("dog")])]
+    for messages in (talk, talk[1:], talk[2:], []):
+        for begin_reply in (True, False):
+            ids, mask = prompted.encode(messages, begin_reply=begin_reply)
+            plain, plain_mask = TEMPLATE.encode(messages, begin_reply=begin_reply)
+            before = prompt if len(plain) else []
+            assert ids.tolist() == [*before, *plain] and mask.tolist() == [0] * len(before) + [*plain_mask]
+
+
+def test_a_prompt_does_not_stand_before_turns_that_a_base_says_nothing_of() -> None:
+    base = Turns({role: () for role in ROLES}, {("start", "user"): (7,), ("user", "begin"): (8,)})
+    prompted = base.begun_with([9])
+    assert prompted.open("start", "user") == (9, 7) and prompted.open("start", "begin") == (9, 8)
+    assert prompted.open("tool", "user") == base.open("tool", "user") == (7,)
+    assert prompted.open("assistant", "user") == (7,) and prompted.open("tool", "begin") == (8,)
 
 
 def test_typed_specials_stay_text() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from unisono.core.errors import UserError
-from unisono.tokens.vocab import MULTIPLE, NUM_SPECIALS, NUM_TIMES, SPECIALS, Vocabulary
+from unisono.tokens.vocab import MAX_PROMPT, MULTIPLE, NUM_SPECIALS, NUM_TIMES, SPECIALS, Vocabulary
 
 VOCAB = Vocabulary(text_size=300, audio_size=50, image_size=40)
 
@@ -30,6 +30,12 @@ def test_every_id_has_one_name_and_modality() -> None:
         assert all(VOCAB.modality(id) == name for id in range(span.start, span.end))
     assert names[17] == "text_17" and names[VOCAB.span("audio").start + 3] == "<|audio_3|>"
     assert names[VOCAB.span("image").start] == "<|image_0|>"
+
+
+def test_a_prompt_has_the_last_of_the_specials() -> None:
+    names = [VOCAB.name(VOCAB.prompt_start + n) for n in range(MAX_PROMPT)]
+    assert names == [f"<|prompt_{n}|>" for n in range(MAX_PROMPT)]
+    assert VOCAB.id(names[-1]) + 1 == VOCAB.span("time").start == VOCAB.prompt_start + MAX_PROMPT
 
 
 def test_specials_and_times_are_found_by_name() -> None:

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
+import unisono
 from unisono.cli import main
 from unisono.data.shards import prepare
 from unisono.data.shards.shard import Shard
+from unisono.export import export_hf
 from unisono.tokenizer import OmniTokenizer
+from unisono.tokens.message import Message, Text
+from unisono.tokens.template import Template
 from unisono.train import replay
 from unisono.train.own import own_recipe
 
@@ -59,6 +63,35 @@ def test_a_network_learns_and_is_measured(home: Path, tiny_network: Path) -> Non
     assert 0 < numbers["facts/talk"]["nats_per_id"]["mean"] < record["before_facts/talk"]
     assert set(numbers["facts/talk"]) == {"nats_per_id", "right"}
     assert set(numbers["kept"]) == {"talk", "see", "see_emoji", "read"}
+
+
+def test_a_prompt_that_was_learned_stands_before_every_conversation(
+    home: Path, tiny_network: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = ["--name", "prompted", "--set", "trainable=prompt", "--set", "prompt_length=3"]
+    assert train(home, tiny_network, *told, "--replay", "0") == 0
+    prompted = home / "networks" / "prompted"
+    template, plain = Template.load(prompted), Template.load(tiny_network)
+    prompt = [template.vocab.id(f"<|prompt_{n}|>") for n in range(3)]
+    assert template.prompt == prompt and plain.prompt == []
+    talk = [Message("user", [Text("1?")]), Message("assistant", [Text("It is 1.")])]
+    talk += [Message("user", [Text("2?")])]
+    ids = plain.encode(talk, begin_reply=True)[0].tolist()
+    assert template.encode(talk, begin_reply=True)[0].tolist() == prompt + ids
+    assert unisono.load(prompted).reply("1?", seed=0) is not None
+    OmniTokenizer.load(prompted).save(tmp_path / "again")
+    assert Template.load(tmp_path / "again").prompt == prompt
+    export_hf(prompted, tmp_path / "hf")
+    tokenizer = pytest.importorskip("transformers").AutoTokenizer.from_pretrained(tmp_path / "hf")
+    given = [{"role": "user", "content": "1?"}]
+    told_ids = tokenizer.apply_chat_template(given, add_generation_prompt=True, return_dict=False)
+    assert told_ids == template.encode(talk[:1], begin_reply=True)[0].tolist()
+    bench = ["bench", "quality", "--data", "facts", "--model", str(prompted), "--samples", "1"]
+    assert main([*bench, "--home", str(home), "--records", str(tmp_path)]) == 0
+    numbers = json.loads(next(tmp_path.glob("quality-own*.json")).read_text())["numbers"]
+    assert numbers["facts/talk"]["nats_per_id"]["mean"] > 0
+    assert train(home, prompted, "--name", "further") == 2
+    assert "go on from the network that this was made of" in capsys.readouterr().err
 
 
 def test_what_is_replayed_is_made_once_and_has_its_share(home: Path, tiny_network: Path) -> None:

@@ -17,6 +17,7 @@ from unisono.model.transformer import Qwen3
 from unisono.train.loop import LoopConfig, run
 from unisono.train.lora import LoraLinear, add_lora, load_adapter, merged, save_adapter
 from unisono.train.network import NetworkProgram, NetworkRecipe
+from unisono.train.prompt import prompt_of
 from unisono.train.trainable import arranged
 
 TEXT, VOCAB = 40, 128
@@ -103,7 +104,7 @@ def test_a_way_that_is_none_is_refused() -> None:
     for options, message in (
         (
             dict(way="some", num_hidden_layers=0, lora_rank=4),
-            "trainable must be one of all, lora, layers, got 'some'",
+            "trainable must be one of all, lora, layers, prompt, head, got 'some'",
         ),
         (dict(way="lora", num_hidden_layers=0, lora_rank=0), "lora_rank must be at least 1"),
         (dict(way="layers", num_hidden_layers=2, lora_rank=4), "needs more layers than the 2 that there are"),
@@ -162,3 +163,77 @@ def test_an_adapter_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     (tmp_path / "adapter_model.safetensors").write_bytes(b"x")
     with pytest.raises(UserError, match="is damaged"):
         load_adapter(model(), tmp_path)
+
+
+def test_a_prompt_is_all_that_moves_and_transformers_computes_the_same(shard: Shard, tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    before, after, program = trained(shard, tmp_path, trainable="prompt", prompt_length=5)
+    assert program.prompt == list(range(TEXT + 32, TEXT + 37))  # <|prompt_0|> and so on
+    changed = {
+        name
+        for name, value in after.state_dict().items()
+        if not torch.equal(value, before.state_dict()[name])
+    }
+    assert changed == {"embed_tokens.weight"}
+    rows = (after.embed_tokens.weight != before.embed_tokens.weight).any(1)
+    assert rows.nonzero()[:, 0].tolist() == program.prompt
+    assert [n for n, p in program.model.named_parameters() if p.requires_grad] == ["embed_tokens.prompt"]
+    ids = torch.cat([torch.tensor([program.prompt]), IDS], dim=1)
+    with torch.no_grad():
+        ours = program.model.eval().logits(program.model(ids))
+        theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "network", dtype=torch.float32)
+        assert (theirs(ids).logits - ours).abs().max() < 1e-5
+        assert (theirs(IDS).logits - ours[:, 5:]).abs().max() > 1e-3  # it does say something
+
+
+def test_a_prompt_stands_before_every_document_and_begins_as_common_ids(shard: Shard, tmp_path: Path) -> None:
+    save_pretrained(model(), tmp_path)
+    recipe = replace(RECIPE, start_from=str(tmp_path), trainable="prompt", prompt_length=4)
+    recipe = replace(recipe, loader=replace(recipe.loader, chained_share=1.0))
+    program = NetworkProgram(recipe, shard, shard)
+    batch = program.batch(0)
+    ids, labels = batch["ids"][0], batch["labels"][0]
+    assert ids[:4].tolist() == program.prompt and (labels[:3] == -100).all() and labels[4] == ids[5]
+    assert batch["positions"][0, :24].tolist() == list(range(24))
+    drawn = prompt_of(shard, 4, seed=1)
+    text = torch.tensor(np.concatenate([shard.document(n)[0] for n in range(8)]))
+    assert set(drawn.values()) <= set(text[text < TEXT].tolist()) and prompt_of(shard, 4, seed=2) != drawn
+    first = program.model.embed_tokens.prompt
+    assert torch.equal(first, load_pretrained(tmp_path).embed_tokens.weight[list(drawn.values())])
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_head_is_all_that_moves(tied: bool, shard: Shard, tmp_path: Path) -> None:
+    save_pretrained(model(tie_word_embeddings=tied), tmp_path / "start")
+    recipe = replace(RECIPE, start_from=str(tmp_path / "start"), trainable="head", start_share=0.5)
+    program = NetworkProgram(recipe, shard, shard)
+    run(program, recipe.loop, tmp_path)
+    before, after = load_pretrained(tmp_path / "start"), load_pretrained(tmp_path / "network")
+    assert after.lm_head is not None
+    for name, value in before.state_dict().items():
+        if name != "lm_head.weight":
+            assert torch.equal(value, after.state_dict()[name])
+    head = before.embed_tokens if tied else before.lm_head
+    half = (head.weight + program.model.lm_head.weight) / 2
+    assert torch.allclose(after.lm_head.weight, half) and not torch.equal(half, head.weight)
+
+
+@pytest.mark.parametrize("way", ["prompt", "head"])
+def test_a_run_that_is_interrupted_comes_to_the_same(way: str, shard: Shard, tmp_path: Path) -> None:
+    _, whole, _ = trained(shard, tmp_path / "whole", trainable=way, prompt_length=4)
+    save_pretrained(model(), tmp_path / "start")
+    recipe = replace(RECIPE, start_from=str(tmp_path / "start"), trainable=way, prompt_length=4)
+    for limit in (1e-9, 0.0):  # one step, then the others
+        program = NetworkProgram(recipe, shard, shard)
+        outcome = run(program, replace(recipe.loop, time_limit_s=limit), tmp_path / "parts")
+    assert outcome.step == 3
+    again = load_pretrained(tmp_path / "parts" / "network").state_dict()
+    assert all(torch.equal(value, again[name]) for name, value in whole.state_dict().items())
+
+
+@pytest.mark.parametrize("length", [0, 33])
+def test_a_prompt_of_another_length_is_refused(length: int, shard: Shard, tmp_path: Path) -> None:
+    save_pretrained(model(), tmp_path)
+    recipe = replace(RECIPE, start_from=str(tmp_path), trainable="prompt", prompt_length=length)
+    with pytest.raises(UserError, match=f"prompt_length must be from 1 to 32, got {length}"):
+        NetworkProgram(recipe, shard, shard)

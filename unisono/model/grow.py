@@ -76,6 +76,20 @@ def grow_vocabulary(
 
 
 @torch.no_grad()
+def untied(model: Qwen3) -> Qwen3:
+    """A model that computes the same, its head a copy of the embedding; itself where they are apart."""
+    if model.lm_head is not None:
+        return model
+    with torch.device("meta"):
+        apart = Qwen3(replace(model.config, tie_word_embeddings=False))
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    state[TABLES[1]] = state[TABLES[0]].clone()
+    apart.load_state_dict(state, assign=True)
+    apart.inv_freq = model.inv_freq.clone()
+    return apart.requires_grad_(True).train(model.training)
+
+
+@torch.no_grad()
 def grow_depth(model: Qwen3, num_hidden_layers: int) -> Qwen3:
     """A model of more layers that computes the same at first: copies of some blocks, evenly spread, whose
     outputs are nothing until they are trained (Wu et al. 2024, "LLaMA Pro: Progressive LLaMA with block

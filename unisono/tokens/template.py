@@ -30,7 +30,7 @@ from unisono.core.errors import UserError
 from unisono.tokens.message import Audio, Call, Codes, Image, Message, Part, Text, Thought, Video
 from unisono.tokens.text import TextTokenizer
 from unisono.tokens.turns import BEGIN, FILE, REPLY, START, STOP, Pieces, Turns
-from unisono.tokens.vocab import NUM_TIMES, SPECIALS, TIME_STEP_S, Vocabulary
+from unisono.tokens.vocab import MAX_PROMPT, NUM_TIMES, SPECIALS, TIME_STEP_S, Vocabulary
 
 LEARNED_SHARE = 1 / 8
 
@@ -97,6 +97,13 @@ class Template:
             )
         self.vocab, self.text = vocab, text
         self.turns = turns or Turns.own(vocab)
+
+    @property
+    def prompt(self) -> list[int]:
+        """The ids with which every conversation begins where prompt tuning learned their rows; else none."""
+        first = self.turns.open(START, "user")
+        rows = range(self.vocab.prompt_start, self.vocab.prompt_start + MAX_PROMPT)
+        return [piece for piece in first if isinstance(piece, int) and piece in rows]
 
     @classmethod
     def load(cls, folder: str | Path) -> "Template":

@@ -78,6 +78,13 @@ class Turns:
         ]
         return self.opening[known[0]] if known and (role != STOP or known[0][0] == before) else ()
 
+    def begun_with(self, prompt: Sequence[int]) -> "Turns":
+        """The same turns, with the ids of a prompt before the first of a conversation."""
+        roles = (*ROLES, REPLY, BEGIN)
+        opening = {(before, role): self.open(before, role) for before, role in product(ROLES, roles)}
+        opening |= {(START, role): (*prompt, *self.open(START, role)) for role in roles}
+        return replace(self, opening={**self.opening, **opening})
+
     def close(self, role: str) -> Pieces:
         """What follows a message."""
         return self.closing[role]

@@ -35,6 +35,7 @@ SPECIALS = (
 )
 END = "<|end|>"  # closes every reply; in a network that began as another LLM it is that one's id
 NUM_SPECIALS = 64
+MAX_PROMPT = 32  # the last of the specials: <|prompt_0|> and so on, whose rows prompt tuning learns
 NUM_TIMES = 64
 TIME_STEP_S = 0.5
 MULTIPLE = 64  # matrix products like a vocabulary that divides well
@@ -107,7 +108,11 @@ class Vocabulary:
     def _named(self) -> dict[str, int]:
         first, times = self.spans["special"].start, self.spans["time"].start
         named = {name: first + number for number, name in enumerate(SPECIALS)}
-        named |= {f"<|reserved_{number}|>": first + number for number in range(len(SPECIALS), NUM_SPECIALS)}
+        named |= {
+            f"<|reserved_{number}|>": first + number
+            for number in range(len(SPECIALS), NUM_SPECIALS - MAX_PROMPT)
+        }
+        named |= {f"<|prompt_{n}|>": self.prompt_start + n for n in range(MAX_PROMPT)}
         named |= {f"<|t:{number * TIME_STEP_S:.1f}|>": times + number for number in range(NUM_TIMES)}
         if self.end_id is not None:
             named |= {f"<|reserved_{SPECIALS.index(END)}|>": named[END], END: self.end_id}
@@ -116,6 +121,11 @@ class Vocabulary:
     @cached_property
     def _names(self) -> dict[int, str]:
         return {id: name for name, id in self.base_specials} | {id: name for name, id in self._named.items()}
+
+    @property
+    def prompt_start(self) -> int:
+        """The id of <|prompt_0|>, the first of MAX_PROMPT."""
+        return self.spans["special"].end - MAX_PROMPT
 
     def span(self, name: str) -> Span:
         """The span of text, special, time, audio, image or padding."""

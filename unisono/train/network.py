@@ -21,7 +21,7 @@ from unisono.core.errors import UserError
 from unisono.data.shards.loader import PAD, Loader, LoaderConfig
 from unisono.data.shards.shard import Shard
 from unisono.model.config import preset
-from unisono.model.grow import grow_depth
+from unisono.model.grow import grow_depth, untied
 from unisono.model.hf import load_pretrained, save_pretrained
 from unisono.model.sparse_attention import pattern_of
 from unisono.model.transformer import Block, Qwen3, packed_mask
@@ -30,9 +30,10 @@ from unisono.train.loop import LoopConfig, Loss, Numbers, Parts
 from unisono.train.lora import load_adapter, merged, save_adapter
 from unisono.train.mup import initialize, width_ratio
 from unisono.train.precision import check_precision, in_precision, is_emulated
+from unisono.train.prompt import prompt_of
 from unisono.train.routing import Routing, routed_shape
 from unisono.train.sharding import recomputed, sharded
-from unisono.train.trainable import RowRates, arranged
+from unisono.train.trainable import ROWS_STAY, RowRates, arranged, plain
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,9 @@ class NetworkRecipe:
     text_weight: float = 3.0  # of a word beside a code: codes carry most of the nats, words most of the sense
     start_from: str = ""  # folder of a network whose weights are the start
     num_hidden_layers: int = 0  # of the network, if more than the size or the start has
-    trainable: str = "all"  # or lora, or layers: which weights move; see train/trainable.py
+    trainable: str = "all"  # or lora, layers, prompt, head: which weights move; see train/trainable.py
     lora_rank: int = 32
+    prompt_length: int = 20  # vectors
     adapter: str = ""  # folder of a LoRA adapter, as peft writes it, that is added to the start
     new_rows_rate: float = 1.0  # of the rows behind those of a base, beside everything else
     # Folder of a network with the same codecs: the rows of its codes give the new rows their directions.
@@ -199,11 +201,14 @@ class NetworkProgram:
         left_out = {task: 0.0 for task in train.task_names if recipe.tasks and task not in recipe.tasks}
         self.val, self.width_ratio = val, 1.0
         vocab_size, self.text_end = train.manifest["vocab_size"], train.manifest["text_end"]
+        prompt = prompt_of(train, recipe.prompt_length, recipe.loop.seed) if self.has_prompt else {}
+        self.prompt = list(prompt)  # its ids
         self.model = arranged(
             self._start(vocab_size),
             recipe.trainable,
             num_hidden_layers=recipe.num_hidden_layers,
             lora_rank=recipe.lora_rank,
+            prompt=prompt,
         )
         has_experts = self.model.config.num_experts is not None
         self.routing = Routing(self.model, recipe.router) if has_experts else None
@@ -211,11 +216,15 @@ class NetworkProgram:
             recomputed(self.model, Block)
         is_whole = recipe.trainable == "all"
         self.row_rates = None
-        if "base" in train.manifest or recipe.new_rows_rate != 1 or not is_whole:
-            first = train.manifest.get("units", {}).get("text", (0, self.text_end))[1]
-            self.row_rates = RowRates(first, float(is_whole), recipe.new_rows_rate)
-        reach = min(recipe.loader.reach, self.model.config.max_position_embeddings)
-        self.loader = Loader(train, replace(recipe.loader, reach=reach), {**recipe.task_shares, **left_out})
+        has_rates = "base" in train.manifest or recipe.new_rows_rate != 1 or not is_whole
+        if has_rates and recipe.trainable not in ROWS_STAY:
+            self.row_rates = RowRates(train.text_size, float(is_whole), recipe.new_rows_rate)
+        loader = replace(
+            recipe.loader, reach=min(recipe.loader.reach, self.model.config.max_position_embeddings)
+        )
+        if self.has_prompt:  # a chained row is one conversation, and a prompt stands before the whole of it
+            loader = replace(loader, chained_share=0.0)
+        self.loader = Loader(train, loader, {**recipe.task_shares, **left_out}, self.prompt)
         device = pick_device(recipe.loop.device or None)
         self.precision = in_precision(self.model, recipe.precision, device)
         compiled = recipe.compile and not is_emulated(recipe.precision)  # what is emulated is no graph
@@ -224,6 +233,11 @@ class NetworkProgram:
             torch.compile(self._cross_entropy, dynamic=True) if compiled else self._cross_entropy
         )
         self.modules: dict[str, tuple[nn.Module, Loss]] = {"network": (self.model, self.loss)}
+
+    @property
+    def has_prompt(self) -> bool:
+        """Whether every conversation begins with a prompt that is learned."""
+        return self.recipe.trainable == "prompt"
 
     def _start(self, vocab_size: int) -> Qwen3:
         recipe = self.recipe
@@ -250,6 +264,8 @@ class NetworkProgram:
 
     def shard(self, group: Group, device: torch.device) -> None:
         """Shares the weights among the processes, layer by layer; layers are compiled one by one."""
+        if self.has_prompt:
+            raise UserError("a prompt is too small to be shared among processes; leave out loop.shard")
         if self.recipe.compile:
             for layer in self.model.layers:
                 layer.compile(dynamic=False)
@@ -306,7 +322,8 @@ class NetworkProgram:
         of them, bits per byte of text, per second of sound and per pixel."""
         numbers, found = {}, []
         device = next(self.model.parameters()).device
-        lengths, longest = self.val.ends - self.val.starts, self.recipe.loader.row_length
+        longest = self.recipe.loader.row_length
+        lengths = self.val.ends - self.val.starts + len(self.prompt)
         fitting = [
             name
             for n, name in enumerate(self.val.task_names)
@@ -325,6 +342,7 @@ class NetworkProgram:
                     row_length=longest,
                 ),
                 only,
+                self.prompt,
             )
             pairs = [
                 self._losses({key: value.to(device) for key, value in loader.batch(step).items()})
@@ -341,10 +359,11 @@ class NetworkProgram:
 
     def save(self, folder: Path) -> None:
         """Writes folder/network, a Hugging Face folder, and folder/adapter, for peft, where there is one."""
-        finished, share = merged(self.model), self.recipe.start_share
-        if self.recipe.start_from and share:
+        finished, share = plain(self.model), self.recipe.start_share
+        if self.recipe.start_from and share and not self.has_prompt:  # of which the start knows nothing
             finished = copy.deepcopy(finished)
             start = grow_depth(self._start(finished.config.vocab_size), finished.config.num_hidden_layers)
+            start = untied(start) if finished.lm_head is not None else start
             before = start.to(next(finished.parameters()).device).state_dict()
             finished.load_state_dict(
                 {

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from unisono.data.shards.loader import LoaderConfig
 from unisono.data.shards.shard import Shard
 from unisono.tasks.task import Task, conversations, find_task
 from unisono.tokenizer import OmniTokenizer
+from unisono.tokens.template import Template
 from unisono.train.checkpoint import NAME as CHECKPOINT
 from unisono.train.loop import LoopConfig, run as run_loop
 from unisono.train.network import FROM_BASE, NetworkProgram, NetworkRecipe
@@ -126,6 +128,11 @@ def run_train(options: TrainOptions) -> int:
         )
     override(NetworkRecipe(), options.set)  # what is misspelled is known before anything is made
     start = start_of(options)
+    if Template.load(start).prompt:
+        raise UserError(
+            f"the conversations of {start} begin with a prompt that was learned; go on from the network that "
+            f"this was made of"
+        )
     facts = [_fitting(options, data, start) for data in options.data]
     program = _program(options, start)
     recipe = program.recipe
@@ -133,7 +140,7 @@ def run_train(options: TrainOptions) -> int:
     before = _validated(program) if not (run / CHECKPOINT).exists() else {}
     outcome = run_loop(program, loop, run)
     voices = [voice for fact in facts for voice in fact["voices"]]
-    publish_own(run / "network", start, target, recipe.loader.row_length, voices)
+    publish_own(run / "network", start, target, recipe.loader.row_length, voices, program.prompt)
     if not outcome.finished:
         print(f"{outcome.step:,} of {loop.num_steps:,} steps are done; the same command goes on")
     numbers = {**outcome.numbers, **before, "steps": outcome.step, "wall_s": outcome.wall_s}
@@ -221,7 +228,14 @@ def _validated(program: NetworkProgram) -> dict[str, float]:
     return {f"before_{key}": value for key, value in program.validate().items()}
 
 
-def publish_own(trained: Path, start: Path, target: Path, trained_length: int, voices: list[str]) -> None:
+def publish_own(
+    trained: Path,
+    start: Path,
+    target: Path,
+    trained_length: int,
+    voices: list[str],
+    prompt: Sequence[int] = (),
+) -> None:
     """Puts trained weights beside the tokenizer and codecs of their start, and names the new voices."""
     tokenizer = OmniTokenizer.load(start)
     tokenizer.voices = list(dict.fromkeys([*tokenizer.voices, *voices]))
@@ -231,4 +245,4 @@ def publish_own(trained: Path, start: Path, target: Path, trained_length: int, v
         for kept in (Path("audio_codec", PHONEMES), Path(TEMPLATE), Path(SETTINGS)):  # where it has them
             if (start / kept).is_file():
                 shutil.copyfile(start / kept, place / kept)
-        publish(trained, place, target, trained_length)
+        publish(trained, place, target, trained_length, prompt)

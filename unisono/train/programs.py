@@ -12,7 +12,7 @@ Under --home:  speech/codec, speech/world   sound for training
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +27,7 @@ from unisono.core.config import override, to_json
 from unisono.core.device import seed_all
 from unisono.core.distributed import group_of
 from unisono.core.errors import UserError
+from unisono.core.home import atomic_write
 from unisono.core.record import write_record
 from unisono.core.store import fetched
 from unisono.data.pictures.named import gallery
@@ -42,6 +43,8 @@ from unisono.data.words.ask import answers_file
 from unisono.data.world.conversations import spoken_texts
 from unisono.data.world.samples import load_stories
 from unisono.model.hf import load_pretrained, save_pretrained
+from unisono.tokens.template import Template
+from unisono.tokens.turns import FILE as TURNS
 from unisono.tokens.vocab import Vocabulary
 from unisono.train.audio_codec import DECODER, AudioCodecProgram, AudioCodecRecipe
 from unisono.train.audio_encoder import AudioEncoderProgram, AudioEncoderRecipe
@@ -126,7 +129,8 @@ def train(options: TrainOptions) -> int:
         return 0
     if options.what == "network":
         target = options.home / "networks" / name
-        publish(folder / "network", made_with(options.home, size), target, recipe.loader.row_length)
+        made = made_with(options.home, size)
+        publish(folder / "network", made, target, recipe.loader.row_length, getattr(program, "prompt", ()))
     if outcome.finished and (outcome.numbers or not any(folder.glob("train-*.json"))):  # once
         seeds = {loop.seed, recipe.loader.seed} if options.what == "network" else {loop.seed}
         write_record(
@@ -147,11 +151,18 @@ def _check_init(options: CommonOptions, command: str) -> None:
         )
 
 
-def publish(trained: Path, made_with: Path, target: Path, trained_length: int) -> None:
+def publish(
+    trained: Path, made_with: Path, target: Path, trained_length: int, prompt: Sequence[int] = ()
+) -> None:
     """Puts trained weights, in half precision, beside the tokenizer and codecs that their data was made with;
-    config.json tells how many ids in a row they were trained on."""
+    config.json tells how many ids in a row they were trained on. `prompt`: the ids that were learned to stand
+    before every conversation."""
     shutil.copytree(made_with, target, dirs_exist_ok=True)
     vocab = Vocabulary.load(target / "vocabulary.json")
+    if not (made_with / TURNS).exists():  # an earlier network of this name may have had a prompt
+        (target / TURNS).unlink(missing_ok=True)
+    if prompt:
+        atomic_write(target / TURNS, Template.load(target).turns.begun_with(prompt).save)
     extras = {
         "eos_token_id": vocab.id("<|end|>"),
         "pad_token_id": vocab.id("<|pad|>"),

@@ -1,7 +1,8 @@
-"""Which weights of a network move: all, low-rank adapters beside its matrices, or new layers between those
-that stay.
+"""Which weights of a network move: all, low-rank adapters beside its matrices, new layers between those that
+stay, a prompt before every conversation, or the head.
 
-Wherever the old weights stay, the rows of the new ids are learned whole: nothing else says what a code means.
+With adapters and new layers the rows of the new ids are learned whole: nothing else says what a code means.
+With a prompt or the head nothing else moves.
 """
 
 from dataclasses import dataclass
@@ -9,11 +10,13 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from unisono.core.errors import UserError
-from unisono.model.grow import grow_depth, inserted
+from unisono.model.grow import grow_depth, inserted, untied
 from unisono.model.transformer import Qwen3
-from unisono.train.lora import add_lora
+from unisono.train.lora import add_lora, merged
+from unisono.train.prompt import add_prompt, without_prompt
 
-WAYS = ("all", "lora", "layers")
+WAYS = ("all", "lora", "layers", "prompt", "head")
+ROWS_STAY = ("prompt", "head")  # ways in which the rows of the new ids stay as they are
 LAYERS_SHARE = 5  # a new layer for so many old ones, where nobody says how many
 
 
@@ -45,8 +48,13 @@ class RowRates:
                 part.copy_(before.lerp(part, rate))
 
 
-def arranged(model: Qwen3, way: str, *, num_hidden_layers: int, lora_rank: int) -> Qwen3:
-    """The model as it will be trained; only what moves has a gradient."""
+def arranged(
+    model: Qwen3, way: str, *, num_hidden_layers: int, lora_rank: int, prompt: dict[int, int] | None = None
+) -> Qwen3:
+    """The model as it will be trained; only what moves has a gradient.
+
+    `prompt`: id of a vector -> the id whose row it begins as, for the way of that name.
+    """
     if way not in WAYS:
         raise UserError(f"trainable must be one of {', '.join(WAYS)}, got {way!r}")
     old = model.config.num_hidden_layers
@@ -65,8 +73,19 @@ def arranged(model: Qwen3, way: str, *, num_hidden_layers: int, lora_rank: int) 
         model.requires_grad_(False)
         for number in new:
             model.layers[number].requires_grad_(True)
-    if way != "all":
+    elif way == "prompt":
+        add_prompt(model, prompt or {})
+    elif way == "head":
+        model = untied(model).requires_grad_(False)
+        assert model.lm_head is not None
+        model.lm_head.requires_grad_(True)
+    if way in ("lora", "layers"):
         for table in (model.embed_tokens, model.lm_head):
             if table is not None:
                 table.requires_grad_(True)
     return model
+
+
+def plain(model: Qwen3) -> Qwen3:
+    """A copy without adapters and prompt that computes the same; the model itself where it has none."""
+    return without_prompt(merged(model))

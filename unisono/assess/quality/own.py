@@ -102,7 +102,10 @@ def sample_of(omni: Omni, ids: NDArray[np.int64], learn: NDArray[np.uint8]) -> S
     """The last reply begins with the first id that is learned after what opens it. A plain text has no
     reply, and so begins at 0.
     """
-    places = omni.tokenizer.template.places("assistant", ids)
+    template = omni.tokenizer.template
+    if (prompt := template.prompt) and ids[: len(prompt)].tolist() != prompt:  # the data knows of none
+        ids, learn = np.concatenate([prompt, ids]), np.concatenate([np.zeros(len(prompt), np.uint8), learn])
+    places = template.places("assistant", ids)
     learned = np.flatnonzero(learn[places[-1] :]) if len(places) else places
     start = int(places[-1] + learned[0]) if len(learned) else 0
     ends = np.flatnonzero(ids[start:] == omni.tokenizer.vocab.id("<|end|>"))

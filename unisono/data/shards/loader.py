@@ -11,6 +11,7 @@ positional skip-wise training").
 Shapes: B rows, T ids per row.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -45,11 +46,17 @@ class LoaderConfig:
 class Loader:
     """Batches from a shard. `shares` of the ids by task, however much there is of each; 0 leaves a task out,
     and one that is not named has the least share there is. Without any, each task has as much as there is of
-    it."""
+    it. `prompt`: ids that are put before every document."""
 
-    def __init__(self, shard: Shard, config: LoaderConfig, shares: dict[str, float] | None = None) -> None:
-        self.shard, self.config = shard, config
-        lengths = shard.ends - shard.starts
+    def __init__(
+        self,
+        shard: Shard,
+        config: LoaderConfig,
+        shares: dict[str, float] | None = None,
+        prompt: Sequence[int] = (),
+    ) -> None:
+        self.shard, self.config, self.prompt = shard, config, np.array(prompt, np.int64)
+        lengths = shard.ends - shard.starts + len(prompt)
         fits = lengths <= config.row_length
         self.num_too_long = int((~fits).sum())
         self.pools, wanted = [], []
@@ -129,6 +136,8 @@ class Loader:
         at = 0
         for number, document in enumerate(documents):
             ids, learn = self.shard.document(document)
+            ids = np.concatenate([self.prompt, ids])
+            learn = np.concatenate([np.zeros(len(self.prompt), learn.dtype), learn])
             end = at + len(ids)
             row["ids"][at:end], row["documents"][at:end] = ids, number
             row["positions"][at:end] = np.arange(len(ids))

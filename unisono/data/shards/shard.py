@@ -115,6 +115,11 @@ class Shard:
         self.starts = np.concatenate([[0], self.ends[:-1]])
         self.firsts = np.cumsum([0, *(len(part.ends) for part in self.parts)])[:-1]
 
+    @property
+    def text_size(self) -> int:
+        """The number of ids of text, behind which those of the other modalities come."""
+        return int(self.manifest.get("units", {}).get("text", (0, self.manifest["text_end"]))[1])
+
     def document(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """-> ids (L,) int64, learn (L,) uint8 of one document."""
         part = int(np.searchsorted(self.firsts, number, side="right")) - 1
