@@ -112,7 +112,7 @@ def export_hf(folder: Path, target: Path) -> None:
     config = config_from_hf(read_config(folder))
     if config.has_own_attention:
         raise UserError(
-            f"no other engine knows {config.attention} attention, so this network runs in ours alone; train "
+            f"no other engine knows {config.attention_name}, so this network runs in ours alone; train "
             "with full or sliding attention to export it"
         )
     if config.model_type == HASHED:
@@ -178,7 +178,7 @@ def export_gguf(folder: Path, target: Path, kind: str = "q8_0") -> None:
     """
     gguf = _gguf_for(kind)
     config = config_from_hf(read_config(folder))
-    if config.attention != "full":
+    if not config.has_plain_attention:
         raise UserError("GGUF export is not written for sparse attention; use `export hf` for a sliding one")
     if config.num_experts:
         raise UserError("GGUF export is not written for experts; use `export hf` and llama.cpp's converter")

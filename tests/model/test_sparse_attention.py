@@ -45,6 +45,7 @@ def seen(kind: str, window: int, length: int) -> Tensor:
         for j in range(i + 1):
             near = i // window == j // window if kind == "fixed" else i - j < window
             far = {
+                "full": True,
                 "sliding": False,
                 "strided": (i - j) % window == 0,
                 "fixed": j % window >= window - 8,
@@ -53,20 +54,29 @@ def seen(kind: str, window: int, length: int) -> Tensor:
     return pairs
 
 
-def check_same(kind: str, window: int, documents: Tensor | None, length: int, how: str) -> None:
+def check_same(
+    kind: str, window: int, documents: Tensor | None, length: int, how: str, sinks: Tensor | None = None
+) -> None:
     """Output and gradients of the pattern against scaled_dot_product_attention under the dense mask."""
     q, k, v = (t.requires_grad_(how != "flex") for t in inputs(length))  # on a CPU it has no way back
     mask = seen(kind, window, length)[None, None]
     if documents is not None:
         mask = mask & packed_mask(documents)
-    expected = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
+    if sinks is None:
+        expected = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
+    else:  # a key more, whose score is the sink and whose value is nothing
+        scores = q @ k.repeat_interleave(2, dim=1).mT / q.shape[-1] ** 0.5
+        scores = torch.cat(
+            [scores.masked_fill(~mask, -1e9), sinks.view(1, 4, 1, 1).expand(2, 4, length, 1)], -1
+        )
+        expected = scores.softmax(-1)[..., :-1] @ v.repeat_interleave(2, dim=1)
     pattern = Pattern(kind, window)
     given = {
         "blocks": documents,
         "flex": pattern.block_mask(torch.zeros(2, length).long() if documents is None else documents),
         "dense": packed_mask(torch.zeros(1, length).long() if documents is None else documents),
     }[how]
-    found = pattern.attend(q, k, v, given)
+    found = pattern.attend(q, k, v, given, sinks)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
     if how == "flex":
         return
@@ -89,6 +99,15 @@ def test_blocks_are_exact_and_so_are_their_gradients(kind: str, is_packed: bool)
 def test_flex_attention_takes_the_same_pattern(kind: str) -> None:
     for documents in (None, documents_of(150)):
         check_same(kind, 16, documents, 150, "flex")
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+@pytest.mark.parametrize("kind", ("full", *KINDS))
+def test_sinks_take_their_part_of_the_softmax(kind: str) -> None:
+    sinks = torch.tensor([-1.0, 0.0, 1.0, 3.0])
+    for how in ("blocks", "flex", "dense"):
+        check_same(kind, 16, documents_of(75), 75, how, sinks)
+    check_same(kind, 16, None, 75, "blocks", sinks)
 
 
 def build(**changes: object) -> Qwen3:
@@ -114,10 +133,14 @@ def test_transformers_computes_the_sliding_network(tmp_path: Path, changes: dict
     assert load_pretrained(tmp_path).config == model.config
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_our_engine_goes_on_and_the_others_refuse(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "sinks"), [(kind, False) for kind in KINDS] + [("full", True), ("sliding", True)]
+)
+def test_our_engine_goes_on_and_the_others_refuse(tmp_path: Path, kind: str, sinks: bool) -> None:
     model_type = "llama" if kind == "sliding" else "qwen3"
-    model, ids = build(attention=kind, model_type=model_type), some_ids()
+    model, ids = build(attention=kind, model_type=model_type, attention_sinks=sinks), some_ids()
+    if sinks:
+        model.layers[0].self_attn.sinks.data += 2.0
     save_pretrained(model, tmp_path)
     assert load_pretrained(tmp_path).config == model.config
     with torch.no_grad():
@@ -128,10 +151,11 @@ def test_our_engine_goes_on_and_the_others_refuse(tmp_path: Path, kind: str) -> 
     rows += [engine.feed([(handle, [id])])[0] for id in ids[0, 30:].tolist()]
     for row, wanted in zip(rows, expected[29:]):
         torch.testing.assert_close(torch.from_numpy(row), wanted, atol=1e-4, rtol=0)
+    name = f"{kind} attention" + " with sinks" * sinks
     pytest.importorskip("onnxruntime")
-    with pytest.raises(UserError, match="does not compute sparse attention; use the engine torch"):
+    with pytest.raises(UserError, match=f"does not compute {name}; use the engine torch"):
         load_engine(tmp_path, kind="onnx")
-    with pytest.raises(UserError, match=f"no server knows {kind} attention; use the engine torch"):
+    with pytest.raises(UserError, match=f"no server knows {name}; use the engine torch"):
         load_engine(tmp_path, kind="http://localhost:1/v1")
 
 
@@ -160,7 +184,8 @@ def test_bad_patterns_are_refused(tmp_path: Path, changes: dict[str, object], me
         NetworkProgram(replace(crumb.RECIPE, **changes), shard, shard)
     stored = config_to_hf(build(attention="strided").config)
     with pytest.raises(UserError, match=message):
-        config_from_hf(stored | {"sparse_attention": {"attention_window": 4, **changes}})
+        own = {"attention_window": 4, "attention_sinks": False, **changes}
+        config_from_hf(stored | {"sparse_attention": own})
 
 
 def test_stored_windows_are_read_as_transformers_does() -> None:
@@ -178,13 +203,14 @@ def test_stored_windows_are_read_as_transformers_does() -> None:
         config_from_hf(stored | {"sparse_attention": "strided"})
 
 
-@pytest.mark.parametrize("kind", ["strided"])
-def test_a_crumb_is_learned_and_validated_through_a_pattern(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize(("kind", "sinks"), [("strided", False), ("full", True)])
+def test_a_crumb_is_learned_and_validated_through_a_pattern(tmp_path: Path, kind: str, sinks: bool) -> None:
     shard = crumb.documents(tmp_path / "shard", 8)
     recipe = replace(
         crumb.RECIPE,
         attention=kind,
         attention_window=4,
+        attention_sinks=sinks,
         loader=replace(crumb.RECIPE.loader, batch_size=2),
         loop=replace(crumb.RECIPE.loop, num_steps=30, warmup_steps=5, validate_every=30),
     )

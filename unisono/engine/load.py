@@ -37,9 +37,7 @@ def load_engine(
 
         config = config_from_hf(read_config(folder))
         if config.has_own_attention:
-            raise UserError(
-                f"no server knows {config.attention} attention; use the engine torch for this network"
-            )
+            raise UserError(f"no server knows {config.attention_name}; use the engine torch for this network")
         longest = min(max_length or config.max_position_embeddings, config.max_position_embeddings)
         return RemoteEngine(
             kind, config.vocab_size, longest, key=os.environ.get("UNISONO_ENGINE_KEY") or "none"
@@ -51,7 +49,7 @@ def load_engine(
         )
     place = pick_device(device)
     config = config_from_hf(read_config(folder))
-    is_plain = config.num_experts is None and config.attention == "full"
+    is_plain = config.num_experts is None and config.has_plain_attention
     has_onnx = all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime"))
     if kind == "onnx" and not has_onnx:
         raise UserError("the onnx engine needs two packages; run: pip install onnx onnxruntime")

@@ -233,8 +233,8 @@ def build(config: Qwen3Config, state: dict[str, NDArray[np.float32]], precision:
     """The whole network. int4 keeps the head at 8 bits: a few percent of speed for most of the error."""
     if precision not in PRECISIONS:
         raise UserError(f"unknown precision {precision!r}; choose one of {', '.join(PRECISIONS)}")
-    if config.attention != "full":
-        raise UserError("the onnx engine does not compute sparse attention; use the engine torch")
+    if not config.has_plain_attention:
+        raise UserError(f"the onnx engine does not compute {config.attention_name}; use the engine torch")
     if config.num_experts:
         raise UserError("the onnx engine does not compute networks with experts; use the engine torch")
     bits = {"float32": 32, "int8": 8, "int4": 4}[precision]

@@ -89,6 +89,7 @@ class Qwen3Config:
     # Ours: which earlier ids an id attends to. Hugging Face knows full and sliding; see hf.py.
     attention: str = "full"
     attention_window: int = 128  # in ids; of no matter for full
+    attention_sinks: bool = False  # a learned logit for each head in the softmax that no id belongs to
     # Of a network with experts alone; None: every layer has one MLP of intermediate_size.
     num_experts: int | None = None
     num_experts_per_tok: int = 8
@@ -166,9 +167,18 @@ class Qwen3Config:
     @property
     def has_own_attention(self) -> bool:
         """Whether no other program knows this network's pattern of attention."""
-        return self.attention in ("strided", "fixed") or (
-            self.attention == "sliding" and self.model_type == "llama"
-        )
+        is_own = self.attention in ("strided", "fixed")
+        return is_own or self.attention_sinks or (self.attention == "sliding" and self.model_type == "llama")
+
+    @property
+    def has_plain_attention(self) -> bool:
+        """Whether each id attends to every earlier one, and to nothing else."""
+        return self.attention == "full" and not self.attention_sinks
+
+    @property
+    def attention_name(self) -> str:
+        """For a sentence to the user: "strided attention", "full attention with sinks"."""
+        return f"{self.attention} attention{' with sinks' * self.attention_sinks}"
 
     @property
     def has_qk_norm(self) -> bool:
@@ -233,6 +243,8 @@ def weight_shapes(config: Qwen3Config) -> dict[str, tuple[int, ...]]:
     block |= {"input_layernorm.weight": (C,), "post_attention_layernorm.weight": (C,)}
     biased = ("q_proj", "k_proj", "v_proj") * config.has_qkv_bias + ("o_proj",) * config.has_o_bias
     block |= {f"self_attn.{name}.bias": linears[f"self_attn.{name}"][:1] for name in biased}
+    if config.attention_sinks:
+        block["self_attn.sinks"] = (config.num_attention_heads,)
     if config.has_qk_norm:
         block |= {"self_attn.q_norm.weight": (D,), "self_attn.k_norm.weight": (D,)}
     shapes = {

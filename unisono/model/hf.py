@@ -25,6 +25,7 @@ HEAD = "lm_head.weight"
 # Behind the model_type of a network with a pattern that other programs lack: they shall refuse it rather than
 # compute something else.
 SPARSE = "_sparse"
+OWN_FIELDS = ("attention", "attention_window", "attention_sinks")
 ARCHITECTURES = {
     "qwen3": "Qwen3ForCausalLM",
     "llama": "LlamaForCausalLM",
@@ -122,9 +123,9 @@ def config_from_hf(stored: dict[str, Any]) -> Qwen3Config:
 def _attention(config: Qwen3Config) -> dict[str, Any]:
     """The fields of a pattern of attention: those of Hugging Face where it knows the pattern, else ours."""
     if config.has_own_attention:
-        own = {"attention": config.attention, "attention_window": config.attention_window}
+        own = {name: getattr(config, name) for name in OWN_FIELDS}
         return {"use_sliding_window": False, "sparse_attention": own}
-    if config.attention == "full":
+    if config.has_plain_attention:
         return {"use_sliding_window": False}
     return {
         "use_sliding_window": True,
@@ -138,9 +139,9 @@ def _stored_attention(stored: dict[str, Any]) -> dict[str, Any]:
     """The way back. UserError where layers differ, which no network of ours does."""
     own = stored.get("sparse_attention")
     if own is not None:
-        if not isinstance(own, dict) or set(own) != {"attention", "attention_window"}:
+        if not isinstance(own, dict) or set(own) != set(OWN_FIELDS):
             raise UserError(
-                "sparse_attention in config.json must be a JSON object with attention and attention_window, "
+                f"sparse_attention in config.json must be a JSON object with {', '.join(OWN_FIELDS)}, "
                 f"got {own!r}"
             )
         return own

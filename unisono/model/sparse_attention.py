@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
+from torch.nn.attention.flex_attention import AuxRequest, BlockMask, create_block_mask, flex_attention
 
 from unisono.model.config import Qwen3Config
 
@@ -27,7 +27,7 @@ SUMMARIES = 8
 
 @dataclass(frozen=True)
 class Pattern:
-    """Which earlier ids an id may attend to. kind: sliding, strided or fixed; window: from 1 on, in ids."""
+    """Which earlier ids an id may attend to. kind: one of config.ATTENTIONS; window: from 1 on, in ids."""
 
     kind: str
     window: int
@@ -35,6 +35,8 @@ class Pattern:
     def allows(self, query: Tensor, key: Tensor) -> Tensor:
         """Places in the row, in shapes that go together -> bool: whether the query may attend to the key."""
         behind = query - key
+        if self.kind == "full":
+            return behind >= 0
         if self.kind == "fixed":
             is_summary = key % self.window >= self.window - SUMMARIES
             near = (query // self.window == key // self.window) | is_summary
@@ -57,21 +59,36 @@ class Pattern:
         """(B, T) document number of each id -> the mask that `attend` takes, made once for all layers."""
         return self.block_mask(documents) if documents.is_cuda else documents
 
-    def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | BlockMask | None) -> Tensor:
+    def attend(
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        mask: Tensor | BlockMask | None,
+        sinks: Tensor | None = None,
+    ) -> Tensor:
         """(B, H, T, D), (B, K, T, D) twice -> (B, H, T, D).
 
         mask: document numbers (B, T) or a block mask, as `packed` gives them; (B, 1, T, T) bool, to which the
-        pattern is added; None: the row is one document.
+        pattern is added; None: the row is one document. sinks: (H,) logits that take part in the softmax and
+        belong to no id.
         """
         if isinstance(mask, BlockMask):
-            found = flex_attention(q, k, v, block_mask=mask, enable_gqa=True)
-            assert isinstance(found, Tensor)
-            return found
+            found, more = flex_attention(
+                q, k, v, block_mask=mask, enable_gqa=True, return_aux=AuxRequest(lse=True)
+            )
+            if sinks is None:
+                return found
+            assert more.lse is not None  # it was asked for
+            return found * (more.lse - sinks[:, None]).sigmoid()[..., None].to(v.dtype)
         T = q.shape[2]
+        if self.kind == "full" and (mask is None or mask.dim() == 2):
+            documents = torch.zeros(1, T, dtype=torch.long, device=q.device) if mask is None else mask
+            mask = documents[:, None, :, None] == documents[:, None, None, :]
         if mask is not None and mask.dim() == 4:
             place = torch.arange(T, device=q.device)
             mask = mask & self.allows(place[:, None], place)
-            return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
+            return masked_attention(q, k, v, mask, sinks)
         documents = torch.zeros(1, T, dtype=torch.long, device=q.device) if mask is None else mask
         # A window longer than the row is the whole row; a row is filled up to whole windows behind its end,
         # where no real id looks.
@@ -80,9 +97,9 @@ class Pattern:
         k, v = k.repeat_interleave(repeats, dim=1), v.repeat_interleave(repeats, dim=1)
         q, k, v = (functional.pad(t, (0, 0, 0, missing)).unflatten(2, (-1, w)) for t in (q, k, v))
         blocks = functional.pad(documents, (0, missing)).unflatten(1, (-1, w))
-        return self._in_blocks(q, k, v, blocks[:, None]).flatten(2, 3)[:, :, :T]
+        return self._in_blocks(q, k, v, blocks[:, None], sinks).flatten(2, 3)[:, :, :T]
 
-    def _in_blocks(self, q: Tensor, k: Tensor, v: Tensor, documents: Tensor) -> Tensor:
+    def _in_blocks(self, q: Tensor, k: Tensor, v: Tensor, documents: Tensor, sinks: Tensor | None) -> Tensor:
         """(B, H, N, w, D) three times, (B, 1, N, w) -> (B, H, N, w, D): one softmax over near and far."""
         w, near_k, near_v, near_documents = q.shape[3], k, v, documents
         place = torch.arange(w, device=q.device)
@@ -94,9 +111,9 @@ class Pattern:
             may = torch.cat([before, may.expand_as(before)], dim=-1)
         near = _scores(q, near_k, documents, near_documents, may)
         if self.kind == "sliding":
-            return near.softmax(-1).to(v.dtype) @ near_v
+            return _softmax(near, sinks).to(v.dtype) @ near_v
         far = self._far(q, k, documents)
-        weights = torch.cat([near, far], dim=-1).softmax(-1).to(v.dtype)
+        weights = _softmax(torch.cat([near, far], dim=-1), sinks).to(v.dtype)
         near, far = weights.split([near.shape[-1], far.shape[-1]], dim=-1)
         if self.kind == "strided":
             return near @ near_v + (far.transpose(2, 3) @ v.transpose(2, 3)).transpose(2, 3)
@@ -139,6 +156,26 @@ def _scores(q: Tensor, k: Tensor, of_q: Tensor, of_k: Tensor, may: Tensor) -> Te
     return scores.masked_fill(~may, float("-inf"))
 
 
+def _softmax(scores: Tensor, sinks: Tensor | None) -> Tensor:
+    """(B, H, ..., S) -> the same; with sinks (H,) a row adds up to less than 1 (Xiao et al. 2023, arXiv
+    2309.17453; learned as in gpt-oss).
+    """
+    if sinks is None:
+        return scores.softmax(-1)
+    sink = sinks.float().view(-1, *[1] * (scores.dim() - 2)).expand(*scores.shape[:-1], 1)
+    return torch.cat([scores, sink], dim=-1).softmax(-1)[..., :-1]
+
+
+def masked_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, sinks: Tensor | None) -> Tensor:
+    """(B, H, T, D), (B, K, S, D) twice, (B, 1, T, S) bool, (H,) -> (B, H, T, D)."""
+    if sinks is None:
+        return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
+    repeats = q.shape[1] // k.shape[1]
+    k, v = k.repeat_interleave(repeats, dim=1), v.repeat_interleave(repeats, dim=1)
+    scores = (q @ k.transpose(-1, -2)).float() * q.shape[-1] ** -0.5
+    return _softmax(scores.masked_fill(~mask, float("-inf")), sinks).to(v.dtype) @ v
+
+
 def pattern_of(config: Qwen3Config) -> Pattern | None:
-    """The pattern of a network; None where attention is full."""
-    return None if config.attention == "full" else Pattern(config.attention, config.attention_window)
+    """The pattern of a network; None where attention is full and has no sinks."""
+    return None if config.has_plain_attention else Pattern(config.attention, config.attention_window)

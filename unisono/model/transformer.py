@@ -19,7 +19,7 @@ from torch.nn.attention.flex_attention import BlockMask
 
 from unisono.model.config import ROPE_SCALING, Qwen3Config
 from unisono.model.experts import Experts
-from unisono.model.sparse_attention import Pattern, pattern_of
+from unisono.model.sparse_attention import Pattern, masked_attention, pattern_of
 
 IGNORE = -100  # a label that is not learned
 Mask = Tensor | BlockMask  # a BlockMask only for a pattern; see sparse_attention.py
@@ -91,6 +91,7 @@ class Attention(nn.Module):
         super().__init__()
         C, D, bias = config.hidden_size, config.head_dim, config.has_qkv_bias
         self.layer, self.head_dim, self.pattern = layer, D, pattern_of(config)
+        self.sinks = nn.Parameter(torch.zeros(config.num_attention_heads)) if config.attention_sinks else None
         self.q_proj = nn.Linear(C, config.num_attention_heads * D, bias=bias)
         self.k_proj = nn.Linear(C, config.num_key_value_heads * D, bias=bias)
         self.v_proj = nn.Linear(C, config.num_key_value_heads * D, bias=bias)
@@ -109,7 +110,10 @@ class Attention(nn.Module):
         if kv_cache is not None:
             k, v = kv_cache.append(self.layer, k, v)
         if self.pattern is not None and kv_cache is None:
-            y = self.pattern.attend(q, k, v, mask)
+            y = self.pattern.attend(q, k, v, mask, self.sinks)
+        elif self.sinks is not None:  # with a cache, whose mask holds the pattern
+            assert isinstance(mask, Tensor)
+            y = masked_attention(q, k, v, mask, self.sinks)
         elif isinstance(mask, BlockMask):
             raise TypeError("a block mask is for a network with a pattern of attention, without a cache")
         elif (

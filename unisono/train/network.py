@@ -22,7 +22,7 @@ from unisono.data.shards.loader import PAD, Loader, LoaderConfig
 from unisono.data.shards.shard import Shard
 from unisono.model.config import preset
 from unisono.model.grow import grow_depth, untied
-from unisono.model.hf import load_pretrained, save_pretrained
+from unisono.model.hf import OWN_FIELDS, load_pretrained, save_pretrained
 from unisono.model.sparse_attention import pattern_of
 from unisono.model.transformer import Block, Qwen3, packed_mask
 from unisono.train.flexpoint import NAME as EMULATION, Emulation
@@ -47,6 +47,7 @@ class NetworkRecipe:
     attention: str = "full"  # or sliding, strided, fixed; see model/sparse_attention.py
     attention_window: int = 128  # ids of the window of the sparse ones, their stride too
     precision: str = "bf16"  # or float32, fp8, flexpoint16, fixed16; see train/precision.py
+    attention_sinks: bool = False  # heads may attend to nothing, as in gpt-oss
     loop: LoopConfig = field(
         default_factory=lambda: LoopConfig(
             num_steps=12000,
@@ -243,7 +244,7 @@ class NetworkProgram:
         recipe = self.recipe
         if not recipe.start_from:
             shape = routed_shape(recipe.router, recipe.shape)
-            sparse = {"attention": recipe.attention, "attention_window": recipe.attention_window}
+            sparse = {name: getattr(recipe, name) for name in OWN_FIELDS}
             model = Qwen3(preset(recipe.size, vocab_size, **shape, **sparse))
             if recipe.mup and model.config.num_experts:
                 raise UserError("mup is not worked out for experts; leave one of the two out")
@@ -251,7 +252,7 @@ class NetworkProgram:
                 self.width_ratio = width_ratio(model, recipe.mup)
                 initialize(model, self.width_ratio)
             return model
-        if recipe.mup or recipe.shape or recipe.attention != "full":
+        if recipe.mup or recipe.shape or recipe.attention != "full" or recipe.attention_sinks:
             raise UserError(
                 "mup, shape and attention are for networks that begin from nothing; leave them out here"
             )
