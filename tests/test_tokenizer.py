@@ -117,7 +117,15 @@ def test_what_broke_off_is_marked(tokenizer: OmniTokenizer) -> None:
 NONSENSE = {
     "codes outside their marks": [("image", [1]), ("audio", [2]), "dog"],
     "ends without a beginning": ["<|end_audio|>", "<|end_image|>", "<|end_video|>", "dog"],
-    "marks of others": ["<|user|>", "<|t:0.5|>", "<|pad|>", "<|reserved_60|>", "dog", "<|system|>"],
+    "marks of others": [
+        "<|user|>",
+        "<|t:0.5|>",
+        "<|pad|>",
+        "<|reserved_30|>",
+        "<|prompt_3|>",
+        "dog",
+        "<|system|>",
+    ],
     "text within sound": ["dog", "<|begin_audio|>", "cat", "<|end_audio|>"],
     "a picture within sound": ["dog", "<|begin_audio|>", ("image", [1]), "<|end_audio|>"],
     "empty sound": ["dog", "<|begin_audio|>", "<|end_audio|>"],
