@@ -20,9 +20,10 @@ from unisono.assess.quality.codec_reader import codec_of
 from unisono.assess.quality.guard_texts import NO_CONSENT, SENTENCES
 from unisono.codecs.phonemes import PhonemeReader
 from unisono.codecs.speech import SpeechCodec
+from unisono.codecs.storage import made_by
 from unisono.core.errors import UserError
 from unisono.core.progress import track
-from unisono.core.record import mean_stderr
+from unisono.core.record import PHONEMES, mean_stderr
 from unisono.data.speech.kokoro import NEVER_HEARD, speak_as
 from unisono.data.speech.recordings import SAMPLE_RATE, iter_recordings
 from unisono.data.speech.voices import speak
@@ -57,7 +58,7 @@ def measure_consent(options: BenchOptions) -> Numbers:
     }
     codec = codec_of(options)
     if isinstance(codec, SpeechCodec):
-        numbers |= sentences(codec, reader_of(options))
+        numbers |= {"codec": made_by(codec), **sentences(codec, reader_of(options))}
     return numbers
 
 
@@ -117,7 +118,7 @@ def sentences(codec: SpeechCodec, reader: PhonemeReader) -> Numbers:
 def reader_of(options: BenchOptions) -> PhonemeReader:
     """The reader of phonemes in the codec's folder; training leaves it beside that."""
     folder = Path(options.codec or options.network / "audio_codec")
-    inside = folder / "phonemes.safetensors"
+    inside = folder / PHONEMES
     return PhonemeReader.load(inside if inside.exists() else folder.parent / inside.name)
 
 

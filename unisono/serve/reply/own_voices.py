@@ -27,6 +27,7 @@ from unisono.codecs.speech import SpeechCodec
 from unisono.codecs.storage import made_by
 from unisono.core.errors import UserError
 from unisono.core.home import atomic_write
+from unisono.core.record import PHONEMES
 from unisono.serve.wire.errors import ApiError
 from unisono.speakers.consent import check_consent, check_sentence, voice_in
 from unisono.speakers.encoder import SAMPLE_RATE, can_judge_voices
@@ -35,7 +36,7 @@ from unisono.tokenizer import OmniTokenizer
 
 Floats = NDArray[np.float32]
 MAX_VOICES = 1000  # and as many consents, in all
-READER = Path("audio_codec") / "phonemes.safetensors"
+READER = Path("audio_codec") / PHONEMES
 
 
 @dataclass(frozen=True)

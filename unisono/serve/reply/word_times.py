@@ -17,10 +17,10 @@ from unisono.codecs.phonemes import PhonemeReader
 from unisono.core.errors import UserError
 from unisono.data.speech.cutter import pronounced, word_starts
 from unisono.serve.reply.hear import CODEC_RATE, FRAME, SILENCE, TranscriptSegment, loudness
+from unisono.serve.reply.own_voices import READER
 from unisono.serve.reply.service import Service
 
 log = logging.getLogger("unisono.serve")
-READER = Path("audio_codec") / "phonemes.safetensors"
 LEAST_S = 0.02  # a word lasts no less
 
 
