@@ -23,7 +23,7 @@ from torch.overrides import TorchFunctionMode
 BITS = 16
 LARGEST = 2 ** (BITS - 1) - 1
 LOWEST, HIGHEST = -31, 0  # what an exponent of 5 bits can say
-NUM_MAXIMA, ALPHA, BETA, GAMMA = 16, 2.0, 3.0, 100.0  # of Autoflex, as in the paper
+NUM_MAXIMA, ALPHA, BETA, GAMMA = 16, 2.0, 3.0, 100.0  # of Autoflex, from memory
 NAME = "emulation"  # of the part of a model that keeps the exponents
 
 
@@ -40,7 +40,7 @@ class Exponent:
     maxima: list[float] = field(default_factory=list)
 
     def begin(self, largest: float) -> None:
-        """Finds the exponent for the first time by trying again (the paper's algorithm 1)."""
+        """Finds the exponent for the first time by trying again."""
         for _ in range(8):
             mantissa = self._mantissa(largest)
             if mantissa >= LARGEST:
